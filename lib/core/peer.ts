@@ -1,0 +1,481 @@
+/**
+ * One member's protocol core: `step(input, instant) → outputs`. It composes Zab (core/zab) with the replicated state
+ * (core/tree) and is pure: no clock, timer, randomness, promise or I/O; the same inputs give the same outputs.
+ *
+ * The caller (runtime/member.ts, or a test world) performs the outputs in order, hands completed writes back as
+ * `persisted` in the order in which they left, ticks at `deadline`, and says `flush` when it has handed in everything
+ * that arrived together. A throw means a broken invariant: the member must be stopped, its state is void.
+ *
+ * The table below is the whole protocol at a glance: what each role does with each message. A missing cell does not
+ * compile. Cells that do nothing say why: `dropped` is left over from before a change of role, which FIFO links make
+ * harmless; `notForUs` is a message that this role's own conversation never contains.
+ */
+import { SessionTracker } from './session-tracker.ts'
+import { ReplicatedState } from './tree/apply.ts'
+import type { Applied, EntryStamp, SnapshotRecord, TreeRequest } from './tree/operation.ts'
+import type { SessionId } from './tree/session-id.ts'
+import type { Input, Instant } from './input.ts'
+import type { Output, Status } from './output.ts'
+import type { Batch } from './zab/batch.ts'
+import * as broadcast from './zab/broadcast.ts'
+import type { LoggedConfiguration, MemberId, MemberRecord } from './zab/configuration.ts'
+import * as discovery from './zab/discovery.ts'
+import * as election from './zab/election.ts'
+import * as founding from './zab/founding.ts'
+import * as membership from './zab/membership.ts'
+import type { Message, MessageOf, MessageType } from './zab/message.ts'
+import { becomeLooking, type Following, isEstablished, isServing, type Leading, type Role, type RoleMap, type RoleName } from './zab/roles.ts'
+import * as synchronization from './zab/synchronization.ts'
+import { type Link, type StateMachine, Zab, type ZabOptions, type ZabStart } from './zab/zab.ts'
+import { type Zxid, zxidPlus } from './zab/zxid.ts'
+
+type Handler<R extends Role, K extends MessageType> = (zab: Zab, role: R, from: Link, message: MessageOf<K>) => void
+type RoleHandlers<R extends Role> = { readonly [K in MessageType]: Handler<R, K> }
+type Handlers = { readonly [N in RoleName]: RoleHandlers<RoleMap[N]> }
+
+const dropped = (): void => {}
+const notForUs = dropped
+
+/** What every role does alike: presence and founding. */
+const foundingHandlers = {
+  presence: founding.onPresence,
+  prepare: founding.onPrepare,
+  prepared: founding.onPrepared,
+  refusePrepare: founding.onRefusePrepare,
+  abandonPrepare: founding.onAbandonPrepare,
+  found: founding.onFound,
+} as const
+
+/** What a member without a leader drops. */
+const withoutLeader = {
+  newEpoch: dropped,
+  ackEpoch: dropped,
+  refuse: dropped,
+  diff: dropped,
+  trunc: dropped,
+  snapshot: dropped,
+  snapshotChunk: dropped,
+  snapshotEnd: dropped,
+  wantSnapshot: dropped,
+  newLeader: dropped,
+  ackNewLeader: dropped,
+  upToDate: dropped,
+  propose: dropped,
+  ack: dropped,
+  commit: dropped,
+  ping: dropped,
+  pong: dropped,
+  request: dropped,
+  readIndex: dropped,
+  readIndexReply: dropped,
+  heartbeat: dropped,
+  heartbeatReply: dropped,
+} as const
+
+const handlers: Handlers = {
+  outside: {
+    ...foundingHandlers,
+    ...withoutLeader,
+    notification: election.onNotification,
+    followerInfo: election.holdFollowerInfo,
+  },
+  looking: {
+    ...foundingHandlers,
+    ...withoutLeader,
+    notification: election.onNotification,
+    followerInfo: election.holdFollowerInfo,
+  },
+  following: {
+    ...foundingHandlers,
+    notification: election.onNotification,
+    followerInfo: election.holdFollowerInfo,
+    newEpoch: discovery.onNewEpoch,
+    ackEpoch: dropped,
+    refuse: membership.onRefuse,
+    diff: synchronization.onDiff,
+    trunc: synchronization.onTrunc,
+    snapshot: synchronization.onSnapshot,
+    snapshotChunk: synchronization.onSnapshotChunk,
+    snapshotEnd: synchronization.onSnapshotEnd,
+    wantSnapshot: dropped,
+    newLeader: synchronization.onNewLeader,
+    ackNewLeader: dropped,
+    upToDate: synchronization.onUpToDate,
+    propose: broadcast.onPropose,
+    ack: dropped,
+    commit: broadcast.onCommit,
+    ping: broadcast.onPing,
+    pong: dropped,
+    request: dropped,
+    readIndex: dropped,
+    readIndexReply: broadcast.onReadIndexReply,
+    heartbeat: dropped,
+    heartbeatReply: broadcast.onHeartbeatReply,
+  },
+  leading: {
+    ...foundingHandlers,
+    notification: election.onNotification,
+    followerInfo: discovery.onFollowerInfo,
+    newEpoch: dropped,
+    ackEpoch: discovery.onAckEpoch,
+    refuse: notForUs,
+    diff: dropped,
+    trunc: dropped,
+    snapshot: dropped,
+    snapshotChunk: dropped,
+    snapshotEnd: dropped,
+    wantSnapshot: synchronization.onWantSnapshot,
+    newLeader: dropped,
+    ackNewLeader: synchronization.onAckNewLeader,
+    upToDate: dropped,
+    propose: dropped,
+    ack: broadcast.onAck,
+    commit: dropped,
+    ping: dropped,
+    pong: broadcast.onPong,
+    request: broadcast.onRequest,
+    readIndex: broadcast.onReadIndex,
+    readIndexReply: dropped,
+    heartbeat: broadcast.onHeartbeat,
+    heartbeatReply: dropped,
+  },
+}
+
+/** Members of another ensemble have nothing to say to each other but which one they belong to. */
+const isForStrangers = (type: MessageType): boolean => type in foundingHandlers
+
+/** What a member starts from: nothing, or what its store held. */
+export interface PeerStart extends ZabStart {
+  readonly snapshot?: readonly SnapshotRecord[] | undefined
+}
+
+export class Peer {
+  readonly #zab: Zab
+  readonly #tracker = new SessionTracker()
+  readonly #onApplied: (applied: Applied) => void
+  #state: ReplicatedState
+  #outputs: Output[] = []
+  #status: Status
+  #membersKey: LoggedConfiguration | undefined
+  #term = 0
+  #reason = 'starting'
+
+  /**
+   * `onApplied` is called between two entries, with the state as it stands after the first one: whoever serves reads there
+   * serves them in their place. It must not call back into `step`. Without it, applied entries are outputs.
+   */
+  constructor(start: PeerStart, options: ZabOptions, onApplied?: (applied: Applied) => void) {
+    this.#onApplied = onApplied ?? ((applied) => this.#outputs.push({ type: 'applied', applied }))
+    this.#state = start.snapshot === undefined ? new ReplicatedState() : ReplicatedState.fromSnapshot(start.snapshot)
+    this.#zab = new Zab(start, options, this.#stateMachine())
+    const { presence } = this.#zab.belonging
+    if (presence === 'founded' || presence === 'member') becomeLooking(this.#zab, 'starting')
+    this.#status = this.#currentStatus()
+  }
+
+  /** The replicated state: for reads between steps. Never changed from outside. */
+  get state(): ReplicatedState {
+    return this.#state
+  }
+
+  get status(): Status {
+    return this.#status
+  }
+
+  /** For tests and diagnostics: what the protocol knows. Not to be changed. */
+  get zab(): Zab {
+    return this.#zab
+  }
+
+  /** When a tick is wanted, monotonic milliseconds; infinite if never. */
+  get deadline(): number {
+    const { role } = this.#zab
+    if (role.name === 'looking') return role.settleAt > this.#zab.now ? role.settleAt : Number.POSITIVE_INFINITY
+    if (role.name === 'outside') return Number.POSITIVE_INFINITY
+    const contact = broadcast.nextContactCheck(this.#zab, role)
+    return isEstablished(role) ? Math.min(contact, this.#tracker.nextDeadline) : contact
+  }
+
+  /** Where other members may be found: the configuration's addresses, and those of leaders that others speak of. */
+  contacts(): readonly string[] {
+    const addresses = new Set<string>()
+    for (const member of this.#zab.configurations.members()) addresses.add(member.address)
+    for (const link of this.#zab.comrades()) {
+      const leader = link.notification?.leader
+      if (leader !== undefined) addresses.add(leader.address)
+    }
+    addresses.delete(this.#zab.self.address)
+    addresses.delete('')
+    return [...addresses]
+  }
+
+  step(input: Input, instant: Instant): readonly Output[] {
+    const outputs: Output[] = []
+    this.#outputs = outputs
+    this.#zab.outputs = outputs as Zab['outputs']
+    this.#zab.now = instant.now
+    this.#zab.wallMs = instant.wallMs
+    this.#take(input)
+    this.#progress()
+    founding.noteMembership(this.#zab)
+    founding.announcePresence(this.#zab)
+    election.announce(this.#zab)
+    this.#noteChanges()
+    return outputs
+  }
+
+  #take(input: Input): void {
+    switch (input.type) {
+      case 'message':
+        return this.#onMessage(input.from, input.message)
+      case 'persisted':
+        return this.#onPersisted(input.token)
+      case 'request':
+        return this.#onRequest(input.requests)
+      case 'flush':
+        return this.#onFlush()
+      case 'tick':
+        return this.#onTick(input.lateMs)
+      case 'linkUp':
+        this.#zab.links.set(input.peer.id, { peer: input.peer })
+        return
+      case 'linkDown':
+        return this.#onLinkDown(input.id)
+      case 'readIndex':
+        return this.#onReadIndex(input.id)
+      case 'heartbeat':
+        return this.#onHeartbeat(input.id, input.sessions)
+      case 'probed':
+        if (this.#zab.role.name === 'leading') membership.onProbed(this.#zab.role, input.id, input.reached)
+        return
+      case 'stepDown':
+        if (this.#zab.role.name === 'leading') becomeLooking(this.#zab, 'stepped down')
+    }
+  }
+
+  #onMessage(from: MemberId, message: Message): void {
+    const link = this.#zab.links.get(from)
+    if (link === undefined) return
+    if (!isForStrangers(message.type) && !this.#zab.isComrade(link)) return
+    this.#noteContact(from)
+    const { role } = this.#zab
+    // The table pairs each role's name with handlers of that role: what the type system cannot see through a union.
+    this.#dispatch(handlers[role.name] as RoleHandlers<Role>, role, link, message)
+  }
+
+  #dispatch<K extends MessageType>(table: RoleHandlers<Role>, role: Role, from: Link, message: MessageOf<K>): void {
+    table[message.type as K](this.#zab, role, from, message)
+  }
+
+  #noteContact(from: MemberId): void {
+    const { role, now } = this.#zab
+    if (role.name === 'following' && role.leader.id === from) role.lastContact = now
+    if (role.name !== 'leading') return
+    const learner = role.learners.get(from)
+    if (learner !== undefined) learner.lastContact = now
+  }
+
+  #onPersisted(token: number): void {
+    const purpose = this.#zab.completePersist(token)
+    if (purpose?.kind === 'acceptEpoch') discovery.onEpochPromised(this.#zab, purpose)
+    else if (purpose?.kind === 'currentEpoch') synchronization.onCurrentEpochPersisted(this.#zab, purpose)
+    else if (purpose?.kind === 'prepare') founding.onPreparationPersisted(this.#zab, purpose.cluster)
+    else this.#zab.deliver()
+  }
+
+  #onLinkDown(id: MemberId): void {
+    const { role } = this.#zab
+    this.#zab.links.delete(id)
+    if (role.name === 'leading') role.learners.delete(id)
+    if (role.name === 'following' && role.leader.id === id) {
+      becomeLooking(this.#zab, `lost the link to its leader ${role.leader.name}`)
+    }
+  }
+
+  #onRequest(requests: readonly TreeRequest[]): void {
+    const { role } = this.#zab
+    if (isEstablished(role)) {
+      for (const request of requests) this.#noteEnding(request)
+      broadcast.enqueue(role, requests)
+    } else if (role.name === 'following' && role.phase === 'broadcast') {
+      this.#zab.send(role.leader.id, { type: 'request', requests })
+    }
+  }
+
+  #onReadIndex(id: number): void {
+    const { role } = this.#zab
+    if (isEstablished(role)) broadcast.awaitRound(role, { kind: 'read', from: this.#zab.id, id, ended: [] })
+    else if (role.name === 'following' && role.phase === 'broadcast') {
+      this.#zab.send(role.leader.id, { type: 'readIndex', id })
+    }
+  }
+
+  #onHeartbeat(id: number, sessions: readonly SessionId[]): void {
+    const { role } = this.#zab
+    if (isEstablished(role)) {
+      broadcast.awaitRound(role, { kind: 'heartbeat', from: this.#zab.id, id, ended: this.#vouchFor(sessions) })
+    } else if (role.name === 'following' && role.phase === 'broadcast') {
+      this.#zab.send(role.leader.id, { type: 'heartbeat', id, sessions })
+    }
+  }
+
+  #onTick(lateMs: number): void {
+    const { role } = this.#zab
+    if (isEstablished(role) && lateMs > 0) this.#tracker.postpone(lateMs)
+    if (role.name === 'leading') broadcast.checkQuorumContact(this.#zab, role)
+    if (role.name === 'following') broadcast.checkLeaderContact(this.#zab, role)
+  }
+
+  #onFlush(): void {
+    const { role } = this.#zab
+    if (isEstablished(role)) {
+      this.#expireSessions(role)
+      membership.progressMembership(this.#zab, role)
+    }
+    if (role.name === 'leading') broadcast.flushLeading(this.#zab, role)
+    if (role.name === 'following') broadcast.flushFollowing(this.#zab, role)
+  }
+
+  #expireSessions(leading: Leading): void {
+    for (const session of this.#tracker.takeOverdue(this.#zab.now)) {
+      const tracked = this.#state.sessions.get(session)
+      if (tracked === undefined) continue
+      broadcast.enqueue(leading, [{ type: 'expireSession', session, generation: tracked.generation }])
+    }
+  }
+
+  /** Runs the role's conclusions until they change nothing any more: a single voter gets through a term in one step. */
+  #progress(): void {
+    for (;;) {
+      const { role } = this.#zab
+      const phase = phaseOf(role)
+      if (role.name === 'outside') founding.progressOutside(this.#zab, role)
+      else if (role.name === 'looking') election.progressLooking(this.#zab, role)
+      else if (role.name === 'leading') this.#progressLeading(role)
+      if (this.#zab.role === role && phaseOf(role) === phase) return
+    }
+  }
+
+  #progressLeading(leading: Leading): void {
+    if (leading.phase === 'discovery') {
+      if (leading.epoch === undefined) discovery.takeHeldFollowerInfos(this.#zab, leading)
+      discovery.progressDiscovery(this.#zab, leading)
+    } else if (leading.phase === 'synchronization') {
+      synchronization.progressSynchronization(this.#zab, leading)
+      if (isEstablished(leading)) this.#beginTerm()
+    } else {
+      broadcast.progressBroadcast(this.#zab, leading)
+    }
+  }
+
+  /** A new leader grants every session its full timeout. */
+  #beginTerm(): void {
+    this.#tracker.clear()
+    for (const { id, timeoutMs } of this.#state.sessions.list()) this.#tracker.touch(id, timeoutMs, this.#zab.now)
+  }
+
+  #noteEnding(request: TreeRequest): void {
+    if (request.type === 'write' && request.operation.type === 'closeSession') this.#tracker.noteEnding(request.session)
+  }
+
+  #vouchFor(sessions: readonly SessionId[]): readonly SessionId[] {
+    const ended: SessionId[] = []
+    for (const session of sessions) {
+      const known = this.#state.sessions.get(session)
+      if (known === undefined || this.#tracker.isEnding(session)) ended.push(session)
+      else this.#tracker.touch(session, known.timeoutMs, this.#zab.now)
+    }
+    return ended
+  }
+
+  #stateMachine(): StateMachine {
+    const lastZxid = (): Zxid => this.#state.lastZxid
+    const clockMs = (): number => this.#state.clockMs
+    return {
+      get lastZxid(): Zxid {
+        return lastZxid()
+      },
+      get clockMs(): number {
+        return clockMs()
+      },
+      deliver: (batch) => this.#deliver(batch),
+      vouchFor: (sessions) => this.#vouchFor(sessions),
+      snapshot: () => this.#state.snapshot(),
+      install: (records) => this.#install(records),
+    }
+  }
+
+  /** The one apply path: live commits, recovery and synchronization alike. */
+  #deliver(batch: Batch): void {
+    batch.requests.forEach((request, index) => {
+      const stamp: EntryStamp = { zxid: zxidPlus(batch.first, index), timeMs: batch.timeMs, clockMs: batch.clockMs }
+      if (request.type === 'noop' || request.type === 'reconfigure') {
+        this.#state.advance(stamp)
+        return
+      }
+      const applied = this.#state.apply(stamp, request)
+      if (isEstablished(this.#zab.role)) this.#trackApplied(request, applied.endedSession)
+      this.#onApplied(applied)
+    })
+  }
+
+  #trackApplied(request: TreeRequest, ended: SessionId | undefined): void {
+    if (ended !== undefined) {
+      this.#tracker.forget(ended)
+      return
+    }
+    const isAboutLife =
+      request.type !== 'write' || (request.operation.type === 'closeSession' && this.#tracker.isEnding(request.session))
+    const session = isAboutLife ? this.#state.sessions.get(request.session) : undefined
+    if (session !== undefined) this.#tracker.revive(request.session, session.timeoutMs, this.#zab.now)
+  }
+
+  #install(records: readonly SnapshotRecord[]): void {
+    const before = this.#state
+    this.#state = ReplicatedState.fromSnapshot(records)
+    this.#outputs.push({ type: 'installed', before })
+  }
+
+  #noteChanges(): void {
+    const { role, configurations } = this.#zab
+    if (role.name === 'looking') this.#reason = role.reason
+    const before = this.#status
+    const after = this.#currentStatus()
+    const changed =
+      before.role !== after.role ||
+      before.serving !== after.serving ||
+      before.epoch !== after.epoch ||
+      before.leader?.id !== after.leader?.id ||
+      before.isVoter !== after.isVoter ||
+      before.cluster !== after.cluster
+    if (changed) {
+      if (after.serving) this.#term += 1
+      this.#status = { ...after, term: this.#term }
+      this.#outputs.push({ type: 'status', status: this.#status })
+    }
+    if (configurations.latest !== this.#membersKey) {
+      this.#membersKey = configurations.latest
+      this.#outputs.push({ type: 'members', members: configurations.members() })
+    }
+  }
+
+  #currentStatus(): Status {
+    const { role, belonging, isVoter, self } = this.#zab
+    const serving = isServing(role)
+    const leader: MemberRecord | undefined = role.name === 'following' ? role.leader : role.name === 'leading' ? self : undefined
+    return {
+      role: role.name,
+      serving,
+      leader: serving ? leader : undefined,
+      epoch: serving ? ((role as Leading | Following).epoch ?? 0) : 0,
+      isVoter,
+      cluster: belonging.cluster,
+      term: this.#term,
+      reason: this.#reason,
+    }
+  }
+}
+
+function phaseOf(role: Role): string {
+  return role.name === 'leading' || role.name === 'following' ? `${role.phase} ${role.epoch}` : role.name
+}

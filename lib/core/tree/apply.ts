@@ -1,0 +1,119 @@
+/**
+ * The replicated state and the one way in which it changes: the committed entries of the log are applied in zxid order,
+ * on every member alike, live, in recovery and in synchronization. An entry reads nothing but the state and itself, so
+ * members that applied the same entries have the same state, and the same digest.
+ *
+ * A request that fails as expected is a result like any other. A throw is a bug of ours, and the caller must stop its
+ * member: the state may be half changed.
+ *
+ * Entries that are not for the tree (configurations, no-ops) only move the zxid and the log clock: `advance`.
+ */
+import { assert, unreachable } from '../../errors.ts'
+import { formatZxid, type Zxid, zxidZero } from '../zab/zxid.ts'
+import { DataTree } from './data-tree.ts'
+import { digestOf } from './digest.ts'
+import { deleteEphemerals, type EvaluationContext, evaluate } from './evaluate.ts'
+import type {
+  Applied,
+  EntryStamp,
+  RequestResult,
+  SnapshotRecord,
+  TreeChange,
+  TreeRequest,
+  WriteRequest,
+} from './operation.ts'
+import { Restoration, type RestoredState } from './restoration.ts'
+import { SessionTable } from './sessions.ts'
+import { snapshotVersion } from './snapshot.ts'
+
+export class ReplicatedState {
+  readonly tree: DataTree
+  readonly sessions: SessionTable
+  #lastZxid: Zxid
+  #clockMs: number
+
+  /** Unless it is restored, the state before the first entry. */
+  constructor(restored?: RestoredState) {
+    this.tree = restored?.tree ?? new DataTree()
+    this.sessions = restored?.sessions ?? new SessionTable()
+    this.#lastZxid = restored?.lastZxid ?? zxidZero
+    this.#clockMs = restored?.clockMs ?? 0
+  }
+
+  /** The last entry that was applied. */
+  get lastZxid(): Zxid {
+    return this.#lastZxid
+  }
+
+  /** The log clock at that entry. */
+  get clockMs(): number {
+    return this.#clockMs
+  }
+
+  apply(stamp: EntryStamp, request: TreeRequest): Applied {
+    this.advance(stamp)
+    const changes: TreeChange[] = []
+    const result = this.#answer({ tree: this.tree, session: request.session, stamp, changes }, request)
+    const applied: Applied = { stamp, request, result, changes }
+    return result.type === 'closeSession' ? { ...applied, endedSession: request.session } : applied
+  }
+
+  /** Moves on to an entry that is not for the tree. */
+  advance({ zxid, clockMs }: EntryStamp): void {
+    assert(zxid > this.#lastZxid, `${formatZxid(zxid)} after ${formatZxid(this.#lastZxid)}`)
+    assert(clockMs >= this.#clockMs, `the log clock went back from ${this.#clockMs} to ${clockMs}`)
+    this.#lastZxid = zxid
+    this.#clockMs = clockMs
+  }
+
+  #answer(context: EvaluationContext, request: TreeRequest): RequestResult {
+    switch (request.type) {
+      case 'createSession':
+        return this.sessions.create(request)
+      case 'attachSession':
+        return this.sessions.attach(request)
+      case 'expireSession':
+        return this.sessions.isExpirable(request) ? this.#endSession(context) : { type: 'void' }
+      case 'write':
+        return this.sessions.answerWithoutEvaluation(request) ?? this.#write(context, request)
+      default:
+        return unreachable(request)
+    }
+  }
+
+  #write(context: EvaluationContext, request: WriteRequest): RequestResult {
+    if (request.operation.type === 'closeSession') return this.#endSession(context)
+    const result = evaluate(context, request.operation)
+    this.sessions.record(request, result)
+    return result
+  }
+
+  /** Its result is not kept: there is no session left to ask for it. */
+  #endSession(context: EvaluationContext): RequestResult {
+    deleteEphemerals(context)
+    this.sessions.remove(context.session)
+    return { type: 'closeSession' }
+  }
+
+  /**
+   * The state as records, in one order on every member: header, sessions by id, nodes parent first and siblings sorted.
+   * To be read to its end before the next entry is applied. The arrays in it are the state's own.
+   */
+  *snapshot(): Generator<SnapshotRecord, void, undefined> {
+    yield { kind: 'header', zxid: this.#lastZxid, clockMs: this.#clockMs, version: snapshotVersion }
+    yield* this.sessions.snapshot()
+    for (const { path, node } of this.tree.walk('/')) yield node.record(path)
+  }
+
+  /** The state that a snapshot holds; it takes over the arrays. Throws COORD_STORE_DAMAGED if it makes no sense. */
+  static fromSnapshot(records: Iterable<SnapshotRecord>): ReplicatedState {
+    const restoration = new Restoration()
+    for (const record of records) restoration.add(record)
+    return new ReplicatedState(restoration.finish())
+  }
+
+  /** Recomputed over the whole state: for tests and simulations. */
+  digest(): string {
+    return digestOf(this.snapshot())
+  }
+}

@@ -1,0 +1,268 @@
+/**
+ * The tree of znodes: where they hang, how they are read, and the three ways in which they change: a node is attached,
+ * detached, or gets other data. It keeps what must agree at every moment: the children, the parent's counters, the
+ * number of nodes, and who owns which ephemeral node. Whether an operation is allowed is decided in evaluate.ts.
+ *
+ * Inside `atomically` every change also notes its inverse, so that a failed multi leaves nothing behind.
+ *
+ * Data that is handed in belongs to the tree from then on: callers copy. Data that a read hands out is the tree's own
+ * array: callers copy it before it leaves the member, and nobody ever writes to it.
+ */
+import { assert } from '../../errors.ts'
+import { type Zxid, zxidZero } from '../zab/zxid.ts'
+import type { AclEntry, EntryStamp } from './operation.ts'
+import { joinPath, nameOf, parentOf, segmentEnd, validatePath } from './path.ts'
+import { noSession, type SessionId } from './session-id.ts'
+import { requireIntact } from './snapshot.ts'
+import type { Stat } from './stat.ts'
+import { type NodeRecord, Znode, type ZnodeFields } from './znode.ts'
+
+/** A node and where it hangs. */
+export interface Place {
+  readonly path: string
+  readonly node: Znode
+}
+
+const readableByAll: readonly AclEntry[] = [{ scheme: 'world', id: 'anyone', permissions: 'r' }]
+
+const fieldsAtBirth: ZnodeFields = {
+  data: new Uint8Array(0),
+  acl: undefined,
+  mode: 'persistent',
+  ttlMs: 0,
+  czxid: zxidZero,
+  mzxid: zxidZero,
+  pzxid: zxidZero,
+  ctime: 0,
+  mtime: 0,
+  version: 0,
+  creates: 0,
+  aversion: 0,
+  ephemeralOwner: noSession,
+  touchedClockMs: 0,
+}
+
+/** Below the root from birth. They do not count as creates of their parents, as in ZooKeeper. */
+const reservedRecords: readonly NodeRecord[] = [
+  { kind: 'node', path: '/zookeeper', ...fieldsAtBirth },
+  { kind: 'node', path: '/zookeeper/config', ...fieldsAtBirth, acl: readableByAll },
+  { kind: 'node', path: '/zookeeper/quota', ...fieldsAtBirth },
+]
+
+/** There from birth and never deleted. */
+export function isReservedPath(path: string): boolean {
+  return path === '/' || reservedRecords.some((record) => record.path === path)
+}
+
+export class DataTree {
+  readonly #root: Znode
+  readonly #ephemerals = new Map<SessionId, Set<string>>()
+  #nodeCount = 1
+  /** The inverses of the changes so far; only inside `atomically`. */
+  #undo: (() => void)[] | undefined
+
+  /** A tree as it is born, or only its root while a snapshot is restored. */
+  constructor(restoredRoot?: NodeRecord) {
+    this.#root = new Znode(restoredRoot ?? fieldsAtBirth)
+    if (restoredRoot === undefined) for (const record of reservedRecords) this.restore(record)
+  }
+
+  // Reads
+
+  /** All nodes, the root included. */
+  get nodeCount(): number {
+    return this.#nodeCount
+  }
+
+  /** Finds nothing at a path that is not valid. */
+  find(path: string): Znode | undefined {
+    if (path === '/') return this.#root
+    if (!path.startsWith('/')) return undefined
+    let node: Znode | undefined = this.#root
+    for (let start = 1; start <= path.length && node !== undefined; ) {
+      const end = segmentEnd(path, start)
+      node = node.child(path.substring(start, end))
+      start = end + 1
+    }
+    return node
+  }
+
+  /** The node at `path`, or the lowest one above it that exists. */
+  findNearest(path: string): Place {
+    let place: Place = { path: '/', node: this.#root }
+    for (let start = 1; start < path.length; ) {
+      const end = segmentEnd(path, start)
+      const node = place.node.child(path.substring(start, end))
+      if (node === undefined) return place
+      place = { path: path.substring(0, end), node }
+      start = end + 1
+    }
+    return place
+  }
+
+  stat(path: string): Stat | undefined {
+    return this.find(path)?.stat()
+  }
+
+  getData(path: string): { readonly data: Uint8Array | undefined; readonly stat: Stat } | undefined {
+    const node = this.find(path)
+    return node === undefined ? undefined : { data: node.data, stat: node.stat() }
+  }
+
+  /** Bare names, sorted by code unit. */
+  getChildren(path: string): { readonly children: string[]; readonly stat: Stat } | undefined {
+    const node = this.find(path)
+    return node === undefined ? undefined : { children: node.childNames(), stat: node.stat() }
+  }
+
+  /** All descendants, in spite of ZooKeeper's name for it; of `/`, the reserved nodes, too. */
+  getAllChildrenNumber(path: string): number | undefined {
+    const node = this.find(path)
+    if (node === undefined) return undefined
+    return node === this.#root ? this.#nodeCount - 1 : countDescendants(node)
+  }
+
+  /** The paths of a session's ephemeral nodes that start with `prefix` as a string (`/ep` also matches `/epp`). */
+  getEphemerals(session: SessionId, prefix = '/'): string[] {
+    const paths = [...(this.#ephemerals.get(session) ?? [])].sort()
+    return prefix.trim() === '' ? paths : paths.filter((path) => path.startsWith(prefix))
+  }
+
+  /** A session's ephemeral nodes in the order in which its end deletes them: by creation; of one zxid, by path. */
+  ephemeralsInOrder(session: SessionId): Place[] {
+    const places = this.getEphemerals(session).map((path) => ({ path, node: this.#existing(path) }))
+    return places.sort((a, b) => (a.node.czxid < b.node.czxid ? -1 : Number(a.node.czxid > b.node.czxid)))
+  }
+
+  /** A node and all below it, parents first, children sorted. To be read to its end before the next change. */
+  *walk(path: string): Generator<Place, void, undefined> {
+    const node = this.find(path)
+    if (node === undefined) return
+    // A path can be deeper than the call stack, so the iterators of the open nodes are kept in a list.
+    const open: Iterator<Place, unknown, undefined>[] = [[{ path, node }].values()]
+    for (let level = open.at(-1); level !== undefined; level = open.at(-1)) {
+      const next = level.next()
+      if (next.done === true) {
+        open.pop()
+      } else {
+        yield next.value
+        open.push(childPlaces(next.value))
+      }
+    }
+  }
+
+  // Changes
+
+  /** Hangs a new node at `path`, below `parent`, and counts it there. */
+  attach(parent: Znode, path: string, node: Znode): void {
+    const { creates, pzxid } = parent
+    this.#undo?.push(() => {
+      this.#unlink(parent, path, node)
+      parent.creates = creates
+      parent.pzxid = pzxid
+    })
+    this.#link(parent, path, node)
+    parent.creates += 1
+    parent.pzxid = node.czxid
+  }
+
+  /** Takes a node without children off the tree. */
+  detach({ path, node }: Place, zxid: Zxid): void {
+    assert(node.numChildren === 0 && !isReservedPath(path), `cannot detach ${path}`)
+    const parent = this.#existing(parentOf(path))
+    const { pzxid } = parent
+    this.#undo?.push(() => {
+      this.#link(parent, path, node)
+      parent.pzxid = pzxid
+    })
+    this.#unlink(parent, path, node)
+    parent.pzxid = zxid
+  }
+
+  /** Gives a node other data, and its next version. */
+  setData(node: Znode, data: Uint8Array | undefined, stamp: EntryStamp): void {
+    const { data: oldData, mzxid, mtime, touchedClockMs, version } = node
+    this.#undo?.push(() => Object.assign(node, { data: oldData, mzxid, mtime, touchedClockMs, version }))
+    node.data = data
+    node.mzxid = stamp.zxid
+    node.mtime = stamp.timeMs
+    node.touchedClockMs = stamp.clockMs
+    node.version = nextVersion(version)
+  }
+
+  /** Runs `attempt` and takes back all its changes, counters included, unless it returns true. */
+  atomically(attempt: () => boolean): boolean {
+    assert(this.#undo === undefined, 'a multi inside a multi')
+    const undo: (() => void)[] = []
+    this.#undo = undo
+    const succeeded = attempt()
+    this.#undo = undefined
+    if (!succeeded) for (const revert of undo.reverse()) revert()
+    return succeeded
+  }
+
+  /** Hangs up a node of a snapshot. The nodes come parents first; the counters are in the records. */
+  restore(record: NodeRecord): void {
+    const { path } = record
+    requireIntact(validatePath(path) === undefined, `a node at ${JSON.stringify(path)}`)
+    const parent = this.find(parentOf(path))
+    requireIntact(parent !== undefined, `no parent for ${path}`)
+    requireIntact(parent.mode !== 'ephemeral', `${path} is the child of an ephemeral node`)
+    requireIntact(this.find(path) === undefined, `${path} occurs twice`)
+    this.#link(parent, path, new Znode(record))
+  }
+
+  #existing(path: string): Znode {
+    const node = this.find(path)
+    assert(node !== undefined, `no node at ${path}`)
+    return node
+  }
+
+  #link(parent: Znode, path: string, node: Znode): void {
+    parent.addChild(nameOf(path), node)
+    this.#nodeCount += 1
+    if (node.ephemeralOwner !== noSession) this.#ownEphemeral(node.ephemeralOwner, path)
+  }
+
+  #unlink(parent: Znode, path: string, node: Znode): void {
+    parent.removeChild(nameOf(path))
+    this.#nodeCount -= 1
+    if (node.ephemeralOwner !== noSession) this.#disownEphemeral(node.ephemeralOwner, path)
+  }
+
+  #ownEphemeral(owner: SessionId, path: string): void {
+    const owned = this.#ephemerals.get(owner)
+    if (owned === undefined) this.#ephemerals.set(owner, new Set([path]))
+    else owned.add(path)
+  }
+
+  #disownEphemeral(owner: SessionId, path: string): void {
+    const owned = this.#ephemerals.get(owner)
+    assert(owned?.has(path) === true, `${path} is not among the ephemeral nodes of its owner`)
+    owned.delete(path)
+    if (owned.size === 0) this.#ephemerals.delete(owner)
+  }
+}
+
+function* childPlaces({ path, node }: Place): Generator<Place, void, undefined> {
+  for (const name of node.childNames()) {
+    const child = node.child(name)
+    assert(child !== undefined, `the tree changed while ${path} was walked`)
+    yield { path: joinPath(path, name), node: child }
+  }
+}
+
+function countDescendants(node: Znode): number {
+  let count = 0
+  const open = [node]
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    count += next.numChildren
+    for (const child of next.children()) open.push(child)
+  }
+  return count
+}
+
+/** Versions are 32 bits wide and step over -1, which stands for "any version". */
+function nextVersion(version: number): number {
+  return version === -2 ? 0 : (version + 1) | 0
+}

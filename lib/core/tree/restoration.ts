@@ -1,0 +1,88 @@
+/**
+ * Builds a state from the records of a snapshot, one by one. The records come from a disk or a peer, so each is checked
+ * against those before it: the header first, then the sessions by id, then the nodes, parents first and siblings
+ * sorted. What does not fit is COORD_STORE_DAMAGED.
+ *
+ * The arrays in the records belong to the state from then on.
+ */
+import { unreachable } from '../../errors.ts'
+import type { Zxid } from '../zab/zxid.ts'
+import { DataTree } from './data-tree.ts'
+import type { SnapshotRecord } from './operation.ts'
+import { noSession } from './session-id.ts'
+import { type SessionRecord, SessionTable } from './sessions.ts'
+import { requireIntact, snapshotVersion } from './snapshot.ts'
+import type { NodeRecord } from './znode.ts'
+
+/** What a snapshot holds. */
+export interface RestoredState {
+  readonly tree: DataTree
+  readonly sessions: SessionTable
+  readonly lastZxid: Zxid
+  readonly clockMs: number
+}
+
+type Header = Extract<SnapshotRecord, { kind: 'header' }>
+
+export class Restoration {
+  readonly #sessions = new SessionTable()
+  #header: Header | undefined
+  /** There from the first node record on. */
+  #tree: DataTree | undefined
+
+  add(record: SnapshotRecord): void {
+    switch (record.kind) {
+      case 'header':
+        this.#addHeader(record)
+        break
+      case 'session':
+        this.#addSession(record)
+        break
+      case 'node':
+        this.#addNode(record)
+        break
+      default:
+        unreachable(record)
+    }
+  }
+
+  finish(): RestoredState {
+    const tree = this.#tree
+    requireIntact(this.#header !== undefined && tree !== undefined, 'it ends before the first node')
+    for (const { path } of new DataTree().walk('/')) requireIntact(tree.find(path) !== undefined, `${path} is missing`)
+    return { tree, sessions: this.#sessions, lastZxid: this.#header.zxid, clockMs: this.#header.clockMs }
+  }
+
+  #addHeader(header: Header): void {
+    requireIntact(this.#header === undefined, 'a second header')
+    requireIntact(header.version === snapshotVersion, `version ${header.version} is not known here`)
+    this.#header = header
+  }
+
+  #addSession(record: SessionRecord): void {
+    requireIntact(this.#header !== undefined && this.#tree === undefined, 'a session out of place')
+    this.#sessions.restore(record)
+  }
+
+  #addNode(record: NodeRecord): void {
+    requireIntact(this.#header !== undefined, 'a node before the header')
+    this.#checkNode(record, this.#header)
+    if (this.#tree === undefined) this.#tree = treeWithRoot(record)
+    else this.#tree.restore(record)
+  }
+
+  #checkNode(record: NodeRecord, header: Header): void {
+    const { path, mode, czxid, mzxid, pzxid, version, creates, aversion, ephemeralOwner } = record
+    requireIntact(czxid <= mzxid && czxid <= pzxid, `${path} was changed before it was created`)
+    requireIntact(mzxid <= header.zxid && pzxid <= header.zxid, `${path} is of the future`)
+    requireIntact([version, creates, aversion].every(Number.isSafeInteger), `the counters of ${path}`)
+    requireIntact((mode === 'ephemeral') === (ephemeralOwner !== noSession), `${path} has the wrong mode`)
+    const owned = ephemeralOwner === noSession || this.#sessions.get(ephemeralOwner) !== undefined
+    requireIntact(owned, `the owner of ${path} is gone`)
+  }
+}
+
+function treeWithRoot(record: NodeRecord): DataTree {
+  requireIntact(record.path === '/', 'the first node is not the root')
+  return new DataTree(record)
+}

@@ -1,0 +1,153 @@
+/**
+ * The sessions and what makes their writes exact: a write is known by (session, generation, cxid), is evaluated once,
+ * in the order of its cxid, and its result is kept until the requester is known to have it. So a write that is sent
+ * again, to whichever member, gets the result it had.
+ *
+ * A session is attached to one place at a time. The requester numbers these attachments (generations); what comes from
+ * an earlier one is turned away, so that a late packet of an abandoned link cannot act.
+ *
+ * Which ephemeral nodes a session owns is known to the tree. Results and password hashes that are handed in belong to
+ * the table; nobody writes to those that it hands out.
+ */
+import { assert } from '../../errors.ts'
+import { failure } from './failure.ts'
+import type {
+  AttachSessionRequest,
+  CreateSessionRequest,
+  ExpireSessionRequest,
+  OperationResult,
+  RequestResult,
+  SnapshotRecord,
+  WriteRequest,
+} from './operation.ts'
+import type { SessionId } from './session-id.ts'
+import { requireIntact } from './snapshot.ts'
+
+/** A session as snapshots hold it. */
+export type SessionRecord = Extract<SnapshotRecord, { kind: 'session' }>
+
+/** What others may know of a session. */
+export interface SessionView {
+  readonly id: SessionId
+  readonly timeoutMs: number
+  readonly generation: number
+  /** The last write that was evaluated; 0 before the first. */
+  readonly lastCxid: number
+}
+
+interface Session extends SessionView {
+  readonly passwordHash: Uint8Array
+  timeoutMs: number
+  generation: number
+  lastCxid: number
+  /** By cxid, ascending; the last one is of `lastCxid`. */
+  readonly results: Map<number, OperationResult>
+}
+
+export class SessionTable {
+  readonly #sessions = new Map<SessionId, Session>()
+
+  get size(): number {
+    return this.#sessions.size
+  }
+
+  get(id: SessionId): SessionView | undefined {
+    return this.#sessions.get(id)
+  }
+
+  /** All sessions, by id. */
+  list(): SessionView[] {
+    return this.#sorted()
+  }
+
+  create(request: CreateSessionRequest): RequestResult {
+    const { session: id, passwordHash, timeoutMs } = request
+    const known = this.#sessions.get(id)
+    if (known !== undefined) {
+      return sameBytes(known.passwordHash, passwordHash) ? attached(known) : failure('COORD_SESSION_EXPIRED')
+    }
+    const session: Session = { id, passwordHash, timeoutMs, generation: 1, lastCxid: 0, results: new Map() }
+    this.#sessions.set(id, session)
+    return attached(session)
+  }
+
+  attach(request: AttachSessionRequest): RequestResult {
+    const session = this.#sessions.get(request.session)
+    if (session === undefined || !sameBytes(session.passwordHash, request.passwordHash)) {
+      return failure('COORD_SESSION_EXPIRED')
+    }
+    if (request.generation < session.generation) return failure('COORD_SESSION_MOVED')
+    if (request.generation > session.generation) {
+      session.generation = request.generation
+      session.timeoutMs = request.timeoutMs
+    }
+    return attached(session)
+  }
+
+  /** Whether an expiry still means the session as it is attached now. */
+  isExpirable({ session, generation }: ExpireSessionRequest): boolean {
+    return this.#sessions.get(session)?.generation === generation
+  }
+
+  /** The answer to a write that must not be evaluated (again); `undefined` when it is the next one. */
+  answerWithoutEvaluation(request: WriteRequest): RequestResult | undefined {
+    const session = this.#sessions.get(request.session)
+    if (session === undefined) return failure('COORD_SESSION_EXPIRED')
+    if (request.generation !== session.generation) return failure('COORD_SESSION_MOVED')
+    const nextCxid = session.lastCxid + 1
+    if (request.cxid > nextCxid) return { type: 'gap', nextCxid }
+    if (request.cxid === nextCxid) return undefined
+    // Once a result was dropped, its requester has it: only a stale duplicate asks again, and nobody waits for it.
+    return session.results.get(request.cxid) ?? { type: 'void' }
+  }
+
+  /** Keeps the result of the write that was just evaluated and drops those that were answered. */
+  record(request: WriteRequest, result: OperationResult): void {
+    const session = this.#sessions.get(request.session)
+    assert(session !== undefined && request.cxid === session.lastCxid + 1, 'a write was evaluated out of order')
+    for (const cxid of session.results.keys()) {
+      if (cxid > request.answeredThrough) break
+      session.results.delete(cxid)
+    }
+    session.results.set(request.cxid, result)
+    session.lastCxid = request.cxid
+  }
+
+  remove(id: SessionId): void {
+    const existed = this.#sessions.delete(id)
+    assert(existed, 'a session ended twice')
+  }
+
+  *snapshot(): Generator<SessionRecord, void, undefined> {
+    for (const { id, passwordHash, timeoutMs, generation, lastCxid, results } of this.#sorted()) {
+      const kept = [...results].map(([cxid, result]) => ({ cxid, result }))
+      yield { kind: 'session', session: id, passwordHash, timeoutMs, generation, lastCxid, results: kept }
+    }
+  }
+
+  restore(record: SessionRecord): void {
+    const { session: id, passwordHash, timeoutMs, generation, lastCxid } = record
+    requireIntact(!this.#sessions.has(id), `session ${id} occurs twice`)
+    requireIntact(record.results.at(-1)?.cxid === (lastCxid === 0 ? undefined : lastCxid), `results of session ${id}`)
+    const results = new Map<number, OperationResult>()
+    let previous = 0
+    for (const { cxid, result } of record.results) {
+      requireIntact(cxid > previous, `the results of session ${id} are out of order`)
+      results.set(cxid, result)
+      previous = cxid
+    }
+    this.#sessions.set(id, { id, passwordHash, timeoutMs, generation, lastCxid, results })
+  }
+
+  #sorted(): Session[] {
+    return [...this.#sessions.values()].sort((a, b) => (a.id < b.id ? -1 : 1))
+  }
+}
+
+function attached({ generation, timeoutMs, lastCxid }: Session): RequestResult {
+  return { type: 'attached', generation, timeoutMs, nextCxid: lastCxid + 1 }
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index])
+}

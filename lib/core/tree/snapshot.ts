@@ -1,0 +1,12 @@
+/**
+ * What the parts of a snapshot have in common: its version, and the check that a record makes sense. Whoever restores
+ * a snapshot may have it from a disk or a peer, so nonsense in it is a damaged store, not a bug of ours.
+ */
+import { CoordError } from '../../errors.ts'
+
+/** The version in a snapshot's header. */
+export const snapshotVersion = 1
+
+export function requireIntact(condition: unknown, what: string): asserts condition {
+  if (!condition) throw new CoordError('COORD_STORE_DAMAGED', `damaged snapshot: ${what}`)
+}

@@ -1,0 +1,240 @@
+/**
+ * Broadcast: Zab's phase 3, what an ensemble does all day. The leader stamps what arrived in one turn into a batch,
+ * appends and proposes it; followers append, and acknowledge once durable; what a quorum holds is committed, in order,
+ * and every member applies the same entries (design D2, D4). Commits travel with the next proposal, or alone when
+ * there is none. Nothing on this path waits for a timer: `flushLeading` and `flushFollowing` run at the end of a turn.
+ *
+ * Rounds: each ping carries a number; a quorum's pongs of it prove that, after the ping left, no later leader had been
+ * established. Linearizable reads and confirmed session heartbeats wait for a round that began after they came.
+ */
+import { type Batch, type LogRequest, weightOfRequest } from './batch.ts'
+import type { MemberId } from './configuration.ts'
+import { startEpoch } from './discovery.ts'
+import type { MessageOf } from './message.ts'
+import { reachedByQuorum } from './quorum.ts'
+import { becomeLooking, type Confirmation, type Following, isEstablished, type Leading } from './roles.ts'
+import type { Link, Zab } from './zab.ts'
+import { counterMax, counterOf, epochOf, type Zxid, zxidOf, zxidPlus, zxidZero } from './zxid.ts'
+
+/** So far from the end of the counter, the leader goes to its next epoch. More than any batch holds. */
+const counterReserve = 0x100_0000
+
+/** Takes requests in, to be proposed at the end of the turn. Only for a leader that is, or is about to be, established. */
+export function enqueue(leading: Leading, requests: readonly LogRequest[]): void {
+  for (const request of requests) {
+    leading.pending.push(request)
+    leading.pendingBytes += weightOfRequest(request)
+  }
+}
+
+/** The end of a turn: proposals, then commits that no proposal carried, then a ping if somebody waits for a round. */
+export function flushLeading(zab: Zab, leading: Leading): void {
+  if (isEstablished(leading)) {
+    if (counterOf(zab.log.last) > counterMax - counterReserve && epochOf(zab.log.last) === leading.epoch) {
+      zab.mark('broadcast.counterEnds')
+      startEpoch(zab, leading)
+    }
+    while (isEstablished(leading) && leading.pending.length > 0) propose(zab, leading, takeBatch(zab, leading))
+    announceCommit(zab, leading)
+  }
+  if (leading.roundWanted || zab.now >= leading.nextPing) ping(zab, leading)
+}
+
+function takeBatch(zab: Zab, leading: Leading): LogRequest[] {
+  let bytes = 0
+  let count = 0
+  while (count < leading.pending.length && (count === 0 || bytes < zab.options.batchBytesMax)) {
+    bytes += weightOfRequest(leading.pending[count] as LogRequest)
+    count += 1
+  }
+  leading.pendingBytes -= bytes
+  return leading.pending.splice(0, count)
+}
+
+function propose(zab: Zab, leading: Leading & { epoch: number }, requests: readonly LogRequest[]): void {
+  const batch: Batch = {
+    first: nextZxid(zab, leading.epoch),
+    previous: zab.log.last,
+    timeMs: zab.wallMs,
+    clockMs: leading.clockBase.clockMs + Math.max(0, Math.floor(zab.now - leading.clockBase.now)),
+    settled: settledConfiguration(zab),
+    requests,
+  }
+  zab.append(batch)
+  // One message object for all: it is encoded once.
+  const message = { type: 'propose', batch, committed: zab.committed } as const
+  for (const learner of leading.learners.values()) {
+    if (learner.state === 'syncing' || learner.state === 'synced') zab.send(learner.member.id, message)
+  }
+  leading.announcedCommit = zab.committed
+}
+
+function nextZxid(zab: Zab, epoch: number): Zxid {
+  if (zab.log.last === zxidZero) {
+    // The first entry of an ensemble: later than any entry of one that was founded earlier in the same second (D3).
+    return zxidOf(epoch, ((zab.wallMs % 1000) << 20) + 1)
+  }
+  return epochOf(zab.log.last) === epoch ? zxidPlus(zab.log.last, 1) : zxidOf(epoch, 1)
+}
+
+/** What the next batch header says about the configuration: committed means acknowledged by both quorums. */
+function settledConfiguration(zab: Zab): Zxid {
+  const { latest, pending } = zab.configurations
+  if (pending === undefined) return latest?.zxid ?? zxidZero
+  return pending.zxid <= zab.committed ? pending.zxid : zxidZero
+}
+
+function announceCommit(zab: Zab, leading: Leading): void {
+  if (leading.announcedCommit >= zab.committed) return
+  leading.announcedCommit = zab.committed
+  for (const learner of leading.learners.values()) {
+    if (learner.state === 'synced') zab.send(learner.member.id, { type: 'commit', committed: zab.committed })
+  }
+}
+
+function ping(zab: Zab, leading: Leading): void {
+  leading.round += 1
+  leading.roundWanted = false
+  leading.nextPing = zab.now + zab.options.timing.pingIntervalMs
+  for (const id of leading.learners.keys()) {
+    zab.send(id, { type: 'ping', round: leading.round, committed: zab.committed })
+  }
+}
+
+/** A learner's writes. The host of a session sends what it has not seen applied again when the leader changes. */
+export function onRequest(zab: Zab, leading: Leading, from: Link, message: MessageOf<'request'>): void {
+  if (!leading.learners.has(from.peer.id)) return
+  const isForSessions = message.requests.every(({ type }) => type !== 'reconfigure' && type !== 'noop' && type !== 'expireSession')
+  if (isForSessions) enqueue(leading, message.requests)
+  else zab.closeLink(from.peer.id, 'asked for what only a leader may propose')
+}
+
+export function onPropose(zab: Zab, following: Following, from: Link, message: MessageOf<'propose'>): void {
+  if (from.peer.id !== following.leader.id || following.phase === 'discovery' || following.wantsSnapshot) return
+  if (message.batch.previous !== zab.log.last) {
+    zab.mark('broadcast.hole')
+    zab.closeLink(from.peer.id, 'sent a proposal that does not follow the last one')
+    becomeLooking(zab, `${from.peer.name} sent a proposal that does not follow the last one`)
+    return
+  }
+  zab.append(message.batch)
+  if (following.phase === 'broadcast') zab.advanceCommit(message.committed)
+}
+
+export function onAck(_zab: Zab, leading: Leading, from: Link, message: MessageOf<'ack'>): void {
+  const learner = leading.learners.get(from.peer.id)
+  if (learner?.state === 'synced' && message.lastZxid > learner.acked) learner.acked = message.lastZxid
+}
+
+export function onCommit(zab: Zab, following: Following, from: Link, message: MessageOf<'commit'>): void {
+  if (from.peer.id === following.leader.id && following.phase === 'broadcast') zab.advanceCommit(message.committed)
+}
+
+export function onPing(zab: Zab, following: Following, from: Link, message: MessageOf<'ping'>): void {
+  if (from.peer.id !== following.leader.id) return
+  zab.send(from.peer.id, { type: 'pong', round: message.round })
+  if (following.phase === 'broadcast') zab.advanceCommit(message.committed)
+}
+
+export function onPong(_zab: Zab, leading: Leading, from: Link, message: MessageOf<'pong'>): void {
+  const learner = leading.learners.get(from.peer.id)
+  if (learner !== undefined && message.round > learner.round) learner.round = message.round
+}
+
+/** The end of a follower's turn: one acknowledgement for everything that became durable in it. */
+export function flushFollowing(zab: Zab, following: Following): void {
+  if (!following.acknowledged || following.ackedThrough >= zab.log.durable) return
+  following.ackedThrough = zab.log.durable
+  zab.send(following.leader.id, { type: 'ack', lastZxid: zab.log.durable })
+}
+
+/** What an established leader concludes after each input: commits, confirmed rounds, and whether it still has a quorum. */
+export function progressBroadcast(zab: Zab, leading: Leading): void {
+  const { active } = zab.configurations
+  const acked = reachedByQuorum<bigint>(active, (id) => ackedBy(zab, leading, id))
+  // A leader commits nothing that its own disk does not hold: it would serve what it might forget.
+  if (acked !== undefined) zab.advanceCommit((acked < zab.log.durable ? acked : zab.log.durable) as Zxid)
+  const round = reachedByQuorum<number>(active, (id) => roundOf(zab, leading, id))
+  if (round !== undefined && round > leading.confirmedRound) leading.confirmedRound = round
+  answerConfirmed(zab, leading)
+}
+
+function ackedBy(zab: Zab, leading: Leading, id: MemberId): Zxid | undefined {
+  if (id === zab.id) return zab.log.durable
+  const learner = leading.learners.get(id)
+  return learner?.state === 'synced' ? learner.acked : undefined
+}
+
+function roundOf(zab: Zab, leading: Leading, id: MemberId): number | undefined {
+  if (id === zab.id) return leading.round
+  const learner = leading.learners.get(id)
+  return learner?.state === 'synced' ? learner.round : undefined
+}
+
+/** Wants a round that begins after now, for something that `from` asked. */
+export function awaitRound(leading: Leading, asked: Omit<Confirmation, 'round'>): void {
+  leading.confirmations.push({ ...asked, round: leading.round + 1 })
+  leading.roundWanted = true
+}
+
+export function onReadIndex(_zab: Zab, leading: Leading, from: Link, message: MessageOf<'readIndex'>): void {
+  awaitRound(leading, { kind: 'read', from: from.peer.id, id: message.id, ended: [] })
+}
+
+export function onHeartbeat(zab: Zab, leading: Leading, from: Link, message: MessageOf<'heartbeat'>): void {
+  const ended = zab.machine.vouchFor(message.sessions)
+  awaitRound(leading, { kind: 'heartbeat', from: from.peer.id, id: message.id, ended })
+}
+
+/** Answers what a quorum has confirmed by now. What was committed when a read came is in the zxid that it gets. */
+function answerConfirmed(zab: Zab, leading: Leading): void {
+  const open = leading.confirmations.findIndex(({ round }) => round > leading.confirmedRound)
+  const confirmed = leading.confirmations.splice(0, open === -1 ? leading.confirmations.length : open)
+  for (const { kind, from, id, ended } of confirmed) {
+    const isOwn = from === zab.id
+    if (kind === 'read' && isOwn) zab.outputs.push({ type: 'readReady', id, zxid: zab.committed })
+    else if (kind === 'read') zab.send(from, { type: 'readIndexReply', id, zxid: zab.committed })
+    else if (isOwn) zab.outputs.push({ type: 'heartbeatConfirmed', id, ended })
+    else if (zab.links.has(from)) zab.send(from, { type: 'heartbeatReply', id, ended })
+  }
+}
+
+export function onReadIndexReply(zab: Zab, following: Following, from: Link, message: MessageOf<'readIndexReply'>): void {
+  if (from.peer.id !== following.leader.id) return
+  zab.outputs.push({ type: 'readReady', id: message.id, zxid: message.zxid })
+}
+
+export function onHeartbeatReply(zab: Zab, following: Following, from: Link, message: MessageOf<'heartbeatReply'>): void {
+  if (from.peer.id !== following.leader.id) return
+  zab.outputs.push({ type: 'heartbeatConfirmed', id: message.id, ended: message.ended })
+}
+
+/** A leader that has lost its quorum for `syncLimitMs` steps down, in whatever phase it is. */
+export function checkQuorumContact(zab: Zab, leading: Leading): void {
+  const contact = reachedByQuorum<number>(zab.configurations.active, (id) =>
+    id === zab.id ? zab.now : leading.learners.get(id)?.lastContact,
+  )
+  if (contact !== undefined && contact > leading.quorumContact) leading.quorumContact = contact
+  if (zab.now - leading.quorumContact > zab.options.timing.syncLimitMs) {
+    zab.mark('broadcast.quorumLost')
+    becomeLooking(zab, 'lost contact with its quorum')
+  }
+}
+
+/** A follower that has not heard from its leader for `syncLimitMs` gives it up, and the link with it. */
+export function checkLeaderContact(zab: Zab, following: Following): void {
+  if (zab.now - following.lastContact <= zab.options.timing.syncLimitMs) return
+  zab.mark('broadcast.leaderSilent')
+  zab.closeLink(following.leader.id, 'silent for too long')
+  becomeLooking(zab, `${following.leader.name} was silent for ${zab.options.timing.syncLimitMs} ms`)
+}
+
+/** When the role next needs a tick. */
+export function nextContactCheck(zab: Zab, role: Leading | Following): number {
+  if (role.name === 'leading') {
+    const nextPing = role.learners.size === 0 ? Number.POSITIVE_INFINITY : role.nextPing
+    return Math.min(nextPing, role.quorumContact + zab.options.timing.syncLimitMs + 1)
+  }
+  return role.lastContact + zab.options.timing.syncLimitMs + 1
+}
+

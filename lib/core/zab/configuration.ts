@@ -1,0 +1,127 @@
+/**
+ * Who the ensemble is (design D8). The configuration lives in the log: an entry changes it, and it is in force from the
+ * moment the entry is *in* a member's log, committed or not; a truncated log takes it back.
+ *
+ * A change is joint consensus: from its entry on, old and new quorums are both needed, until a later batch header in
+ * the log says that both have acknowledged the entry ("settled"). Replacing one voter of three needs this: {A,B1,C} and
+ * {A,B2,C} have quorums that do not meet, {B1,C} and {A,B2}.
+ */
+import { assert } from '../../errors.ts'
+import type { Batch } from './batch.ts'
+import type { Zxid } from './zxid.ts'
+
+declare const brand: unique symbol
+
+/** Who a member is, this incarnation of it: a member that lost its memory comes back under another id (design D7). */
+export type MemberId = string & { readonly [brand]: 'MemberId' }
+
+export function memberIdFrom(text: string): MemberId {
+  assert(text.length > 0 && text.length <= 64, `not a member id: ${text}`)
+  return text as MemberId
+}
+
+/** A member as the configuration records it. `name` is the same after a restart, `id` only where a store kept it. */
+export interface MemberRecord {
+  readonly id: MemberId
+  readonly name: string
+  readonly address: string
+}
+
+export interface Configuration {
+  readonly voters: readonly MemberRecord[]
+  readonly observers: readonly MemberRecord[]
+  /** Addresses of the founders: every quorum includes a voter at one of them, so that founders who restarted blank can never found a second ensemble beside this one. */
+  readonly founders: readonly string[]
+}
+
+/** A configuration in the log: at which entry it came, and with which batch it was seen acknowledged by both quorums. */
+export interface LoggedConfiguration {
+  readonly zxid: Zxid
+  readonly configuration: Configuration
+  readonly settledAt: Zxid | undefined
+}
+
+/** The configurations in the log, oldest first: settled ones, and after them at most one that is not yet. */
+export class ConfigurationHistory {
+  #logged: LoggedConfiguration[]
+
+  constructor(logged: readonly LoggedConfiguration[]) {
+    this.#logged = [...logged]
+  }
+
+  /** A member that has not yet heard from its ensemble knows none. */
+  get isEmpty(): boolean {
+    return this.#logged.length === 0
+  }
+
+  get latest(): LoggedConfiguration | undefined {
+    return this.#logged.at(-1)
+  }
+
+  /** The configurations whose quorums are needed now: one, two during a change, none where none is known. */
+  get active(): readonly Configuration[] {
+    const last = this.#logged.at(-1)
+    const before = this.#logged.at(-2)
+    if (last === undefined) return []
+    if (last.settledAt !== undefined || before === undefined) return [last.configuration]
+    return [before.configuration, last.configuration]
+  }
+
+  /** The change that is in the log and not settled yet. */
+  get pending(): LoggedConfiguration | undefined {
+    const last = this.#logged.at(-1)
+    return last?.settledAt === undefined ? last : undefined
+  }
+
+  isVoter(id: MemberId): boolean {
+    return this.active.some((configuration) => configuration.voters.some((voter) => voter.id === id))
+  }
+
+  /** Every member of the active configurations, voters first, each once. */
+  members(): readonly MemberRecord[] {
+    const byId = new Map<MemberId, MemberRecord>()
+    for (const configuration of this.active) {
+      for (const member of [...configuration.voters, ...configuration.observers]) byId.set(member.id, member)
+    }
+    return [...byId.values()]
+  }
+
+  /** Takes note of a batch that was appended to the log. Returns whether anything changed. */
+  append(batch: Batch): boolean {
+    let changed = false
+    const pending = this.pending
+    if (pending !== undefined && batch.settled >= pending.zxid) {
+      this.#logged[this.#logged.length - 1] = { ...pending, settledAt: batch.first }
+      changed = true
+    }
+    batch.requests.forEach((request, index) => {
+      if (request.type !== 'reconfigure') return
+      assert(this.pending === undefined, 'a configuration may not change while another change is pending')
+      const zxid = (batch.first + BigInt(index)) as Zxid
+      this.#logged.push({ zxid, configuration: request.configuration, settledAt: undefined })
+      changed = true
+    })
+    return changed
+  }
+
+  /** Forgets what a truncated log no longer says. */
+  truncateAfter(zxid: Zxid): void {
+    this.#logged = this.at(zxid)
+    assert(this.#logged.length > 0, 'a truncated log keeps a configuration')
+  }
+
+  /** Drops what can no longer come back, because the log is applied through here. */
+  prune(applied: Zxid): void {
+    const keep = this.#logged.findLastIndex(({ settledAt }) => settledAt !== undefined && settledAt <= applied)
+    if (keep > 0) this.#logged.splice(0, keep)
+  }
+
+  /** The history as a log that ends at `zxid` tells it: what a snapshot at `zxid` carries. */
+  at(zxid: Zxid): LoggedConfiguration[] {
+    return this.#logged
+      .filter((logged) => logged.zxid <= zxid)
+      .map((logged) =>
+        logged.settledAt !== undefined && logged.settledAt > zxid ? { ...logged, settledAt: undefined } : logged,
+      )
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * Discovery: Zab's phase 1. The would-be leader gathers a quorum's FOLLOWERINFO, picks an epoch above every promise
+ * among them, and a quorum promises it: to this leader, for good, before any answer leaves (design D8: a promise binds
+ * the epoch *and* the leader). From a quorum's ACKEPOCH it learns that its own log is the freshest of theirs, or gives up.
+ *
+ * An established leader comes back here, without stepping down, when it needs a later epoch: its counter nears its
+ * end, or a follower has promised somebody a later one. That costs a round trip, not an election.
+ */
+import type { MemberId } from './configuration.ts'
+import { yieldToBetterLooker } from './election.ts'
+import type { MessageOf } from './message.ts'
+import { isQuorum } from './quorum.ts'
+import { becomeLooking, type Following, type Leading } from './roles.ts'
+import { syncLearner } from './synchronization.ts'
+import { compareCredentials, credentialsOf, type Link, type PersistPurpose, type Zab } from './zab.ts'
+import { epochMax, zxidZero } from './zxid.ts'
+
+/** A member takes us for the leader: at the beginning of a term, or at any time in it. */
+export function onFollowerInfo(zab: Zab, leading: Leading, from: Link, message: MessageOf<'followerInfo'>): void {
+  from.heldFollowerInfo = undefined
+  leading.learners.set(from.peer.id, {
+    member: from.peer,
+    attempt: message.attempt,
+    acceptedEpoch: message.acceptedEpoch,
+    state: 'discovery',
+    lastZxid: zxidZero,
+    acked: zxidZero,
+    round: 0,
+    lastContact: zab.now,
+    nameTakenSince: undefined,
+  })
+  if (leading.epoch === undefined) return
+  const promisedToUs = message.acceptedEpoch === leading.epoch && message.acceptedFrom === zab.id
+  if (message.acceptedEpoch < leading.epoch || promisedToUs) {
+    zab.send(from.peer.id, { type: 'newEpoch', attempt: message.attempt, epoch: leading.epoch })
+  } else {
+    zab.mark('discovery.laterPromise')
+    startEpoch(zab, leading)
+  }
+}
+
+/** Votes that came before we knew that we lead. */
+export function takeHeldFollowerInfos(zab: Zab, leading: Leading): void {
+  for (const link of zab.comrades()) {
+    if (link.heldFollowerInfo !== undefined) onFollowerInfo(zab, leading, link, link.heldFollowerInfo)
+  }
+}
+
+/** Begins an epoch above every promise that we know of; whatever was promised below is burned. */
+export function startEpoch(zab: Zab, leading: Leading): void {
+  let promised = Math.max(zab.epochs.accepted, zab.epochs.current)
+  for (const learner of leading.learners.values()) promised = Math.max(promised, learner.acceptedEpoch)
+  const epoch = promised + 1
+  if (epoch > epochMax) {
+    becomeLooking(zab, `the epochs have ended at ${epochMax}: found the ensemble anew`)
+    return
+  }
+  leading.phase = 'discovery'
+  leading.epoch = epoch
+  leading.epochPromised = false
+  leading.epochCurrent = false
+  zab.epochs = { ...zab.epochs, accepted: epoch, acceptedFrom: zab.id }
+  zab.persist({ epochs: zab.epochs }, { kind: 'acceptEpoch', epoch, leader: zab.id })
+  for (const [id, learner] of leading.learners) {
+    learner.state = 'discovery'
+    zab.send(id, { type: 'newEpoch', attempt: learner.attempt, epoch })
+  }
+}
+
+export function onNewEpoch(zab: Zab, following: Following, from: Link, message: MessageOf<'newEpoch'>): void {
+  if (from.peer.id !== following.leader.id || message.attempt !== following.attempt) return
+  const { epoch } = message
+  const isPromised = epoch === zab.epochs.accepted && zab.epochs.acceptedFrom === from.peer.id
+  if (epoch < zab.epochs.accepted || (epoch === zab.epochs.accepted && !isPromised)) {
+    zab.mark('discovery.promisedElsewhere')
+    becomeLooking(zab, `epoch ${epoch} of ${from.peer.name} is not above what was promised`)
+    return
+  }
+  following.phase = 'discovery'
+  following.epoch = epoch
+  following.acknowledged = false
+  following.snapshot = undefined
+  following.wantsSnapshot = false
+  zab.epochs = { ...zab.epochs, accepted: epoch, acceptedFrom: from.peer.id }
+  zab.persist({ epochs: zab.epochs }, { kind: 'acceptEpoch', epoch, leader: from.peer.id })
+}
+
+/** A promise is durable, and with it every append before it: only now is it given. */
+export function onEpochPromised(zab: Zab, purpose: Extract<PersistPurpose, { kind: 'acceptEpoch' }>): void {
+  const { role } = zab
+  if (role.name === 'leading' && role.epoch === purpose.epoch && purpose.leader === zab.id) role.epochPromised = true
+  if (role.name !== 'following' || role.epoch !== purpose.epoch || role.leader.id !== purpose.leader) return
+  const { epoch } = purpose
+  zab.send(purpose.leader, { type: 'ackEpoch', epoch, currentEpoch: zab.epochs.current, lastZxid: zab.log.last })
+}
+
+export function onAckEpoch(zab: Zab, leading: Leading, from: Link, message: MessageOf<'ackEpoch'>): void {
+  const learner = leading.learners.get(from.peer.id)
+  if (learner === undefined || learner.state !== 'discovery' || message.epoch !== leading.epoch) return
+  // An id that is not counted cannot depose anybody: of a tie in epoch and zxid nobody is ahead.
+  const theirs = { currentEpoch: message.currentEpoch, lastZxid: message.lastZxid, id: zab.id }
+  const isAhead = compareCredentials(theirs, credentialsOf(zab)) > 0
+  if (isAhead && leading.phase === 'discovery' && zab.configurations.isVoter(from.peer.id)) {
+    zab.mark('discovery.followerAhead')
+    becomeLooking(zab, `${from.peer.name} is ahead`)
+    return
+  }
+  if (message.currentEpoch > leading.epoch) {
+    becomeLooking(zab, `${from.peer.name} acknowledged a later leader`)
+    return
+  }
+  learner.acceptedEpoch = message.epoch
+  learner.lastZxid = message.lastZxid
+  learner.state = 'promised'
+  if (leading.phase !== 'discovery') syncLearner(zab, learner)
+}
+
+/** Takes the steps of a leader that is not established: epoch, then synchronization, each with a quorum. */
+export function progressDiscovery(zab: Zab, leading: Leading): void {
+  const { active } = zab.configurations
+  if (leading.epoch === undefined) {
+    if (yieldToBetterLooker(zab)) return
+    if (isQuorum(active, (id) => id === zab.id || leading.learners.has(id))) startEpoch(zab, leading)
+    return
+  }
+  const hasPromised = (id: MemberId): boolean =>
+    id === zab.id ? leading.epochPromised : leading.learners.get(id)?.state === 'promised'
+  if (!isQuorum(active, hasPromised)) return
+  leading.phase = 'synchronization'
+  zab.epochs = { ...zab.epochs, current: leading.epoch }
+  zab.persist({ epochs: zab.epochs }, { kind: 'currentEpoch', epoch: leading.epoch, lastZxid: zab.log.last })
+  for (const learner of leading.learners.values()) {
+    if (learner.state === 'promised') syncLearner(zab, learner)
+  }
+}

@@ -1,0 +1,158 @@
+/**
+ * Leader election: Zab's phase 0, an oracle. It only has to be quick and to settle; that there is never more than one
+ * established leader in an epoch is discovery's doing (discovery.ts), whatever is elected here.
+ *
+ * Each member tells every linked one, at each change, what it does and its credentials: (current epoch, last zxid, id).
+ * Links are FIFO, so the last notification of each peer is its state, and no rounds are needed. A member that looks
+ * - joins an established leader where it sees one (stickiness: whoever was cut off cannot depose a working leader);
+ * - else takes the best looker that is *electable*, that is, reaches a quorum of lookers (this is the pre-vote: whoever
+ *   reaches no quorum never campaigns, and promises nobody an epoch);
+ * - waits for linked voters that have not answered, but only until `settleAt`.
+ * A closed link is an answer, too: so an election ends as soon as every reachable voter has answered.
+ */
+import type { MemberId } from './configuration.ts'
+import type { MessageOf } from './message.ts'
+import { isQuorum } from './quorum.ts'
+import { becomeFollowing, becomeLeading, becomeLooking, type Looking, type Role } from './roles.ts'
+import { type Credentials, compareCredentials, credentialsOf, type Link, type Zab } from './zab.ts'
+import { zxidZero } from './zxid.ts'
+
+/** Tells each comrade what it has not been told yet. Runs at the end of every step. */
+export function announce(zab: Zab): void {
+  if (zab.role.name === 'outside') return
+  const notification = notificationOf(zab, zab.role)
+  const { role, electable, currentEpoch, lastZxid, leader, epoch } = notification
+  const key = `${role} ${electable} ${currentEpoch} ${lastZxid} ${leader?.id} ${epoch}`
+  for (const link of zab.comrades()) {
+    if (link.announcedNotification === key) continue
+    link.announcedNotification = key
+    zab.send(link.peer.id, notification)
+  }
+}
+
+function notificationOf(zab: Zab, role: Exclude<Role, { name: 'outside' }>): MessageOf<'notification'> {
+  const established = role.name !== 'looking' && role.phase === 'broadcast'
+  return {
+    type: 'notification',
+    role: role.name,
+    electable: role.name === 'looking' && isElectable(zab),
+    currentEpoch: established ? 0 : zab.epochs.current,
+    lastZxid: established ? zxidZero : zab.log.last,
+    leader: role.name === 'following' ? role.leader : role.name === 'leading' ? zab.self : undefined,
+    epoch: established ? (role.epoch ?? 0) : 0,
+  }
+}
+
+/** A voter whose writes have come back and that reaches a quorum of voters without a leader. */
+function isElectable(zab: Zab): boolean {
+  return zab.isVoter && zab.isDrained && isQuorum(zab.configurations.active, (id) => id === zab.id || isAvailable(zab, id))
+}
+
+/** A linked member that looks, or already took us for the leader. */
+function isAvailable(zab: Zab, id: MemberId): boolean {
+  const notification = zab.links.get(id)?.notification
+  if (notification === undefined) return false
+  return notification.role === 'looking' || (notification.leader?.id === zab.id && notification.epoch === 0)
+}
+
+/** What a new notification means for a role that already has its leader, or is one. */
+export function onNotification(zab: Zab, role: Role, from: Link, message: MessageOf<'notification'>): void {
+  const before = from.notification
+  from.notification = message
+  if (message.leader?.id !== zab.id) from.heldFollowerInfo = undefined
+  if (role.name === 'following' && role.leader.id === from.peer.id) {
+    const gaveUp = message.role === 'following' || (before?.role === 'leading' && message.role !== 'leading')
+    if (gaveUp) becomeLooking(zab, `${from.peer.name} no longer leads`)
+  }
+  if (role.name === 'leading' && message.leader?.id !== zab.id) role.learners.delete(from.peer.id)
+}
+
+/** A looking member keeps the vote until it knows whether it leads. */
+export function holdFollowerInfo(_zab: Zab, _role: Role, from: Link, message: MessageOf<'followerInfo'>): void {
+  from.heldFollowerInfo = message
+}
+
+/** Decides, if it is time to. */
+export function progressLooking(zab: Zab, looking: Looking): void {
+  const established = findEstablishedLeader(zab)
+  if (established !== undefined) {
+    becomeFollowing(zab, established.peer)
+    return
+  }
+  if (!zab.isDrained) return
+  if (zab.isVoter) elect(zab, looking)
+  else followBestElectable(zab)
+}
+
+/** The linked member that leads an established ensemble, in the highest epoch. */
+function findEstablishedLeader(zab: Zab): Link | undefined {
+  let best: Link | undefined
+  for (const link of zab.comrades()) {
+    const notification = link.notification
+    if (notification?.role !== 'leading' || notification.epoch === 0) continue
+    if (best === undefined || notification.epoch > (best.notification?.epoch ?? 0)) best = link
+  }
+  return best
+}
+
+interface Candidate extends Credentials {
+  readonly link: Link | undefined
+  readonly electable: boolean
+}
+
+/** Lookers, and leaders that are not established yet, best first. */
+function candidates(zab: Zab): Candidate[] {
+  const found: Candidate[] = []
+  for (const link of zab.comrades()) {
+    const notification = link.notification
+    if (notification === undefined || notification.role === 'following' || notification.epoch > 0) continue
+    const { currentEpoch, lastZxid, electable, role } = notification
+    if (!electable && !zab.configurations.isVoter(link.peer.id)) continue
+    found.push({ id: link.peer.id, currentEpoch, lastZxid, link, electable: electable || role === 'leading' })
+  }
+  if (zab.isVoter) found.push({ ...credentialsOf(zab), link: undefined, electable: isElectable(zab) })
+  return found.sort((a, b) => compareCredentials(b, a))
+}
+
+function elect(zab: Zab, looking: Looking): void {
+  const settled = zab.now >= looking.settleAt
+  const ranked = candidates(zab)
+  const best = settled ? ranked.find((candidate) => candidate.electable) : ranked[0]
+  if (best === undefined || !best.electable) return
+  if (best.link !== undefined) {
+    becomeFollowing(zab, best.link.peer)
+  } else if (settled || everyLinkedVoterAnswered(zab)) {
+    if (settled) zab.mark('election.settled')
+    becomeLeading(zab)
+  }
+}
+
+/** Whether no linked voter might still turn up as a better candidate. */
+function everyLinkedVoterAnswered(zab: Zab): boolean {
+  for (const configuration of zab.configurations.active) {
+    for (const voter of configuration.voters) {
+      if (zab.links.has(voter.id) && !isAvailable(zab, voter.id)) return false
+    }
+  }
+  return true
+}
+
+/** Whoever has no vote takes the lookers' own word for who may be elected. */
+function followBestElectable(zab: Zab): void {
+  const best = candidates(zab).find((candidate) => candidate.electable)
+  if (best?.link !== undefined) becomeFollowing(zab, best.link.peer)
+}
+
+/** Before its epoch is chosen, a would-be leader gives way to a better looker. Returns whether it did. */
+export function yieldToBetterLooker(zab: Zab): boolean {
+  for (const link of zab.comrades()) {
+    const notification = link.notification
+    if (notification?.role !== 'looking' || !zab.configurations.isVoter(link.peer.id)) continue
+    const { currentEpoch, lastZxid } = notification
+    if (compareCredentials({ currentEpoch, lastZxid, id: link.peer.id }, credentialsOf(zab)) <= 0) continue
+    zab.mark('election.yielded')
+    becomeLooking(zab, `${link.peer.name} is ahead`)
+    return true
+  }
+  return false
+}

@@ -1,0 +1,231 @@
+/**
+ * Founding and finding an ensemble (design D8). A process that belongs to none either finds one, through any linked
+ * member, and joins it; or it is a *founder*, listed in its own static list of peers, and founds one together with all
+ * the others, in three steps that survive a crash at each:
+ *
+ *   query    every founder tells every other its presence; all must be there, blank, and have the same list
+ *   prepare  the lowest founder names the ensemble and its members; each founder persists that, and says so
+ *   found    valid once all have prepared; whoever knows that all have may say it
+ *
+ * A prepared founder takes part in nothing: it neither votes nor acknowledges, also not in an ensemble founded before
+ * that has nothing in its log and no leader (it counts as blank, and is frozen by preparing anew). A refusal is final for
+ * that attempt; whoever learns of it thaws. So a crash at any step neither blocks founding nor founds twice.
+ */
+import { ConfigurationHistory, type MemberId, type MemberRecord } from './configuration.ts'
+import type { MessageOf } from './message.ts'
+import { becomeLooking, becomeOutside, type FoundingAttempt, type Outside, type Role } from './roles.ts'
+import { type Belonging, foundedConfigurations, type Link, type Preparation, type Zab } from './zab.ts'
+import { epochMax, zxidZero } from './zxid.ts'
+
+/** 2025-01-01 UTC: epochs of a new ensemble begin at the seconds since, so that its tokens rise above its predecessor's. */
+const epochOriginMs = 1_735_689_600_000
+
+/** Tells every linked process what we belong to, when that changes. Runs before anything else is said. */
+export function announcePresence(zab: Zab): void {
+  const { presence, cluster, founders } = zab.belonging
+  const acceptedEpoch = presence === 'member' ? 0 : zab.epochs.accepted
+  const key = `${presence} ${cluster} ${acceptedEpoch}`
+  for (const link of zab.links.values()) {
+    if (link.announcedPresence === key) continue
+    link.announcedPresence = key
+    link.announcedNotification = undefined
+    zab.send(link.peer.id, { type: 'presence', state: presence, cluster, founders, acceptedEpoch })
+  }
+}
+
+export function onPresence(_zab: Zab, _role: Role, from: Link, message: MessageOf<'presence'>): void {
+  if (from.presence?.cluster !== message.cluster) {
+    from.notification = undefined
+    from.heldFollowerInfo = undefined
+  }
+  from.presence = message
+}
+
+/** Who has a log or a leader is more than founded. */
+export function noteMembership(zab: Zab): void {
+  if (zab.belonging.presence !== 'founded') return
+  const { role } = zab
+  const hasLeader = (role.name === 'following' || role.name === 'leading') && role.phase === 'broadcast'
+  if (hasLeader || zab.log.last > zxidZero) remember(zab, { presence: 'member' })
+}
+
+function remember(zab: Zab, change: Partial<Belonging>): void {
+  zab.belonging = { ...zab.belonging, ...change }
+  zab.persist({ belonging: zab.belonging }, { kind: 'remember' })
+}
+
+/** What a process outside any ensemble concludes from what it sees. */
+export function progressOutside(zab: Zab, outside: Outside): void {
+  if (joinWhatExists(zab)) return
+  if (outside.attempt !== undefined) concludeAttempt(zab, outside, outside.attempt)
+  else if (zab.belonging.founders.includes(zab.self.address)) query(zab, outside)
+}
+
+/** An ensemble that is there is joined, never founded beside. */
+function joinWhatExists(zab: Zab): boolean {
+  const { preparation } = zab.belonging
+  for (const { presence } of zab.links.values()) {
+    if (presence === undefined || presence.state === 'blank' || presence.state === 'prepared') continue
+    if (preparation?.cluster === presence.cluster) {
+      // Somebody has founded what we prepared: so all had prepared, and it is founded.
+      found(zab, preparation)
+      return true
+    }
+    if (presence.state === 'member') {
+      zab.mark('founding.joined')
+      remember(zab, { presence: 'member', cluster: presence.cluster, preparation: undefined, founded: undefined })
+      zab.configurations = new ConfigurationHistory([])
+      becomeLooking(zab, 'joins')
+      return true
+    }
+  }
+  return false
+}
+
+/** First step: all founders there, blank, with our list. The lowest one goes on. */
+function query(zab: Zab, outside: Outside): void {
+  const members: MemberRecord[] = []
+  let epoch = Math.max(zab.epochs.accepted, Math.floor((zab.wallMs - epochOriginMs) / 1000), 0)
+  for (const address of zab.belonging.founders) {
+    const link = address === zab.self.address ? undefined : linkTo(zab, address)
+    if (address === zab.self.address) members.push(zab.self)
+    if (link?.presence === undefined || !isBlank(link.presence)) continue
+    if (!isSameList(zab, link)) return
+    members.push(link.peer)
+    epoch = Math.max(epoch, link.presence.acceptedEpoch)
+  }
+  const isLowest = zab.belonging.founders[0] === zab.self.address
+  if (isLowest && members.length === zab.belonging.founders.length) prepareAll(zab, outside, members, Math.min(epoch, epochMax - 1))
+}
+
+function linkTo(zab: Zab, address: string): Link | undefined {
+  for (const link of zab.links.values()) {
+    if (link.peer.address === address) return link
+  }
+  return undefined
+}
+
+function isBlank(presence: MessageOf<'presence'>): boolean {
+  return presence.state !== 'member'
+}
+
+function isSameList(zab: Zab, link: Link): boolean {
+  const theirs = link.presence?.founders ?? []
+  const { founders } = zab.belonging
+  if (founders.length === theirs.length && founders.every((address, index) => address === theirs[index])) return true
+  const reason = `${zab.self.address} lists [${founders.join(', ')}], ${link.peer.address} lists [${theirs.join(', ')}]: start every founder with the same peers`
+  zab.outputs.push({ type: 'refused', code: 'COORD_FOUNDERS_DIFFER', reason })
+  return false
+}
+
+/** Second step, on the lowest founder. */
+function prepareAll(zab: Zab, outside: Outside, members: readonly MemberRecord[], epoch: number): void {
+  outside.attempts += 1
+  const cluster = `${zab.id.slice(0, 16)}-${zab.wallMs.toString(36)}-${outside.attempts}`
+  const attempt: FoundingAttempt = { cluster, epoch, members, prepared: new Set() }
+  outside.attempt = attempt
+  persistPreparation(zab, { cluster, epoch, members })
+  for (const { id } of members) {
+    if (id !== zab.id) zab.send(id, { type: 'prepare', cluster, epoch, members })
+  }
+}
+
+function persistPreparation(zab: Zab, preparation: Preparation): void {
+  zab.belonging = { ...zab.belonging, presence: 'prepared', cluster: preparation.cluster, preparation }
+  zab.persist({ belonging: zab.belonging }, { kind: 'prepare', cluster: preparation.cluster })
+}
+
+/** Only who has nothing to lose prepares. */
+export function onPrepare(zab: Zab, role: Role, from: Link, message: MessageOf<'prepare'>): void {
+  const { cluster, epoch, members } = message
+  const reason = reasonToRefuse(zab, role, members)
+  if (reason !== undefined) {
+    zab.mark('founding.refused')
+    zab.send(from.peer.id, { type: 'refusePrepare', cluster, reason })
+    return
+  }
+  if (role.name !== 'outside') zab.mark('founding.frozen')
+  if (role.name !== 'outside' || role.attempt !== undefined) becomeOutside(zab)
+  persistPreparation(zab, { cluster, epoch, members })
+}
+
+function reasonToRefuse(zab: Zab, role: Role, members: readonly MemberRecord[]): string | undefined {
+  if (zab.belonging.presence === 'member') return 'belongs to an ensemble'
+  if (role.name !== 'outside' && role.name !== 'looking') return 'is about to have a leader'
+  if (!members.some(({ id }) => id === zab.id)) return 'is not among the members'
+  return undefined
+}
+
+/** The preparation is durable: only now may it be said. */
+export function onPreparationPersisted(zab: Zab, cluster: string): void {
+  const { role } = zab
+  if (zab.belonging.preparation?.cluster !== cluster || role.name !== 'outside') return
+  if (role.attempt?.cluster === cluster) {
+    role.attempt.prepared.add(zab.id)
+    return
+  }
+  for (const { id } of zab.belonging.preparation.members) {
+    if (zab.links.has(id)) zab.send(id, { type: 'prepared', cluster })
+  }
+}
+
+export function onPrepared(_zab: Zab, role: Role, from: Link, message: MessageOf<'prepared'>): void {
+  if (role.name === 'outside' && role.attempt?.cluster === message.cluster) role.attempt.prepared.add(from.peer.id)
+}
+
+export function onRefusePrepare(zab: Zab, role: Role, _from: Link, message: MessageOf<'refusePrepare'>): void {
+  if (role.name === 'outside' && role.attempt?.cluster === message.cluster) abandon(zab, role, role.attempt)
+}
+
+export function onAbandonPrepare(zab: Zab, _role: Role, _from: Link, message: MessageOf<'abandonPrepare'>): void {
+  if (zab.belonging.preparation?.cluster === message.cluster) thaw(zab)
+}
+
+/** Gives an attempt up, and says so. */
+function abandon(zab: Zab, outside: Outside, attempt: FoundingAttempt): void {
+  zab.mark('founding.abandoned')
+  outside.attempt = undefined
+  for (const { id } of attempt.members) {
+    if (zab.links.has(id)) zab.send(id, { type: 'abandonPrepare', cluster: attempt.cluster })
+  }
+  thaw(zab)
+}
+
+/** Drops a preparation; an ensemble that it froze goes on. */
+function thaw(zab: Zab): void {
+  const { founded } = zab.belonging
+  if (founded === undefined) {
+    remember(zab, { presence: 'blank', cluster: '', preparation: undefined })
+    return
+  }
+  remember(zab, { presence: 'founded', cluster: founded.cluster, preparation: undefined })
+  becomeLooking(zab, 'thawed')
+}
+
+/** Third step, on the coordinator: all have prepared; or one of them is gone, and the attempt with it. */
+function concludeAttempt(zab: Zab, outside: Outside, attempt: FoundingAttempt): void {
+  const isThere = (id: MemberId): boolean => id === zab.id || zab.links.has(id)
+  if (!attempt.members.every(({ id }) => isThere(id))) {
+    abandon(zab, outside, attempt)
+    return
+  }
+  if (!attempt.members.every(({ id }) => attempt.prepared.has(id))) return
+  for (const { id } of attempt.members) {
+    if (id !== zab.id) zab.send(id, { type: 'found', cluster: attempt.cluster })
+  }
+  found(zab, attempt)
+}
+
+export function onFound(zab: Zab, role: Role, _from: Link, message: MessageOf<'found'>): void {
+  const { preparation } = zab.belonging
+  if (role.name === 'outside' && preparation?.cluster === message.cluster) found(zab, preparation)
+}
+
+function found(zab: Zab, { cluster, epoch, members }: Preparation): void {
+  const founded: Preparation = { cluster, epoch, members }
+  zab.epochs = { ...zab.epochs, accepted: Math.max(zab.epochs.accepted, epoch) }
+  zab.belonging = { ...zab.belonging, presence: 'founded', cluster, preparation: undefined, founded }
+  zab.persist({ belonging: zab.belonging, epochs: zab.epochs }, { kind: 'remember' })
+  zab.configurations = new ConfigurationHistory(foundedConfigurations(zab.belonging))
+  becomeLooking(zab, 'founded')
+}

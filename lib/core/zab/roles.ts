@@ -1,0 +1,185 @@
+/**
+ * The roles, what a member remembers in each, and the changes between them. A change of role only sets the state and
+ * says what must be said; what follows from it is the business of the phase's `progress`, in the same step.
+ *
+ * outside ──► looking ──► following ──► looking …
+ *                  └────► leading ────► looking …
+ *
+ * `outside` is a process that belongs to no ensemble yet (founding.ts). An observer follows like a voter; it is only
+ * never counted and never elected.
+ */
+import type { SnapshotRecord } from '../tree/operation.ts'
+import type { SessionId } from '../tree/session-id.ts'
+import type { LogRequest } from './batch.ts'
+import type { LoggedConfiguration, MemberId, MemberRecord } from './configuration.ts'
+import type { Preparation, Zab } from './zab.ts'
+import { type Zxid, zxidZero } from './zxid.ts'
+
+/** An attempt at founding that this member coordinates. */
+export interface FoundingAttempt extends Preparation {
+  readonly prepared: Set<MemberId>
+}
+
+export interface Outside {
+  readonly name: 'outside'
+  attempt: FoundingAttempt | undefined
+  attempts: number
+}
+
+export interface Looking {
+  readonly name: 'looking'
+  /** From here on the election no longer waits for linked voters that have not answered. */
+  readonly settleAt: number
+  /** Why the member looks: for people. */
+  readonly reason: string
+}
+
+/** A snapshot on its way in: the old state stays whole until the last chunk is here. */
+export interface SnapshotReception {
+  readonly zxid: Zxid
+  readonly configurations: readonly LoggedConfiguration[]
+  readonly records: SnapshotRecord[]
+  chunks: number
+}
+
+export interface Following {
+  readonly name: 'following'
+  readonly leader: MemberRecord
+  readonly attempt: number
+  /** `discovery` until the promise is acknowledged, `synchronization` until UPTODATE, then `broadcast`. */
+  phase: 'discovery' | 'synchronization' | 'broadcast'
+  /** As of NEWEPOCH; before it, everything from this leader is of an earlier attempt and dropped. */
+  epoch: number | undefined
+  /** NEWLEADER was acknowledged: proposals are acknowledged from now on. */
+  acknowledged: boolean
+  /** Through which zxid the leader has our ack. */
+  ackedThrough: Zxid
+  lastContact: number
+  snapshot: SnapshotReception | undefined
+  /** What the leader sent did not fit: everything is dropped until the snapshot that we asked for. */
+  wantsSnapshot: boolean
+}
+
+/** A member that takes this one for its leader. */
+export interface Learner {
+  readonly member: MemberRecord
+  readonly attempt: number
+  acceptedEpoch: number
+  /**
+   * `discovery`: its FOLLOWERINFO is here; `promised`: it promised the epoch; `syncing`: it was sent what it lacked and
+   * gets every proposal from now on; `synced`: it acknowledged NEWLEADER, and its acks count.
+   */
+  state: 'discovery' | 'promised' | 'syncing' | 'synced'
+  lastZxid: Zxid
+  /** Its log is durable through here; counts once synced. */
+  acked: Zxid
+  /** The last round that it answered. */
+  round: number
+  lastContact: number
+  /** Since when its name is also that of a live voter. */
+  nameTakenSince: number | undefined
+}
+
+/** Something that waits for a quorum to acknowledge a round that began after it came. */
+export interface Confirmation {
+  readonly round: number
+  readonly from: MemberId
+  readonly kind: 'read' | 'heartbeat'
+  readonly id: number
+  /** Of a heartbeat: the sessions that could not be vouched for, because their end is in the log. */
+  readonly ended: readonly SessionId[]
+}
+
+export interface Leading {
+  readonly name: 'leading'
+  phase: 'discovery' | 'synchronization' | 'broadcast'
+  /** Undefined until a quorum takes us for the leader. */
+  epoch: number | undefined
+  /** Our own promise, and our own NEWLEADER, are durable. */
+  epochPromised: boolean
+  epochCurrent: boolean
+  readonly learners: Map<MemberId, Learner>
+  /** The last time at which a quorum was in contact. */
+  quorumContact: number
+  /** Requests that wait for the end of this turn, or for the end of a change of epoch. */
+  pending: LogRequest[]
+  pendingBytes: number
+  /** Through which zxid learners have been told of commits. */
+  announcedCommit: Zxid
+  round: number
+  confirmedRound: number
+  roundWanted: boolean
+  nextPing: number
+  confirmations: Confirmation[]
+  /** Monotonic time and log clock at the establishment: the log clock goes on from there (design D2). */
+  clockBase: { readonly now: number; readonly clockMs: number }
+  /** Predecessors whose absence is being checked, by id (membership.ts). */
+  readonly probes: Map<MemberId, 'asked' | 'gone'>
+}
+
+export interface RoleMap {
+  outside: Outside
+  looking: Looking
+  following: Following
+  leading: Leading
+}
+export type RoleName = keyof RoleMap
+export type Role = RoleMap[RoleName]
+
+/** An established leader: it may propose, and its answers are those of the ensemble. */
+export function isEstablished(role: Role): role is Leading & { phase: 'broadcast'; epoch: number } {
+  return role.name === 'leading' && role.phase === 'broadcast'
+}
+
+/** Whether the member serves: it leads with a quorum, or follows and is up to date. */
+export function isServing(role: Role): boolean {
+  return (role.name === 'leading' || role.name === 'following') && role.phase === 'broadcast'
+}
+
+export function becomeOutside(zab: Zab): void {
+  zab.role = { name: 'outside', attempt: undefined, attempts: 0 }
+}
+
+export function becomeLooking(zab: Zab, reason: string): void {
+  zab.role = { name: 'looking', settleAt: zab.now + zab.options.timing.electionSettleMs, reason }
+}
+
+export function becomeFollowing(zab: Zab, leader: MemberRecord): void {
+  const attempt = zab.nextAttempt()
+  zab.role = {
+    name: 'following',
+    leader,
+    attempt,
+    phase: 'discovery',
+    epoch: undefined,
+    acknowledged: false,
+    ackedThrough: zxidZero,
+    lastContact: zab.now,
+    snapshot: undefined,
+    wantsSnapshot: false,
+  }
+  const { accepted, acceptedFrom } = zab.epochs
+  zab.send(leader.id, { type: 'followerInfo', attempt, acceptedEpoch: accepted, acceptedFrom })
+}
+
+export function becomeLeading(zab: Zab): void {
+  zab.role = {
+    name: 'leading',
+    phase: 'discovery',
+    epoch: undefined,
+    epochPromised: false,
+    epochCurrent: false,
+    learners: new Map(),
+    quorumContact: zab.now,
+    pending: [],
+    pendingBytes: 0,
+    announcedCommit: zab.committed,
+    round: 0,
+    confirmedRound: 0,
+    roundWanted: false,
+    nextPing: zab.now,
+    confirmations: [],
+    clockBase: { now: zab.now, clockMs: 0 },
+    probes: new Map(),
+  }
+}

@@ -1,0 +1,222 @@
+/**
+ * Synchronization: Zab's phase 2. The leader makes a learner's log a prefix of its own: by DIFF where it is one already,
+ * by TRUNC where it is too long, by SNAP where the leader no longer holds what lies between; then come the batches that
+ * are missing, NEWLEADER, and from then on every proposal. A learner answers NEWLEADER only when, in this order,
+ *
+ *     everything received is durable  →  the current epoch is durable  →  the acknowledgement leaves
+ *
+ * (ZooKeeper lost data by each other order: ZOOKEEPER-4643, -4646, -3911.) The order needs no care here: writes become
+ * durable in the order in which they leave, and the acknowledgement is an output of the last one's `persisted`.
+ * With a quorum's acknowledgement the leader is established, and its whole log is committed.
+ */
+import { CoordError } from '../../errors.ts'
+import type { SnapshotRecord } from '../tree/operation.ts'
+import { ConfigurationHistory, type MemberId } from './configuration.ts'
+import type { MessageOf } from './message.ts'
+import { isQuorum } from './quorum.ts'
+import { becomeLooking, type Following, type Leading, type Learner } from './roles.ts'
+import type { Link, PersistPurpose, Zab } from './zab.ts'
+import { type Zxid, zxidZero } from './zxid.ts'
+
+/** Sends a learner what it lacks, and NEWLEADER. From here on it gets every proposal. */
+export function syncLearner(zab: Zab, learner: Learner, wantsSnapshot = false): void {
+  const { role, log } = zab
+  if (role.name !== 'leading' || role.epoch === undefined) return
+  const to = learner.member.id
+  // Zab keeps logs of one history: whatever a learner has beyond the last batch end that we share was never committed.
+  const common = wantsSnapshot || knowsNothing(zab, learner) ? undefined : log.lastBatchEndUpTo(learner.lastZxid)
+  let after: Zxid
+  if (common === undefined) {
+    after = sendSnapshot(zab, learner)
+  } else {
+    after = common
+    zab.mark(common === learner.lastZxid ? 'sync.diff' : 'sync.trunc')
+    zab.send(to, { type: common === learner.lastZxid ? 'diff' : 'trunc', after })
+  }
+  for (const batch of log.after(after)) zab.send(to, { type: 'propose', batch, committed: zab.committed })
+  zab.send(to, { type: 'newLeader', epoch: role.epoch, lastZxid: log.last })
+  learner.state = 'syncing'
+}
+
+/** A newcomer lacks the founding configuration, too, which no log entry holds. */
+function knowsNothing(zab: Zab, learner: Learner): boolean {
+  const isMember = zab.configurations.members().some((member) => member.id === learner.member.id)
+  return learner.lastZxid === zxidZero && !isMember
+}
+
+/** The applied state, in chunks. Returns the zxid at which it stands. */
+function sendSnapshot(zab: Zab, learner: Learner): Zxid {
+  zab.mark('sync.snapshot')
+  const to = learner.member.id
+  const zxid = zab.machine.lastZxid
+  zab.send(to, { type: 'snapshot', zxid, configurations: zab.configurations.at(zxid) })
+  let records: SnapshotRecord[] = []
+  let bytes = 0
+  let index = 0
+  const sendChunk = (): void => {
+    zab.send(to, { type: 'snapshotChunk', index, records })
+    records = []
+    bytes = 0
+    index += 1
+  }
+  for (const record of zab.machine.snapshot()) {
+    records.push(record)
+    bytes += weightOfRecord(record)
+    if (bytes >= zab.options.chunkBytesMax) sendChunk()
+  }
+  if (records.length > 0) sendChunk()
+  zab.send(to, { type: 'snapshotEnd', chunks: index })
+  return zxid
+}
+
+function weightOfRecord(record: SnapshotRecord): number {
+  return record.kind === 'node' ? 160 + record.path.length + (record.data?.length ?? 0) : 128
+}
+
+export function onDiff(zab: Zab, following: Following, from: Link, message: MessageOf<'diff'>): void {
+  if (!isSynchronizing(following, from)) return
+  following.phase = 'synchronization'
+  if (zab.log.last !== message.after) askForSnapshot(zab, following)
+}
+
+export function onTrunc(zab: Zab, following: Following, from: Link, message: MessageOf<'trunc'>): void {
+  if (!isSynchronizing(following, from)) return
+  following.phase = 'synchronization'
+  const { after } = message
+  if (after < zab.committed) {
+    // A leader that lacks what is committed is no leader of ours.
+    giveUpLeader(zab, following, 'would truncate what is committed')
+  } else if (!zab.log.isBatchEnd(after)) {
+    askForSnapshot(zab, following)
+  } else if (after !== zab.log.last) {
+    zab.mark('sync.truncated')
+    zab.log.truncateAfter(after)
+    zab.configurations.truncateAfter(after)
+    zab.persist({ truncateAfter: after }, { kind: 'remember' })
+  }
+}
+
+/** Whether these are answers to our promise, and not what is left of an earlier attempt. */
+function isSynchronizing(following: Following, from: Link): boolean {
+  return from.peer.id === following.leader.id && following.epoch !== undefined && !following.acknowledged
+}
+
+function askForSnapshot(zab: Zab, following: Following): void {
+  zab.mark('sync.wantSnapshot')
+  following.wantsSnapshot = true
+  zab.send(following.leader.id, { type: 'wantSnapshot', epoch: following.epoch ?? 0 })
+}
+
+function giveUpLeader(zab: Zab, following: Following, reason: string): void {
+  zab.closeLink(following.leader.id, reason)
+  becomeLooking(zab, `${following.leader.name} ${reason}`)
+}
+
+export function onWantSnapshot(zab: Zab, leading: Leading, from: Link, message: MessageOf<'wantSnapshot'>): void {
+  const learner = leading.learners.get(from.peer.id)
+  if (learner?.state === 'syncing' && message.epoch === leading.epoch) syncLearner(zab, learner, true)
+}
+
+export function onSnapshot(zab: Zab, following: Following, from: Link, message: MessageOf<'snapshot'>): void {
+  if (!isSynchronizing(following, from)) return
+  following.phase = 'synchronization'
+  if (message.zxid < zab.machine.lastZxid) {
+    giveUpLeader(zab, following, 'would take back what is committed')
+    return
+  }
+  following.wantsSnapshot = false
+  following.snapshot = { zxid: message.zxid, configurations: message.configurations, records: [], chunks: 0 }
+}
+
+export function onSnapshotChunk(zab: Zab, following: Following, from: Link, message: MessageOf<'snapshotChunk'>): void {
+  const { snapshot } = following
+  if (!isSynchronizing(following, from) || snapshot === undefined) return
+  if (message.index !== snapshot.chunks) {
+    giveUpLeader(zab, following, 'sent a snapshot with a hole')
+    return
+  }
+  snapshot.chunks += 1
+  for (const record of message.records) snapshot.records.push(record)
+}
+
+/** The whole snapshot is here: only now does anything of it count. */
+export function onSnapshotEnd(zab: Zab, following: Following, from: Link, message: MessageOf<'snapshotEnd'>): void {
+  const { snapshot } = following
+  if (!isSynchronizing(following, from) || snapshot === undefined) return
+  following.snapshot = undefined
+  if (message.chunks !== snapshot.chunks) {
+    giveUpLeader(zab, following, 'sent a snapshot with a hole')
+    return
+  }
+  const { zxid, configurations, records } = snapshot
+  try {
+    zab.machine.install(records)
+  } catch (error) {
+    if (!(error instanceof CoordError)) throw error
+    giveUpLeader(zab, following, `sent a snapshot that is none: ${error.message}`)
+    return
+  }
+  zab.mark('sync.installed')
+  zab.log.reset(zxid)
+  zab.configurations = new ConfigurationHistory(configurations)
+  zab.committed = zxid
+  zab.persist({ install: { zxid, configurations, records } }, { kind: 'remember' })
+}
+
+export function onNewLeader(zab: Zab, following: Following, from: Link, message: MessageOf<'newLeader'>): void {
+  if (!isSynchronizing(following, from) || message.epoch !== following.epoch) return
+  // A snapshot that we asked for comes with a NEWLEADER of its own.
+  if (following.wantsSnapshot) return
+  if (zab.log.last !== message.lastZxid) {
+    giveUpLeader(zab, following, 'sent NEWLEADER without the log that it speaks of')
+    return
+  }
+  zab.epochs = { ...zab.epochs, current: message.epoch }
+  const { epoch, lastZxid } = message
+  zab.persist({ epochs: zab.epochs }, { kind: 'currentEpoch', epoch, lastZxid })
+}
+
+/** The current epoch is durable, and everything received before it. */
+export function onCurrentEpochPersisted(zab: Zab, purpose: Extract<PersistPurpose, { kind: 'currentEpoch' }>): void {
+  const { role } = zab
+  if (role.name === 'leading' && role.epoch === purpose.epoch) role.epochCurrent = true
+  if (role.name !== 'following' || role.epoch !== purpose.epoch || role.acknowledged) return
+  role.acknowledged = true
+  role.ackedThrough = purpose.lastZxid
+  zab.send(role.leader.id, { type: 'ackNewLeader', epoch: purpose.epoch, lastZxid: purpose.lastZxid })
+}
+
+export function onAckNewLeader(zab: Zab, leading: Leading, from: Link, message: MessageOf<'ackNewLeader'>): void {
+  const learner = leading.learners.get(from.peer.id)
+  if (learner?.state !== 'syncing' || message.epoch !== leading.epoch) return
+  learner.state = 'synced'
+  learner.acked = message.lastZxid
+  if (leading.phase === 'broadcast') sendUpToDate(zab, learner, message.epoch)
+}
+
+function sendUpToDate(zab: Zab, learner: Learner, epoch: number): void {
+  zab.send(learner.member.id, { type: 'upToDate', epoch, committed: zab.committed })
+}
+
+/** With a quorum's NEWLEADER acknowledged, and our own, the leader is established and its log committed. */
+export function progressSynchronization(zab: Zab, leading: Leading): void {
+  const { active } = zab.configurations
+  const isOurs = leading.epochCurrent && zab.log.durable === zab.log.last
+  const hasAcknowledged = (id: MemberId): boolean =>
+    id === zab.id ? isOurs : leading.learners.get(id)?.state === 'synced'
+  if (!isQuorum(active, hasAcknowledged)) return
+  leading.phase = 'broadcast'
+  zab.advanceCommit(zab.log.last)
+  leading.clockBase = { now: zab.now, clockMs: zab.machine.clockMs }
+  leading.announcedCommit = zab.committed
+  for (const learner of leading.learners.values()) {
+    if (learner.state === 'synced') sendUpToDate(zab, learner, leading.epoch as number)
+  }
+}
+
+export function onUpToDate(zab: Zab, following: Following, from: Link, message: MessageOf<'upToDate'>): void {
+  const isOurs = from.peer.id === following.leader.id && following.acknowledged && message.epoch === following.epoch
+  if (!isOurs) return
+  following.phase = 'broadcast'
+  zab.advanceCommit(message.committed)
+}

@@ -1,0 +1,291 @@
+/**
+ * What a member knows while it takes part in Zab, and the small verbs that all phases use: send, persist, close a link.
+ * The phases are in the files named after them; each reads and changes this state, and none calls another: a phase
+ * changes the role (roles.ts), and `progress` of the new role runs in the same step.
+ *
+ * Purity: no clock, no randomness, no I/O. Time comes with each input (`now`); everything that must happen outside
+ * leaves through `outputs`. A write leaves as `persist` and comes back as `persisted` with the same token; only then
+ * may anything be said that relies on it. Writes become durable in the order in which they left.
+ */
+import type { ErrorCode } from '../../errors.ts'
+import type { SnapshotRecord } from '../tree/operation.ts'
+import type { SessionId } from '../tree/session-id.ts'
+import type { Batch } from './batch.ts'
+import { ConfigurationHistory, type LoggedConfiguration, type MemberId, type MemberRecord } from './configuration.ts'
+import { Log, type LogTail } from './log.ts'
+import type { Message, MessageOf, PresenceState } from './message.ts'
+import type { Role } from './roles.ts'
+import { type Zxid, zxidZero } from './zxid.ts'
+
+/** How long things may take. Milliseconds; the defaults are in docs/LIMITS.md. */
+export interface Timing {
+  /** Between two heartbeats of the leader. */
+  readonly pingIntervalMs: number
+  /** Without contact for so long, a follower gives its leader up, and a leader that has lost its quorum steps down. */
+  readonly syncLimitMs: number
+  /** How long an election waits for voters that are linked but have not answered. */
+  readonly electionSettleMs: number
+}
+
+export interface ZabOptions {
+  readonly timing: Timing
+  readonly tail: LogTail
+  /** A batch closes at about this size. */
+  readonly batchBytesMax: number
+  /** A snapshot chunk closes at about this size. */
+  readonly chunkBytesMax: number
+  /** The founders' addresses, sorted; empty for a member that never founds. */
+  readonly founders: readonly string[]
+  /** Called with the name of a rare situation that was reached: for coverage of tests. */
+  readonly mark?: ((name: string) => void) | undefined
+}
+
+/** An ensemble in the founding: what `prepare` asks a founder to remember (founding.ts). */
+export interface Preparation {
+  readonly cluster: string
+  readonly epoch: number
+  readonly members: readonly MemberRecord[]
+}
+
+export interface Epochs {
+  /** The highest epoch promised, and to whom: the promise binds both (design D8). */
+  readonly accepted: number
+  readonly acceptedFrom: MemberId | undefined
+  /** The epoch of the last NEWLEADER acknowledged. */
+  readonly current: number
+}
+
+/** What must not be forgotten about belonging to an ensemble. */
+export interface Belonging {
+  readonly presence: PresenceState
+  readonly cluster: string
+  /** While prepared. */
+  readonly preparation: Preparation | undefined
+  /** Of the founding configuration, until a checkpoint holds the history. */
+  readonly founded: Preparation | undefined
+  readonly founders: readonly string[]
+}
+
+/** The replicated state at one zxid. */
+export interface CoreSnapshot {
+  readonly zxid: Zxid
+  readonly configurations: readonly LoggedConfiguration[]
+  readonly records: readonly SnapshotRecord[]
+}
+
+/** One atomic change of the store. */
+export interface PersistChange {
+  readonly epochs?: Epochs | undefined
+  readonly belonging?: Belonging | undefined
+  readonly truncateAfter?: Zxid | undefined
+  readonly append?: Batch | undefined
+  /** Replaces checkpoint and log alike. */
+  readonly install?: CoreSnapshot | undefined
+  readonly purgeThrough?: Zxid | undefined
+}
+
+/** What a completed write allows. */
+export type PersistPurpose =
+  | { readonly kind: 'append'; readonly through: Zxid; readonly fence: number }
+  | { readonly kind: 'acceptEpoch'; readonly epoch: number; readonly leader: MemberId }
+  | { readonly kind: 'currentEpoch'; readonly epoch: number; readonly lastZxid: Zxid }
+  | { readonly kind: 'prepare'; readonly cluster: string }
+  | { readonly kind: 'remember' }
+
+export type ZabOutput =
+  | { readonly type: 'persist'; readonly token: number; readonly change: PersistChange }
+  | { readonly type: 'send'; readonly to: MemberId; readonly message: Message }
+  | { readonly type: 'closeLink'; readonly to: MemberId; readonly reason: string }
+  /** Find out whether this id still answers at this address; the answer is the input `probed`. */
+  | { readonly type: 'probe'; readonly id: MemberId; readonly address: string }
+  | { readonly type: 'readReady'; readonly id: number; readonly zxid: Zxid }
+  | { readonly type: 'heartbeatConfirmed'; readonly id: number; readonly ended: readonly SessionId[] }
+  /** The member cannot go on joining: for the application. */
+  | { readonly type: 'refused'; readonly code: ErrorCode; readonly reason: string }
+
+/** The replicated state, as far as Zab needs it. Implemented by `peer.ts` over `core/tree`. */
+export interface StateMachine {
+  /** Everything through here has been delivered. */
+  readonly lastZxid: Zxid
+  readonly clockMs: number
+  /** Applies a committed batch. */
+  deliver(batch: Batch): void
+  /** These sessions are alive: arms their timeouts. Returns those whose end is in the log already. For leaders. */
+  vouchFor(sessions: readonly SessionId[]): readonly SessionId[]
+  snapshot(): Iterable<SnapshotRecord>
+  /** Replaces the state; throws a CoordError where the records are not a snapshot. */
+  install(records: readonly SnapshotRecord[]): void
+}
+
+/** Another member to which a link is up. */
+export interface Link {
+  readonly peer: MemberRecord
+  presence?: MessageOf<'presence'> | undefined
+  notification?: MessageOf<'notification'> | undefined
+  /** It takes us for the leader, and we are not leading yet. */
+  heldFollowerInfo?: MessageOf<'followerInfo'> | undefined
+  /** What we last told it, so that nothing is said twice. */
+  announcedPresence?: string | undefined
+  announcedNotification?: string | undefined
+}
+
+/** What a member starts from: nothing, or what its store held. */
+export interface ZabStart {
+  readonly self: MemberRecord
+  readonly epochs?: Epochs | undefined
+  readonly belonging?: Belonging | undefined
+  readonly configurations?: readonly LoggedConfiguration[] | undefined
+  readonly batches?: readonly Batch[] | undefined
+}
+
+export const noEpochs: Epochs = { accepted: 0, acceptedFrom: undefined, current: 0 }
+
+export class Zab {
+  readonly self: MemberRecord
+  readonly options: ZabOptions
+  readonly machine: StateMachine
+  readonly log: Log
+  readonly links: Map<MemberId, Link> = new Map()
+  epochs: Epochs
+  belonging: Belonging
+  configurations: ConfigurationHistory
+  /** The last zxid known to be committed. */
+  committed: Zxid
+  role: Role = { name: 'outside', attempt: undefined, attempts: 0 }
+  /** Monotonic milliseconds and the wall clock, as of this input. */
+  now = 0
+  wallMs = 0
+  outputs: ZabOutput[] = []
+  readonly #awaited = new Map<number, PersistPurpose>()
+  #lastToken = 0
+  #attempts = 0
+
+  constructor(start: ZabStart, options: ZabOptions, machine: StateMachine) {
+    this.self = start.self
+    this.options = options
+    this.machine = machine
+    this.epochs = start.epochs ?? noEpochs
+    this.belonging = start.belonging ?? {
+      presence: 'blank',
+      cluster: '',
+      preparation: undefined,
+      founded: undefined,
+      founders: options.founders,
+    }
+    this.configurations = new ConfigurationHistory(start.configurations ?? foundedConfigurations(this.belonging))
+    this.committed = machine.lastZxid
+    this.log = new Log(machine.lastZxid)
+    for (const batch of start.batches ?? []) this.appendToLog(batch)
+    this.log.markDurable(this.log.last)
+  }
+
+  get id(): MemberId {
+    return this.self.id
+  }
+
+  get isVoter(): boolean {
+    return this.configurations.isVoter(this.id)
+  }
+
+  /** Writes that left and have not come back. */
+  get isDrained(): boolean {
+    return this.#awaited.size === 0
+  }
+
+  mark(name: string): void {
+    this.options.mark?.(name)
+  }
+
+  send(to: MemberId, message: Message): void {
+    this.outputs.push({ type: 'send', to, message })
+  }
+
+  /** Ends a link on purpose; the runtime dials anew. The core forgets it with the `linkDown` that follows. */
+  closeLink(to: MemberId, reason: string): void {
+    this.outputs.push({ type: 'closeLink', to, reason })
+  }
+
+  persist(change: PersistChange, purpose: PersistPurpose): void {
+    const token = ++this.#lastToken
+    this.#awaited.set(token, purpose)
+    this.outputs.push({ type: 'persist', token, change })
+  }
+
+  /** What the write with this token was for. Marks the log durable by itself. */
+  completePersist(token: number): PersistPurpose | undefined {
+    const purpose = this.#awaited.get(token)
+    this.#awaited.delete(token)
+    if (purpose?.kind === 'append' && purpose.fence === this.log.fence) this.log.markDurable(purpose.through)
+    return purpose
+  }
+
+  /** Appends and begins to persist: the one way into the log of a running member. */
+  append(batch: Batch): void {
+    this.appendToLog(batch)
+    this.persist({ append: batch }, { kind: 'append', through: this.log.last, fence: this.log.fence })
+  }
+
+  private appendToLog(batch: Batch): void {
+    this.log.append(batch)
+    this.configurations.append(batch)
+  }
+
+  /** Takes note of what the leader has committed, and delivers what is committed *and* durable here. */
+  advanceCommit(committed: Zxid): void {
+    if (committed > this.committed) this.committed = committed
+    this.deliver()
+  }
+
+  deliver(): void {
+    const limit = this.committed < this.log.durable ? this.committed : this.log.durable
+    if (this.machine.lastZxid >= limit) return
+    for (const batch of this.log.after(this.machine.lastZxid)) {
+      if (batch.first > limit) break
+      this.machine.deliver(batch)
+    }
+    this.configurations.prune(this.machine.lastZxid)
+    if (this.log.trim(this.machine.lastZxid, this.options.tail)) this.mark('log.trimmed')
+  }
+
+  nextAttempt(): number {
+    this.#attempts += 1
+    return this.#attempts
+  }
+
+  /** The links to members of the same ensemble. */
+  *comrades(): Iterable<Link> {
+    for (const link of this.links.values()) {
+      if (this.isComrade(link)) yield link
+    }
+  }
+
+  isComrade(link: Link): boolean {
+    return this.belonging.cluster !== '' && link.presence?.cluster === this.belonging.cluster
+  }
+}
+
+/** Configuration 1: the founders are the voters. */
+export function foundedConfigurations({ founded, founders }: Belonging): readonly LoggedConfiguration[] {
+  if (founded === undefined) return []
+  const configuration = { voters: founded.members, observers: [], founders }
+  return [{ zxid: zxidZero, configuration, settledAt: zxidZero }]
+}
+
+/** Whether a log that ends with these credentials may be ahead of another: current epoch first, then zxid, then id. */
+export interface Credentials {
+  readonly currentEpoch: number
+  readonly lastZxid: Zxid
+  readonly id: MemberId
+}
+
+/** Orders candidates: positive if `a` is the better leader. */
+export function compareCredentials(a: Credentials, b: Credentials): number {
+  if (a.currentEpoch !== b.currentEpoch) return a.currentEpoch - b.currentEpoch
+  if (a.lastZxid !== b.lastZxid) return a.lastZxid > b.lastZxid ? 1 : -1
+  return a.id < b.id ? -1 : a.id > b.id ? 1 : 0
+}
+
+export function credentialsOf(zab: Zab): Credentials {
+  return { currentEpoch: zab.epochs.current, lastZxid: zab.log.last, id: zab.id }
+}
+

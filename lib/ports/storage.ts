@@ -1,0 +1,54 @@
+/**
+ * Where a member keeps what it must not forget: who it is, the epochs it promised, its log and one checkpoint. The
+ * adapter knows no protocol: records and values are opaque bytes with a zxid range.
+ *
+ * Contract ("durable when it says persisted" is stated here, once):
+ * - `commit` applies one change atomically. Changes take effect in the order of the calls; the caller makes the next
+ *   call only after the one before has settled. When it resolves, the change survives what the store promises to
+ *   survive: a crash of host and process where `durable` is true (fsync done), nothing where it is false.
+ * - A rejected `commit` is *unknown*: it may or may not have happened. The caller stops using the store.
+ * - `open` reads everything back, once, and proves it: a record that is damaged, missing or out of order is reported as
+ *   `CoordError` COORD_STORE_DAMAGED, never skipped. A torn last change (its commit never resolved) is cut silently.
+ *   A store that another process uses: COORD_STORE_LOCKED.
+ * - Bytes handed over are not changed by the caller afterwards; bytes handed out belong to the caller.
+ */
+export interface LogRecord {
+  /** First and last zxid that the record covers. */
+  readonly first: bigint
+  readonly last: bigint
+  readonly bytes: Uint8Array
+}
+
+export interface Checkpoint {
+  /** Everything up to this zxid is in it. */
+  readonly zxid: bigint
+  readonly chunks: readonly Uint8Array[]
+}
+
+export interface StorageChange {
+  /** Small named values: identity, epochs, founding. `undefined` removes one. */
+  readonly values?: ReadonlyMap<string, Uint8Array | undefined> | undefined
+  /** Drop every record whose `last` is above this zxid. Before `append` in effect. */
+  readonly truncateAfter?: bigint | undefined
+  /** Replaces the checkpoint before it. */
+  readonly checkpoint?: Checkpoint | undefined
+  /** Drop every record whose `last` is at or below this zxid. */
+  readonly purgeThrough?: bigint | undefined
+  readonly append?: readonly LogRecord[] | undefined
+}
+
+export interface StoredState {
+  readonly values: ReadonlyMap<string, Uint8Array>
+  readonly checkpoint: Checkpoint | undefined
+  /** Contiguous, ascending. */
+  readonly records: readonly LogRecord[]
+}
+
+export interface Storage {
+  /** Whether what was committed survives the process. */
+  readonly durable: boolean
+  open(): Promise<StoredState>
+  commit(change: StorageChange): Promise<void>
+  /** Idempotent; waits for a commit under way. */
+  close(): Promise<void>
+}

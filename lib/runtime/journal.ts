@@ -1,0 +1,134 @@
+/**
+ * Group commit over the Storage port (design D4, D5): while one commit runs, changes gather; the next commit takes them
+ * all. Changes become durable in the order in which they came, and are reported in that order. A commit that fails is
+ * unknown: the journal reports it once, and persists nothing more.
+ */
+import type { LogRecord, Storage, StorageChange } from '../ports/storage.ts'
+import type { Batch } from '../core/zab/batch.ts'
+import { lastOf } from '../core/zab/batch.ts'
+import type { PersistChange } from '../core/zab/zab.ts'
+import { encodeBatch } from '../wire/log.ts'
+import { encodeBelonging, encodeEpochs, encodeSnapshot } from '../wire/stored.ts'
+
+export interface JournalHandlers {
+  persisted(tokens: readonly number[]): void
+  failed(error: unknown): void
+}
+
+/** Changes that become durable together. */
+interface Group {
+  tokens: number[]
+  values: Map<string, Uint8Array | undefined>
+  truncateAfter: bigint | undefined
+  checkpoint: StorageChange['checkpoint']
+  purgeThrough: bigint | undefined
+  append: LogRecord[]
+}
+
+const emptyGroup = (): Group => ({
+  tokens: [],
+  values: new Map(),
+  truncateAfter: undefined,
+  checkpoint: undefined,
+  purgeThrough: undefined,
+  append: [],
+})
+
+export class Journal {
+  readonly #storage: Storage
+  readonly #handlers: JournalHandlers
+  readonly #groups: Group[] = []
+  #running: Promise<void> | undefined
+  #failed = false
+  /** Commits and entries so far: how well they group. */
+  commits = 0
+  batches = 0
+
+  constructor(storage: Storage, handlers: JournalHandlers) {
+    this.#storage = storage
+    this.#handlers = handlers
+  }
+
+  /** Begins to persist a change; `token` is reported once it is durable. */
+  persist(token: number, change: PersistChange): void {
+    const cuts = change.truncateAfter !== undefined || change.install !== undefined
+    const group = this.#openGroup(cuts)
+    group.tokens.push(token)
+    if (change.epochs !== undefined) group.values.set('epochs', encodeEpochs(change.epochs))
+    if (change.belonging !== undefined) group.values.set('belonging', encodeBelonging(change.belonging))
+    if (change.truncateAfter !== undefined) group.truncateAfter = change.truncateAfter
+    if (change.install !== undefined) this.#install(group, change.install)
+    if (change.append !== undefined) group.append.push(recordOf(change.append))
+    this.#run()
+  }
+
+  /** Persists a small value of the runtime's own, beside the core's. */
+  remember(name: string, value: Uint8Array): void {
+    this.#openGroup(false).values.set(name, value)
+    this.#run()
+  }
+
+  /** Persists a checkpoint of what is applied, and lets go of the log behind it. */
+  checkpoint(snapshot: NonNullable<PersistChange['install']>): void {
+    const group = this.#openGroup(false)
+    group.checkpoint = { zxid: snapshot.zxid, chunks: encodeSnapshot(snapshot) }
+    group.purgeThrough = snapshot.zxid
+    this.#run()
+  }
+
+  /** Lets go of old records without a checkpoint: for a store that forgets anyway. */
+  purge(through: bigint): void {
+    this.#openGroup(false).purgeThrough = through
+    this.#run()
+  }
+
+  /** Waits until nothing is under way any more. */
+  async drain(): Promise<void> {
+    while (this.#running !== undefined) await this.#running
+  }
+
+  #install(group: Group, snapshot: NonNullable<PersistChange['install']>): void {
+    group.truncateAfter = 0n
+    group.purgeThrough = undefined
+    group.checkpoint = this.#storage.durable ? { zxid: snapshot.zxid, chunks: encodeSnapshot(snapshot) } : undefined
+  }
+
+  /** In one change the store truncates before it appends: what cuts after an append needs a change of its own. */
+  #openGroup(cuts: boolean): Group {
+    const last = this.#groups.at(-1)
+    if (last !== undefined && !(cuts && last.append.length > 0)) return last
+    const group = emptyGroup()
+    this.#groups.push(group)
+    return group
+  }
+
+  #run(): void {
+    if (this.#running !== undefined || this.#failed) return
+    this.#running = this.#commitAll().finally(() => {
+      this.#running = undefined
+    })
+  }
+
+  async #commitAll(): Promise<void> {
+    for (;;) {
+      // A turn's changes gather before the first of them is written.
+      await Promise.resolve()
+      const group = this.#groups.shift()
+      if (group === undefined) return
+      try {
+        await this.#storage.commit(group)
+      } catch (error) {
+        this.#failed = true
+        this.#handlers.failed(error)
+        return
+      }
+      this.commits += 1
+      this.batches += group.append.length
+      this.#handlers.persisted(group.tokens)
+    }
+  }
+}
+
+function recordOf(batch: Batch): LogRecord {
+  return { first: batch.first, last: lastOf(batch), bytes: encodeBatch(batch) }
+}

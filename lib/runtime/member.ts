@@ -1,0 +1,386 @@
+/**
+ * A running member: the loop around the pure core. Whatever happens becomes an input of `peer.step`, its outputs are
+ * performed in order, and at the end of each turn of the event loop what gathered is flushed: requests into a batch,
+ * messages into frames, changes into one commit of the store.
+ *
+ * A member that finds an invariant broken, or whose store fails, stops by itself: it says why, ends its sessions, closes
+ * its links, and does nothing more. It never throws into the application.
+ */
+import { CoordError, type ErrorCode } from '../errors.ts'
+import type { Input } from '../core/input.ts'
+import type { Output, Status } from '../core/output.ts'
+import { Peer, type PeerStart } from '../core/peer.ts'
+import type { ReplicatedState } from '../core/tree/apply.ts'
+import type { SessionId } from '../core/tree/session-id.ts'
+import { lastOf } from '../core/zab/batch.ts'
+import { type MemberId, type MemberRecord, memberIdFrom } from '../core/zab/configuration.ts'
+import type { Message } from '../core/zab/message.ts'
+import type { Timing, ZabOptions } from '../core/zab/zab.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Entropy } from '../ports/entropy.ts'
+import type { Storage, StoredState } from '../ports/storage.ts'
+import type { Transport } from '../ports/transport.ts'
+import { decodeBatch } from '../wire/log.ts'
+import { encodeMessage } from '../wire/messages.ts'
+import { decodeBelonging, decodeEpochs, decodeSnapshot } from '../wire/stored.ts'
+import type { Secret } from './handshake.ts'
+import { Journal } from './journal.ts'
+import { LagAwareTimer } from './lag-aware-timer.ts'
+import type { LinkLimits } from './peer-link.ts'
+import { PeerLinks } from './peer-links.ts'
+import { SessionHost } from './session-host.ts'
+
+/** Every limit of the runtime: docs/LIMITS.md has the defaults. */
+export interface MemberLimits {
+  readonly timing: Timing
+  readonly link: LinkLimits
+  readonly dialTimeoutMs: number
+  readonly redialMs: { readonly first: number; readonly max: number }
+  readonly tail: ZabOptions['tail']
+  readonly batchBytesMax: number
+  readonly chunkBytesMax: number
+  /** A durable store gets a checkpoint after so many entries. */
+  readonly checkpointEntries: number
+  readonly clockDriftMax: number
+}
+
+export interface MemberOptions {
+  readonly name: string
+  /** What others dial; where it is not known before listening, undefined. */
+  readonly address: string | undefined
+  /** Addresses to dial, and whether they are a static list that may found. */
+  readonly peers: readonly string[]
+  readonly founds: boolean
+  readonly transport: Transport | undefined
+  readonly storage: Storage
+  readonly clock: Clock
+  readonly entropy: Entropy
+  readonly secret: Secret
+  readonly limits: MemberLimits
+  readonly mark?: ((name: string) => void) | undefined
+}
+
+export interface MemberHandlers {
+  status(status: Status): void
+  members(members: readonly MemberRecord[]): void
+  /** Joining cannot succeed. */
+  refused(code: ErrorCode, reason: string): void
+  /** The member has stopped by itself. */
+  failed(error: CoordError): void
+}
+
+const idBytes = 16
+
+export class Member {
+  readonly sessions: SessionHost
+  readonly #options: MemberOptions
+  readonly #handlers: MemberHandlers
+  readonly #journal: Journal
+  readonly #links: PeerLinks | undefined
+  readonly #timer: LagAwareTimer
+  #peer: Peer | undefined
+  #self: MemberRecord | undefined
+  #inputs: Input[] = []
+  #isStepping = false
+  #turnScheduled = false
+  #closed = false
+  #encoded = new Map<Message, Uint8Array>()
+  #peers: readonly string[]
+  #appliedSinceCheckpoint = 0
+  #deadline = Number.POSITIVE_INFINITY
+  #contactsChanged = false
+
+  constructor(options: MemberOptions, handlers: MemberHandlers) {
+    this.#options = options
+    this.#handlers = handlers
+    this.#peers = options.peers
+    this.#timer = new LagAwareTimer(options.clock, (lateMs) => this.step({ type: 'tick', lateMs }))
+    this.#journal = new Journal(options.storage, {
+      persisted: (tokens) => this.#onPersisted(tokens),
+      failed: (error) => this.#fail(asStoreError(error)),
+    })
+    this.#links = options.transport === undefined ? undefined : this.#newLinks(options.transport)
+    this.sessions = new SessionHost(this.#hostSurroundings())
+  }
+
+  get self(): MemberRecord {
+    return this.#self as MemberRecord
+  }
+
+  get status(): Status | undefined {
+    return this.#peer?.status
+  }
+
+  get state(): ReplicatedState {
+    return (this.#peer as Peer).state
+  }
+
+  /** For tests and diagnostics. */
+  get peer(): Peer | undefined {
+    return this.#peer
+  }
+
+  /** Why each peer is not linked. */
+  linkFailures(): readonly string[] {
+    return this.#links?.failures() ?? []
+  }
+
+  /** Opens the store, listens, and begins. Rejects with what went wrong; then nothing is left behind. */
+  async start(signal?: AbortSignal): Promise<void> {
+    const { storage } = this.#options
+    const stored = await storage.open()
+    try {
+      const listening = await this.#links?.listen()
+      signal?.throwIfAborted()
+      this.#begin(stored, this.#options.address ?? listening ?? '')
+    } catch (error) {
+      await this.close()
+      throw error
+    }
+  }
+
+  /** Hands an input to the core; inputs that come up meanwhile wait for their turn. */
+  step(input: Input): void {
+    if (this.#closed || this.#peer === undefined) return
+    this.#inputs.push(input)
+    if (this.#isStepping) return
+    this.#isStepping = true
+    try {
+      for (let next = this.#inputs.shift(); next !== undefined; next = this.#inputs.shift()) this.#stepOnce(this.#peer, next)
+    } catch (error) {
+      this.#fail(new CoordError('COORD_SYSTEM_ERROR', `an invariant of this member is broken: ${messageOf(error)}`, { cause: error }))
+    } finally {
+      this.#isStepping = false
+    }
+    this.#scheduleTurn()
+  }
+
+  /** Lets go of leadership, so that the others need not wait for a timeout. */
+  stepDown(): void {
+    this.step({ type: 'stepDown' })
+  }
+
+  setRef(held: boolean): void {
+    this.#options.clock.setRef(held)
+    this.#options.transport?.setRef(held)
+  }
+
+  /** Stops: links, timers, store. Idempotent. */
+  async close(): Promise<void> {
+    this.#stop('closed')
+    await this.#links?.close()
+    await this.#options.transport?.close()
+    await this.#journal.drain()
+    await this.#options.storage.close()
+  }
+
+  #begin(stored: StoredState, address: string): void {
+    const { storage, entropy, name, peers, founds, limits, mark } = this.#options
+    const start = storage.durable ? startFromStore(stored) : {}
+    const id = storedId(stored, storage.durable) ?? memberIdFrom(hex(entropy.bytes(idBytes)))
+    this.#self = { id, name, address }
+    const founders = founds ? [...new Set(peers.length === 0 ? [address] : peers)].sort() : []
+    const { timing, tail, batchBytesMax, chunkBytesMax } = limits
+    const options: ZabOptions = { timing, tail, batchBytesMax, chunkBytesMax, founders, mark }
+    this.#peer = new Peer({ ...start, self: this.#self }, options, (applied) => {
+      this.#appliedSinceCheckpoint += 1
+      this.sessions.onApplied(applied)
+    })
+    if (storage.durable) this.#journal.remember('id', new TextEncoder().encode(id))
+    this.#links?.start(this.#self)
+    this.#redial()
+    this.step({ type: 'tick', lateMs: 0 })
+  }
+
+  #stepOnce(peer: Peer, input: Input): void {
+    const { clock } = this.#options
+    const outputs = peer.step(input, { now: clock.now(), wallMs: clock.wallNow() })
+    for (const output of outputs) this.#perform(output)
+    if (input.type === 'linkUp' || input.type === 'linkDown') this.#contactsChanged = true
+    if (input.type === 'message' && input.message.type === 'notification') this.#contactsChanged = true
+    if (peer.deadline !== this.#deadline) {
+      this.#deadline = peer.deadline
+      this.#timer.set(this.#deadline)
+    }
+  }
+
+  #perform(output: Output): void {
+    switch (output.type) {
+      case 'persist':
+        this.#journal.persist(output.token, output.change)
+        return
+      case 'send':
+        this.#links?.send(output.to, this.#encode(output.message))
+        return
+      case 'closeLink':
+        this.#links?.closeLink(output.to, output.reason)
+        return
+      case 'probe':
+        this.#probe(output.id, output.address)
+        return
+      case 'installed':
+        this.sessions.onInstalled(output.before)
+        return
+      case 'readReady':
+        this.sessions.onReadReady(output.id, output.zxid)
+        return
+      case 'heartbeatConfirmed':
+        this.sessions.onHeartbeatConfirmed(output.id, output.ended)
+        return
+      case 'status':
+        this.#onStatus(output.status)
+        return
+      case 'members':
+        this.#contactsChanged = true
+        this.#handlers.members(output.members)
+        return
+      case 'refused':
+        this.#handlers.refused(output.code, output.reason)
+        return
+      case 'applied':
+        this.sessions.onApplied(output.applied)
+    }
+  }
+
+  #encode(message: Message): Uint8Array {
+    let bytes = this.#encoded.get(message)
+    if (bytes === undefined) {
+      bytes = encodeMessage(message)
+      this.#encoded.set(message, bytes)
+    }
+    return bytes
+  }
+
+  #onStatus(status: Status): void {
+    if (status.serving) this.sessions.resume()
+    else this.sessions.suspend(status.reason)
+    this.#handlers.status(status)
+  }
+
+  #onPersisted(tokens: readonly number[]): void {
+    for (const token of tokens) this.step({ type: 'persisted', token })
+  }
+
+  #scheduleTurn(): void {
+    if (this.#turnScheduled || this.#closed) return
+    this.#turnScheduled = true
+    this.#options.clock.defer(() => this.#endTurn())
+  }
+
+  #endTurn(): void {
+    if (this.#closed) return
+    const requests = this.sessions.takeRequests()
+    if (requests.length > 0) this.step({ type: 'request', requests })
+    this.step({ type: 'flush' })
+    this.#encoded.clear()
+    this.#links?.flush()
+    if (this.#contactsChanged) this.#redial()
+    this.#keepHouse()
+    // What these steps brought up is of this turn; only what listeners submitted meanwhile needs another one.
+    this.#turnScheduled = false
+    if (this.sessions.hasRequests) this.#scheduleTurn()
+  }
+
+  /** A durable store gets a checkpoint now and then; a volatile one only lets go of what is behind the tail. */
+  #keepHouse(): void {
+    const { limits, storage } = this.#options
+    if (this.#appliedSinceCheckpoint < limits.checkpointEntries || this.#peer === undefined) return
+    this.#appliedSinceCheckpoint = 0
+    const { zab, state } = this.#peer
+    if (!storage.durable) {
+      this.#journal.purge(zab.log.base)
+      return
+    }
+    const configurations = zab.configurations.at(state.lastZxid)
+    this.#journal.checkpoint({ zxid: state.lastZxid, configurations, records: [...state.snapshot()] })
+  }
+
+  #redial(): void {
+    this.#contactsChanged = false
+    if (this.#links === undefined || this.#peer === undefined) return
+    const contacts = this.#peer.contacts()
+    this.#links.want([...new Set([...this.#peers, ...contacts])].filter((address) => address !== this.self.address))
+  }
+
+  #probe(id: MemberId, address: string): void {
+    const answer = (reached: boolean): void => this.step({ type: 'probed', id, reached })
+    if (this.#links === undefined) answer(false)
+    else this.#links.probe(id, address).then(answer, () => answer(false))
+  }
+
+  #newLinks(transport: Transport): PeerLinks {
+    const { clock, entropy, secret, limits } = this.#options
+    const { link, dialTimeoutMs, redialMs } = limits
+    return new PeerLinks(
+      { transport, clock, entropy, secret, limits: link, dialTimeoutMs, redialMs },
+      {
+        up: ({ id, name, address }) => this.step({ type: 'linkUp', peer: { id, name, address } }),
+        down: (id) => this.step({ type: 'linkDown', id }),
+        messages: (from, messages) => {
+          for (const message of messages) this.step({ type: 'message', from, message })
+        },
+        reachedSelf: () => {},
+      },
+    )
+  }
+
+  #hostSurroundings(): ConstructorParameters<typeof SessionHost>[0] {
+    const { clock, entropy, limits } = this.#options
+    const state = (): ReplicatedState => this.state
+    return {
+      clock,
+      entropy,
+      clockDriftMax: limits.clockDriftMax,
+      get state(): ReplicatedState {
+        return state()
+      },
+      requestsWaiting: () => this.#scheduleTurn(),
+      readIndex: (id) => this.step({ type: 'readIndex', id }),
+      heartbeat: (id: number, sessions: readonly SessionId[]) => this.step({ type: 'heartbeat', id, sessions }),
+    }
+  }
+
+  #stop(reason: string): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#timer.cancel()
+    this.sessions.close(reason)
+  }
+
+  #fail(error: CoordError): void {
+    if (this.#closed) return
+    this.#stop(error.message)
+    this.#links?.close().catch(() => {})
+    this.#handlers.failed(error)
+  }
+}
+
+/** What the core starts from. A store that forgets says nothing: a member of it is another one at each start (design D7). */
+function startFromStore(stored: StoredState): Omit<PeerStart, 'self'> {
+  const epochs = stored.values.get('epochs')
+  const belonging = stored.values.get('belonging')
+  const snapshot = stored.checkpoint === undefined ? undefined : decodeSnapshot(stored.checkpoint.chunks)
+  const start = snapshot?.zxid ?? 0n
+  const batches = stored.records.map(({ bytes }) => decodeBatch(bytes)).filter((batch) => lastOf(batch) > start)
+  return {
+    epochs: epochs === undefined ? undefined : decodeEpochs(epochs),
+    belonging: belonging === undefined ? undefined : decodeBelonging(belonging),
+    configurations: snapshot?.configurations,
+    snapshot: snapshot?.records,
+    batches,
+  }
+}
+
+function storedId(stored: StoredState, durable: boolean): MemberId | undefined {
+  const bytes = durable ? stored.values.get('id') : undefined
+  return bytes === undefined ? undefined : memberIdFrom(new TextDecoder().decode(bytes))
+}
+
+const hex = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+function asStoreError(error: unknown): CoordError {
+  if (error instanceof CoordError) return error
+  return new CoordError('COORD_STORE_FAILED', `the store failed: ${messageOf(error)}`, { cause: error })
+}

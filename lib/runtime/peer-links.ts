@@ -1,0 +1,306 @@
+/**
+ * All links of a member: it dials the addresses where others may be, again and again, and accepts who dials it. Between
+ * two members exactly one link is kept:
+ * - a dial that reaches ourselves, or somebody to whom a link is up, ends by itself;
+ * - whoever dials although our link to it is up has lost its end of it, so the new one replaces the old;
+ * - where both dialed at once, the link that the lower id dialed stays.
+ */
+import type { Message } from '../core/zab/message.ts'
+import type { MemberId, MemberRecord } from '../core/zab/configuration.ts'
+import type { Clock, Timer } from '../ports/clock.ts'
+import type { Entropy } from '../ports/entropy.ts'
+import type { Connection, Listener, Transport } from '../ports/transport.ts'
+import { type Introduction, protocolVersion, type Rejection } from '../wire/handshake.ts'
+import { newNonce, sameBytes, type Secret } from './handshake.ts'
+import { type LinkHandlers, type LinkLimits, PeerLink } from './peer-link.ts'
+
+export interface PeerLinksOptions {
+  readonly transport: Transport
+  readonly clock: Clock
+  readonly entropy: Entropy
+  readonly secret: Secret
+  readonly limits: LinkLimits
+  readonly dialTimeoutMs: number
+  /** Between two dials of one address: at first, and at most. */
+  readonly redialMs: { readonly first: number; readonly max: number }
+}
+
+export interface PeerLinksHandlers {
+  up(peer: Introduction): void
+  down(id: MemberId, reason: string): void
+  messages(from: MemberId, messages: readonly Message[]): void
+  /** An address turned out to be our own. */
+  reachedSelf(address: string): void
+}
+
+/** An address and how it goes with it. */
+interface Target {
+  readonly address: string
+  dialing: AbortController | undefined
+  timer: Timer | undefined
+  delayMs: number
+  link: PeerLink | undefined
+  /** Who was there last. */
+  id: MemberId | undefined
+  isSelf: boolean
+  lastFailure: string | undefined
+}
+
+export class PeerLinks {
+  readonly #options: PeerLinksOptions
+  readonly #handlers: PeerLinksHandlers
+  readonly #incarnation: Uint8Array
+  readonly #byId = new Map<MemberId, PeerLink>()
+  /** Links that are greeting, or up. */
+  readonly #links = new Set<PeerLink>()
+  readonly #targets = new Map<string, Target>()
+  readonly #pending = new Set<Promise<void>>()
+  #listener: Listener | undefined
+  #self: MemberRecord | undefined
+  #closed = false
+
+  constructor(options: PeerLinksOptions, handlers: PeerLinksHandlers) {
+    this.#options = options
+    this.#handlers = handlers
+    this.#incarnation = options.entropy.bytes(16)
+  }
+
+  /** Begins to listen; the address that others can dial, where the transport has one. */
+  async listen(): Promise<string | undefined> {
+    const { transport, dialTimeoutMs } = this.#options
+    const limits = { frameBytesMax: this.#options.limits.frameBytesMax * 2, dialTimeoutMs }
+    this.#listener = await transport.listen((connection) => this.#accept(connection), limits)
+    return this.#listener?.address
+  }
+
+  /** From here on dials and accepts are answered, in this name. */
+  start(self: MemberRecord): void {
+    this.#self = self
+  }
+
+  /** The addresses to be linked to. Those no longer wanted are dialed no more; their links stay. */
+  want(addresses: readonly string[]): void {
+    for (const [address, target] of this.#targets) {
+      if (addresses.includes(address)) continue
+      target.timer?.cancel()
+      target.dialing?.abort()
+      this.#targets.delete(address)
+    }
+    for (const address of addresses) {
+      if (this.#targets.has(address) || this.#closed) continue
+      const target: Target = {
+        address,
+        dialing: undefined,
+        timer: undefined,
+        delayMs: 0,
+        link: undefined,
+        id: undefined,
+        isSelf: false,
+        lastFailure: undefined,
+      }
+      this.#targets.set(address, target)
+      this.#dial(target)
+    }
+  }
+
+  send(to: MemberId, message: Uint8Array): void {
+    this.#byId.get(to)?.send(message)
+  }
+
+  /** The end of a turn. */
+  flush(): void {
+    for (const link of this.#byId.values()) link.flush()
+  }
+
+  closeLink(to: MemberId, reason: string): void {
+    this.#byId.get(to)?.close(reason)
+  }
+
+  /** Dials an address once, to see whether this id still answers there. */
+  async probe(id: MemberId, address: string): Promise<boolean> {
+    if (this.#byId.has(id)) return true
+    const { transport, limits, dialTimeoutMs } = this.#options
+    const dialLimits = { frameBytesMax: limits.frameBytesMax * 2, dialTimeoutMs }
+    let connection: Connection
+    try {
+      connection = await transport.dial(address, dialLimits, new AbortController().signal)
+    } catch {
+      return false
+    }
+    return new Promise((resolve) => {
+      let found: MemberId | undefined
+      this.#greet(connection, true, {
+        introduced: (_link, peer) => {
+          found = peer.id
+          return 'duplicate'
+        },
+        up: (link) => link.close('only a probe'),
+        messages: () => {},
+        down: (link, _reason, rejection) => {
+          this.#links.delete(link)
+          resolve(found === id || (found === undefined && rejection === 'duplicate'))
+        },
+      })
+    })
+  }
+
+  /** Why each wanted address is not linked: for the error of a join that timed out. */
+  failures(): readonly string[] {
+    const texts: string[] = []
+    for (const { address, lastFailure, link, isSelf, id } of this.#targets.values()) {
+      const isLinked = link?.isUp === true || (id !== undefined && this.#byId.has(id))
+      if (!isSelf) texts.push(`${address}: ${isLinked ? 'reached' : (lastFailure ?? 'not reached yet')}`)
+    }
+    return texts
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    for (const target of this.#targets.values()) {
+      target.timer?.cancel()
+      target.dialing?.abort()
+    }
+    this.#targets.clear()
+    for (const link of [...this.#links]) link.close('closing')
+    await this.#listener?.close()
+    await Promise.all(this.#pending)
+  }
+
+  #accept(connection: Connection): void {
+    if (this.#closed || this.#self === undefined) {
+      connection.open({ frame: () => {}, closed: () => {} })
+      connection.close('not ready')
+      return
+    }
+    this.#greet(connection, false, this.#linkHandlers(undefined))
+  }
+
+  #greet(connection: Connection, dialed: boolean, handlers: LinkHandlers): PeerLink {
+    const { clock, secret, limits, entropy } = this.#options
+    const { id, name, address } = this.#self as MemberRecord
+    const introduction: Introduction = {
+      version: protocolVersion,
+      id,
+      name,
+      address,
+      incarnation: this.#incarnation,
+      nonce: newNonce(entropy),
+    }
+    const link = new PeerLink(connection, dialed, introduction, secret, limits, clock, handlers)
+    this.#links.add(link)
+    return link
+  }
+
+  #dial(target: Target): void {
+    const abort = new AbortController()
+    target.dialing = abort
+    const dialing = this.#dialOnce(target, abort.signal).finally(() => this.#pending.delete(dialing))
+    this.#pending.add(dialing)
+  }
+
+  async #dialOnce(target: Target, signal: AbortSignal): Promise<void> {
+    const { transport, limits, dialTimeoutMs } = this.#options
+    try {
+      const dialLimits = { frameBytesMax: limits.frameBytesMax * 2, dialTimeoutMs }
+      const connection = await transport.dial(target.address, dialLimits, signal)
+      target.dialing = undefined
+      if (this.#closed || this.#targets.get(target.address) !== target) {
+        connection.open({ frame: () => {}, closed: () => {} })
+        connection.close('not wanted any more')
+        return
+      }
+      target.link = this.#greet(connection, true, this.#linkHandlers(target))
+    } catch (error) {
+      target.dialing = undefined
+      target.lastFailure = error instanceof Error ? error.message : String(error)
+      this.#redialLater(target)
+    }
+  }
+
+  #redialLater(target: Target): void {
+    if (this.#closed || target.isSelf || this.#targets.get(target.address) !== target) return
+    const { clock, entropy, redialMs } = this.#options
+    const delayMs = target.delayMs * (0.75 + entropy.random() / 2)
+    target.delayMs = Math.min(redialMs.max, Math.max(redialMs.first, target.delayMs * 2))
+    target.timer = clock.setTimer(delayMs, () => {
+      target.timer = undefined
+      // Somebody who dialed us may be there already: then there is nothing to do but to look again.
+      if (target.id !== undefined && this.#byId.has(target.id)) this.#redialLater(target)
+      else this.#dial(target)
+    })
+  }
+
+  #linkHandlers(target: Target | undefined): LinkHandlers {
+    return {
+      introduced: (link, peer) => this.#onIntroduced(link, peer),
+      up: (link, peer) => this.#onUp(link, peer, target),
+      messages: (link, messages) => {
+        if (link.peer !== undefined) this.#handlers.messages(link.peer.id, messages)
+      },
+      down: (link, reason, rejection) => this.#onDown(link, reason, rejection, target),
+    }
+  }
+
+  #onIntroduced(link: PeerLink, peer: Introduction): Rejection | undefined {
+    if (this.#closed) return 'closing'
+    if (sameBytes(peer.incarnation, this.#incarnation)) return 'self'
+    const existing = this.#byId.get(peer.id)
+    if (existing === undefined || existing === link) return undefined
+    const isAnotherLife = existing.peer !== undefined && !sameBytes(existing.peer.incarnation, peer.incarnation)
+    if (isAnotherLife) return undefined
+    // Both dialed: the lower id's dial stays. The other side dialed twice: it has lost the first.
+    const keepsExisting = existing.dialed !== link.dialed && existing.dialed === this.#isLower(peer.id)
+    return keepsExisting || (link.dialed && existing.dialed) ? 'duplicate' : undefined
+  }
+
+  #isLower(than: MemberId): boolean {
+    return (this.#self?.id ?? '') < than
+  }
+
+  #onUp(link: PeerLink, peer: Introduction, target: Target | undefined): void {
+    const existing = this.#byId.get(peer.id)
+    if (existing !== undefined && existing !== link) {
+      this.#byId.delete(peer.id)
+      existing.close('replaced by a newer link')
+      this.#handlers.down(peer.id, 'replaced by a newer link')
+    }
+    this.#byId.set(peer.id, link)
+    if (target !== undefined) {
+      target.id = peer.id
+      target.delayMs = 0
+      target.lastFailure = undefined
+    }
+    this.#handlers.up(peer)
+  }
+
+  #onDown(link: PeerLink, reason: string, rejection: Rejection | undefined, target: Target | undefined): void {
+    this.#links.delete(link)
+    const id = link.peer?.id
+    if (id !== undefined && this.#byId.get(id) === link) {
+      this.#byId.delete(id)
+      this.#handlers.down(id, reason)
+      this.#hurry(id)
+    }
+    if (target === undefined) return
+    if (target.link === link) target.link = undefined
+    if (id !== undefined) target.id = id
+    target.lastFailure = reason
+    if (rejection === 'self') {
+      target.isSelf = true
+      this.#handlers.reachedSelf(target.address)
+    } else {
+      this.#redialLater(target)
+    }
+  }
+
+  /** A link was lost: dial its address at once, whoever had dialed. */
+  #hurry(id: MemberId): void {
+    for (const target of this.#targets.values()) {
+      if (target.id !== id || target.timer === undefined) continue
+      target.timer.cancel()
+      target.timer = undefined
+      target.delayMs = 0
+      this.#redialLater(target)
+    }
+  }
+}

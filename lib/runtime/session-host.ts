@@ -1,0 +1,286 @@
+/**
+ * The sessions that this member hosts: it carries their calls to the core and the answers back, fires their watches from
+ * the entries that it applies, and vouches for them to the leader (design D9). It is told of every applied entry between
+ * two entries, so that reads and events keep their places.
+ *
+ * A heartbeat goes out every third of the shortest timeout, in one message for all. Once confirmed, each session is safe
+ * until its send time plus its timeout, less the drift that two clocks may have; past that a session ends here by the
+ * local clock, before the ensemble can have given its nodes away.
+ */
+import { createHash } from 'node:crypto'
+import type { ReplicatedState } from '../core/tree/apply.ts'
+import type { Applied, TreeRequest } from '../core/tree/operation.ts'
+import { type SessionId, sessionIdFrom } from '../core/tree/session-id.ts'
+import { WatchTable } from '../core/tree/watch-table.ts'
+import type { Zxid } from '../core/zab/zxid.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Entropy } from '../ports/entropy.ts'
+import type { SessionDoor, SessionItem, SessionLink, SessionOpening } from '../ports/session-link.ts'
+import { HostedSession, type SessionSurroundings } from './hosted-session.ts'
+import { LagAwareTimer } from './lag-aware-timer.ts'
+
+/** What the host wants of the member. */
+export interface HostSurroundings {
+  readonly clock: Clock
+  readonly entropy: Entropy
+  /** The bound on the drift of two clocks' rates: 0.001 is 1 ms in a second. */
+  readonly clockDriftMax: number
+  readonly state: ReplicatedState
+  /** Taken at the end of the turn, with `takeRequests`. */
+  requestsWaiting(): void
+  readIndex(id: number): void
+  heartbeat(id: number, sessions: readonly SessionId[]): void
+}
+
+interface Heartbeat {
+  readonly sentAt: number
+  readonly sessions: readonly SessionId[]
+}
+
+export class SessionHost implements SessionDoor {
+  readonly #member: HostSurroundings
+  readonly #sessions = new Map<SessionId, HostedSession>()
+  readonly #watches = new WatchTable()
+  readonly #reads = new Map<number, (zxid: Zxid) => void>()
+  readonly #heartbeats = new Map<number, Heartbeat>()
+  /** Sessions whose next answer waits for a zxid to be applied: asked again at each applied entry. */
+  readonly #behind = new Set<HostedSession>()
+  readonly #heartbeatTimer: LagAwareTimer
+  readonly #expiryTimer: LagAwareTimer
+  readonly #deadlineTimer: LagAwareTimer
+  #outbox: TreeRequest[] = []
+  #serving = false
+  #lastId = 0
+  #suspension = 'starting'
+
+  constructor(member: HostSurroundings) {
+    this.#member = member
+    this.#heartbeatTimer = new LagAwareTimer(member.clock, () => this.#sendHeartbeat())
+    this.#expiryTimer = new LagAwareTimer(member.clock, () => this.#expireSilently())
+    this.#deadlineTimer = new LagAwareTimer(member.clock, () => this.#expireCalls())
+  }
+
+  get sessionCount(): number {
+    return this.#sessions.size
+  }
+
+  open(opening: SessionOpening, deliver: (item: SessionItem) => void): SessionLink {
+    const { entropy } = this.#member
+    const password = entropy.bytes(16)
+    const passwordHash = new Uint8Array(createHash('sha256').update(password).digest())
+    const options = { ...opening, id: this.#newId(), password, passwordHash }
+    const session = new HostedSession(options, this.#surroundings(), deliver)
+    this.#sessions.set(session.id, session)
+    if (this.#serving) session.resume()
+    return {
+      id: session.id,
+      password,
+      timeoutMs: opening.timeoutMs,
+      call: (call) => {
+        session.call(call)
+        this.#watchDeadlines(session)
+      },
+      abandon: () => session.end('lost', 'abandoned'),
+    }
+  }
+
+  get hasRequests(): boolean {
+    return this.#outbox.length > 0
+  }
+
+  /** The requests that were submitted in this turn. */
+  takeRequests(): readonly TreeRequest[] {
+    const requests = this.#outbox
+    if (requests.length > 0) this.#outbox = []
+    return requests
+  }
+
+  /** The member serves, in a new term. */
+  resume(): void {
+    this.#serving = true
+    this.#reads.clear()
+    this.#outbox = []
+    for (const session of [...this.#sessions.values()]) session.resume()
+    this.#sendHeartbeat()
+  }
+
+  suspend(reason: string): void {
+    this.#serving = false
+    this.#suspension = reason
+    for (const session of [...this.#sessions.values()]) session.suspend(reason)
+  }
+
+  /** Between two entries: events first, then the answer, then the reads that waited for it. */
+  onApplied({ stamp, request, result, changes, endedSession }: Applied): void {
+    if (changes.length > 0 && !this.#watches.isEmpty) {
+      for (const { session, event } of this.#watches.trigger(changes, stamp.zxid)) {
+        this.#sessions.get(session)?.deliver({ kind: 'event', event })
+      }
+    }
+    if (request.type !== 'expireSession') {
+      const session = this.#sessions.get(request.session)
+      if (session !== undefined) this.#onOwn(session, request, result)
+    }
+    if (endedSession !== undefined) this.#onEnded(endedSession, request.type)
+    this.#pumpBehind()
+  }
+
+  /** A snapshot took the place of entries that were never applied here one by one. */
+  onInstalled(before: ReplicatedState): void {
+    const { state } = this.#member
+    for (const session of [...this.#sessions.values()]) {
+      const isKnown = state.sessions.get(session.id) !== undefined
+      if (session.isOpen && !isKnown) session.end('lost', 'the session expired while this member was cut off')
+    }
+    for (const { session, event } of this.#watches.catchUp(before.tree, state.tree, state.lastZxid)) {
+      this.#sessions.get(session)?.deliver({ kind: 'event', event })
+    }
+    this.#pumpBehind()
+  }
+
+  onReadReady(id: number, zxid: Zxid): void {
+    const ready = this.#reads.get(id)
+    this.#reads.delete(id)
+    ready?.(zxid)
+  }
+
+  onHeartbeatConfirmed(id: number, ended: readonly SessionId[]): void {
+    const heartbeat = this.#heartbeats.get(id)
+    if (heartbeat === undefined) return
+    for (const earlier of this.#heartbeats.keys()) if (earlier <= id) this.#heartbeats.delete(earlier)
+    for (const id of heartbeat.sessions) {
+      const session = this.#sessions.get(id)
+      if (session !== undefined && !ended.includes(id)) this.#confirm(session, heartbeat.sentAt)
+    }
+    this.#armExpiry()
+  }
+
+  /** Ends every session: the member is gone. */
+  close(reason: string): void {
+    for (const session of [...this.#sessions.values()]) session.end('lost', reason)
+    this.#heartbeatTimer.cancel()
+    this.#expiryTimer.cancel()
+    this.#deadlineTimer.cancel()
+  }
+
+  #onOwn(session: HostedSession, request: Exclude<TreeRequest, { type: 'expireSession' }>, result: Applied['result']): void {
+    if (request.type === 'write') {
+      session.onWritten(request, result)
+    } else if (result.type === 'attached') {
+      session.onAttached(result)
+      this.#confirm(session, session.askedAt ?? this.#member.clock.now())
+      this.#armExpiry()
+      this.#armHeartbeat()
+    }
+  }
+
+  #onEnded(id: SessionId, how: TreeRequest['type']): void {
+    const session = this.#sessions.get(id)
+    this.#watches.removeSession(id)
+    if (how === 'expireSession') session?.end('lost', 'expired by the leader')
+    else session?.end('closed', 'closed')
+  }
+
+  #pumpBehind(): void {
+    if (this.#behind.size === 0) return
+    const sessions = [...this.#behind]
+    this.#behind.clear()
+    for (const session of sessions) session.pump()
+  }
+
+  #surroundings(): SessionSurroundings {
+    const isServing = (): boolean => this.#serving
+    const state = (): ReplicatedState => this.#member.state
+    return {
+      get serving(): boolean {
+        return isServing()
+      },
+      get state(): ReplicatedState {
+        return state()
+      },
+      watches: this.#watches,
+      now: () => this.#member.clock.now(),
+      submit: (request) => {
+        this.#outbox.push(request)
+        this.#member.requestsWaiting()
+      },
+      readIndex: (ready) => this.#readIndex(ready),
+      isBehind: (session) => {
+        this.#behind.add(session)
+      },
+      ended: (session) => {
+        this.#sessions.delete(session.id)
+        this.#behind.delete(session)
+        this.#watches.removeSession(session.id)
+      },
+    }
+  }
+
+  #readIndex(ready: (zxid: Zxid) => void): void {
+    this.#lastId += 1
+    this.#reads.set(this.#lastId, ready)
+    this.#member.readIndex(this.#lastId)
+  }
+
+  #newId(): SessionId {
+    for (;;) {
+      const bytes = this.#member.entropy.bytes(8)
+      const value = new DataView(bytes.buffer).getBigUint64(0) & 0x7fff_ffff_ffff_ffffn
+      if (value !== 0n) return sessionIdFrom(value)
+    }
+  }
+
+  #confirm(session: HostedSession, sentAt: number): void {
+    const drift = this.#member.clockDriftMax
+    const until = sentAt + (session.options.timeoutMs * (1 - drift)) / (1 + drift)
+    if (until > session.confirmedUntil || session.confirmedUntil === Number.POSITIVE_INFINITY) session.confirmedUntil = until
+  }
+
+  #sendHeartbeat(): void {
+    const open = [...this.#sessions.values()].filter(({ isOpen }) => isOpen).map(({ id }) => id)
+    if (this.#serving && open.length > 0) {
+      this.#lastId += 1
+      this.#heartbeats.set(this.#lastId, { sentAt: this.#member.clock.now(), sessions: open })
+      this.#member.heartbeat(this.#lastId, open)
+    }
+    this.#armHeartbeat()
+  }
+
+  #armHeartbeat(): void {
+    let shortest = Number.POSITIVE_INFINITY
+    for (const session of this.#sessions.values()) shortest = Math.min(shortest, session.options.timeoutMs)
+    this.#heartbeatTimer.set(this.#member.clock.now() + shortest / 3)
+  }
+
+  #armExpiry(): void {
+    let next = Number.POSITIVE_INFINITY
+    for (const session of this.#sessions.values()) next = Math.min(next, session.confirmedUntil)
+    this.#expiryTimer.set(next)
+  }
+
+  /** Nobody has confirmed these sessions in time: to the application they are over. */
+  #expireSilently(): void {
+    const now = this.#member.clock.now()
+    for (const session of [...this.#sessions.values()]) {
+      if (session.confirmedUntil > now) continue
+      const why = this.#serving ? 'its heartbeats were not confirmed' : this.#suspension
+      session.end('lost', `not confirmed for ${session.options.timeoutMs} ms: ${why}`)
+    }
+    this.#armExpiry()
+  }
+
+  #watchDeadlines(session: HostedSession): void {
+    if (session.isOver) return
+    this.#deadlineTimer.setEarlier(session.nextDeadline)
+  }
+
+  #expireCalls(): void {
+    const now = this.#member.clock.now()
+    let next = Number.POSITIVE_INFINITY
+    for (const session of [...this.#sessions.values()]) {
+      session.expireCalls(now)
+      next = Math.min(next, session.nextDeadline)
+    }
+    this.#deadlineTimer.set(next)
+  }
+}

@@ -1,0 +1,32 @@
+/**
+ * Bytes: the one place that knows cbor-x. Positional arrays only: no maps, no records, no shared structures (which fail
+ * silently where two versions differ), no tags.
+ */
+import { Encoder } from 'cbor-x'
+import { CoordError } from '../errors.ts'
+import type { Schema } from './schema.ts'
+
+const cbor = new Encoder({ useRecords: false, mapsAsObjects: false, tagUint8Array: false, variableMapSize: true })
+
+export function encode<T>(schema: Schema<T>, value: T): Uint8Array {
+  return cbor.encode(schema.write(value))
+}
+
+/** Throws a CoordError COORD_PROTOCOL for everything that is not exactly one value of the schema. */
+export function decode<T>(schema: Schema<T>, bytes: Uint8Array): T {
+  return schema.read(plainOf(() => cbor.decode(bytes as Buffer)))
+}
+
+/** Several values, one after the other. */
+export function decodeEach<T>(schema: Schema<T>, bytes: Uint8Array): readonly T[] {
+  const plain = plainOf(() => cbor.decodeMultiple(bytes as Buffer) as unknown[])
+  return plain.map((item) => schema.read(item))
+}
+
+function plainOf<P>(read: () => P): P {
+  try {
+    return read()
+  } catch (cause) {
+    throw new CoordError('COORD_PROTOCOL', 'malformed: not CBOR', { cause })
+  }
+}

@@ -1,0 +1,222 @@
+/**
+ * The bytes of the log and of snapshots. A batch is encoded once: the same bytes are in the proposal, in the journal and
+ * in the DIFF (design D4). Lists of variants may only grow at their end; the test of old bytes keeps that.
+ */
+import { errorCodes, type ErrorCode } from '../errors.ts'
+import {
+  type AclEntry,
+  createModes,
+  type Operation,
+  type OperationResult,
+  type SnapshotRecord,
+  type SubOperation,
+  type SubResult,
+} from '../core/tree/operation.ts'
+import { type SessionId, sessionIdFrom } from '../core/tree/session-id.ts'
+import type { Stat } from '../core/tree/stat.ts'
+import type { Batch, LogRequest } from '../core/zab/batch.ts'
+import { type Configuration, type LoggedConfiguration, type MemberId, type MemberRecord, memberIdFrom } from '../core/zab/configuration.ts'
+import { type Zxid, zxidFrom } from '../core/zab/zxid.ts'
+import { decode, encode } from './cbor.ts'
+import {
+  boolean,
+  branded,
+  bytes,
+  copied,
+  integer,
+  list,
+  natural,
+  oneOf,
+  optional,
+  type Schema,
+  struct,
+  text,
+  union,
+} from './schema.ts'
+
+/** Limits of what is read; those of what an application may write are smaller (docs/LIMITS.md). */
+const pathLengthMax = 0x1_0000
+const dataBytesMax = 0x10_0000
+const countMax = 0x10_0000
+const batchBytesMax = 0x100_0000
+
+export const zxid: Schema<Zxid> = branded(zxidFrom)
+export const sessionId: Schema<SessionId> = branded((value) => (value === 0n ? (0n as SessionId) : sessionIdFrom(value)))
+export const memberId: Schema<MemberId> = {
+  write: (value) => value,
+  read: (plain) => memberIdFrom(text(64).read(plain)),
+}
+export const memberRecord: Schema<MemberRecord> = struct<MemberRecord>({ id: memberId, name: text(256), address: text(1024) })
+
+const path = text(pathLengthMax)
+const data = optional(copied(dataBytesMax))
+const hash = copied(64)
+
+const aclEntry = struct<AclEntry>({ scheme: text(64), id: text(1024), permissions: text(8) })
+const acl = list(aclEntry, 1024)
+
+const createFields = {
+  path,
+  data,
+  mode: oneOf(createModes),
+  acl: optional(acl),
+  ttlMs: optional(natural),
+  parents: optional(boolean),
+}
+const subOperations = {
+  create: struct<Omit<Extract<SubOperation, { type: 'create' }>, 'type'>>(createFields),
+  delete: struct<Omit<Extract<SubOperation, { type: 'delete' }>, 'type'>>({ path, version: integer, recursive: optional(boolean) }),
+  setData: struct<Omit<Extract<SubOperation, { type: 'setData' }>, 'type'>>({ path, data, version: integer }),
+  check: struct<Omit<Extract<SubOperation, { type: 'check' }>, 'type'>>({ path, version: integer }),
+}
+const subOperation: Schema<SubOperation> = union<SubOperation, 'type'>('type', subOperations)
+const nothing = struct<object>({})
+
+const operation: Schema<Operation> = union<Operation, 'type'>('type', {
+  ...subOperations,
+  setAcl: struct<Omit<Extract<Operation, { type: 'setAcl' }>, 'type'>>({ path, acl, version: integer }),
+  multi: struct<Omit<Extract<Operation, { type: 'multi' }>, 'type'>>({
+    operations: list(subOperation, countMax),
+    ifHeld: optional(struct<{ readonly path: string; readonly czxid: Zxid }>({ path, czxid: zxid })),
+  }),
+  closeSession: nothing,
+})
+
+export const configuration: Schema<Configuration> = struct<Configuration>({
+  voters: list(memberRecord, 1024),
+  observers: list(memberRecord, countMax),
+  founders: list(text(1024), 1024),
+})
+
+export const loggedConfiguration: Schema<LoggedConfiguration> = struct<LoggedConfiguration>({
+  zxid,
+  configuration,
+  settledAt: optional(zxid),
+})
+
+type Variant<T extends { readonly type: string }, K> = Omit<Extract<T, { type: K }>, 'type'>
+
+export const logRequest: Schema<LogRequest> = union<LogRequest, 'type'>('type', {
+  write: struct<Variant<LogRequest, 'write'>>({
+    session: sessionId,
+    generation: natural,
+    cxid: natural,
+    answeredThrough: natural,
+    operation,
+  }),
+  createSession: struct<Variant<LogRequest, 'createSession'>>({ session: sessionId, passwordHash: hash, timeoutMs: natural }),
+  attachSession: struct<Variant<LogRequest, 'attachSession'>>({
+    session: sessionId,
+    passwordHash: hash,
+    timeoutMs: natural,
+    generation: natural,
+  }),
+  expireSession: struct<Variant<LogRequest, 'expireSession'>>({ session: sessionId, generation: natural }),
+  reconfigure: struct<Variant<LogRequest, 'reconfigure'>>({ configuration }),
+  noop: nothing,
+})
+
+const batchBody = struct<Omit<Batch, 'encoded'>>({
+  first: zxid,
+  previous: zxid,
+  timeMs: natural,
+  clockMs: natural,
+  settled: zxid,
+  requests: list(logRequest, countMax),
+})
+
+/** The bytes of a batch; made at most once. */
+export function encodeBatch(batch: Batch): Uint8Array {
+  batch.encoded ??= encode(batchBody, batch)
+  return batch.encoded
+}
+
+export function decodeBatch(encoded: Uint8Array): Batch {
+  return { ...decode(batchBody, encoded), encoded }
+}
+
+/** A batch inside a message: its bytes, as they are. */
+export const batch: Schema<Batch> = {
+  write: encodeBatch,
+  read: (plain) => decodeBatch(bytes(batchBytesMax).read(plain)),
+}
+
+const stat = struct<Stat>({
+  czxid: zxid,
+  mzxid: zxid,
+  pzxid: zxid,
+  ctime: integer,
+  mtime: integer,
+  version: integer,
+  cversion: integer,
+  aversion: integer,
+  ephemeralOwner: sessionId,
+  dataLength: natural,
+  numChildren: natural,
+})
+
+const errorCode = text(64) as Schema<ErrorCode>
+const knownErrorCode: Schema<ErrorCode> = {
+  write: (code) => code,
+  read: (plain) => {
+    const code = errorCode.read(plain)
+    return Object.hasOwn(errorCodes, code) ? code : 'COORD_SYSTEM_ERROR'
+  },
+}
+
+const simpleResults = {
+  create: struct<{ path: string; stat: Stat }>({ path, stat }),
+  setData: struct<{ stat: Stat }>({ stat }),
+  setAcl: struct<{ stat: Stat }>({ stat }),
+  delete: nothing,
+  check: nothing,
+  closeSession: nothing,
+}
+const subError = struct<Variant<SubResult, 'error'>>({
+  code: knownErrorCode,
+  path: optional(path),
+  index: optional(natural),
+  results: optional({ write: () => undefined, read: () => undefined as never }),
+})
+const subResult: Schema<SubResult> = union<SubResult, 'type'>('type', { ...simpleResults, rolledBack: nothing, error: subError } as never)
+const operationResult: Schema<OperationResult> = union<OperationResult, 'type'>('type', {
+  ...simpleResults,
+  multi: struct<Variant<OperationResult, 'multi'>>({ results: list(subResult, countMax) }),
+  error: struct<Variant<OperationResult, 'error'>>({
+    code: knownErrorCode,
+    path: optional(path),
+    index: optional(natural),
+    results: optional(list(subResult, countMax)),
+  }),
+} as never)
+
+type RecordVariant<K> = Omit<Extract<SnapshotRecord, { kind: K }>, 'kind'>
+
+export const snapshotRecord: Schema<SnapshotRecord> = union<SnapshotRecord, 'kind'>('kind', {
+  header: struct<RecordVariant<'header'>>({ zxid, clockMs: natural, version: natural }),
+  session: struct<RecordVariant<'session'>>({
+    session: sessionId,
+    passwordHash: hash,
+    timeoutMs: natural,
+    generation: natural,
+    lastCxid: natural,
+    results: list(struct<{ cxid: number; result: OperationResult }>({ cxid: natural, result: operationResult }), countMax),
+  }),
+  node: struct<RecordVariant<'node'>>({
+    path,
+    data,
+    acl: optional(acl),
+    mode: oneOf(['persistent', 'ephemeral', 'container', 'ttl']),
+    ttlMs: natural,
+    czxid: zxid,
+    mzxid: zxid,
+    pzxid: zxid,
+    ctime: integer,
+    mtime: integer,
+    version: integer,
+    creates: natural,
+    aversion: integer,
+    ephemeralOwner: sessionId,
+    touchedClockMs: natural,
+  }),
+})

@@ -1,0 +1,141 @@
+/**
+ * Schemas: how a value becomes a positional CBOR array and back. What is read is checked field by field: types, sizes
+ * and counts; nothing is allocated by a count that was only claimed, no key comes from outside, and there is no
+ * recursion that the input drives. What does not fit throws a CoordError COORD_PROTOCOL: the link that sent it closes.
+ *
+ * Bytes that are read alias the frame unless the schema says `copied`.
+ */
+import { CoordError } from '../errors.ts'
+
+export interface Schema<T> {
+  write(value: T): unknown
+  read(plain: unknown): T
+}
+
+/** The type that a schema reads. */
+export type TypeOf<S> = S extends Schema<infer T> ? T : never
+
+export function malformed(what: string): never {
+  throw new CoordError('COORD_PROTOCOL', `malformed: ${what}`)
+}
+
+const same = (value: unknown): unknown => value
+
+export const boolean: Schema<boolean> = {
+  write: same,
+  read: (plain) => (typeof plain === 'boolean' ? plain : malformed('not a boolean')),
+}
+
+/** A whole number from 0 to 2⁵³−1. */
+export const natural: Schema<number> = {
+  write: same,
+  read: (plain) => (Number.isSafeInteger(plain) && (plain as number) >= 0 ? (plain as number) : malformed('not a natural number')),
+}
+
+/** A whole number, also a negative one. */
+export const integer: Schema<number> = {
+  write: same,
+  read: (plain) => (Number.isSafeInteger(plain) ? (plain as number) : malformed('not an integer')),
+}
+
+/** A positive signed 64-bit number. CBOR gives small ones back as numbers: the type is restored. */
+export const long: Schema<bigint> = {
+  write: same,
+  read: (plain) => {
+    const value = typeof plain === 'number' && Number.isSafeInteger(plain) ? BigInt(plain) : plain
+    return typeof value === 'bigint' && value >= 0n && value >> 63n === 0n ? value : malformed('not a 64-bit number')
+  },
+}
+
+/** The same numbers under a brand of their own. */
+export function branded<T extends bigint>(from: (value: bigint) => T): Schema<T> {
+  return { write: same, read: (plain) => from(long.read(plain)) }
+}
+
+export function text(lengthMax: number): Schema<string> {
+  return {
+    write: same,
+    read: (plain) => (typeof plain === 'string' && plain.length <= lengthMax ? plain : malformed('not a text that short')),
+  }
+}
+
+export function bytes(lengthMax: number): Schema<Uint8Array> {
+  return {
+    write: same,
+    read: (plain) => (plain instanceof Uint8Array && plain.length <= lengthMax ? plain : malformed('not that few bytes')),
+  }
+}
+
+/** Bytes of their own, which outlive the frame. */
+export function copied(lengthMax: number): Schema<Uint8Array> {
+  const aliased = bytes(lengthMax)
+  return { write: same, read: (plain) => new Uint8Array(aliased.read(plain)) }
+}
+
+/** One of a fixed list of texts, sent as its index: the list may only grow at its end. */
+export function oneOf<const T extends string>(values: readonly T[]): Schema<T> {
+  return {
+    write: (value) => values.indexOf(value),
+    read: (plain) => values[plain as number] ?? malformed(`not one of ${values.join(', ')}`),
+  }
+}
+
+export function optional<T>(schema: Schema<T>): Schema<T | undefined> {
+  return {
+    write: (value) => (value === undefined ? undefined : schema.write(value)),
+    read: (plain) => (plain === undefined || plain === null ? undefined : schema.read(plain)),
+  }
+}
+
+export function list<T>(schema: Schema<T>, countMax: number): Schema<readonly T[]> {
+  return {
+    write: (values) => values.map((value) => schema.write(value)),
+    read: (plain) => {
+      if (!Array.isArray(plain) || plain.length > countMax) malformed(`not a list of at most ${countMax}`)
+      return plain.map((item: unknown) => schema.read(item))
+    },
+  }
+}
+
+type Fields<T> = { readonly [K in keyof T]-?: Schema<T[K]> }
+
+/** Fields in the order in which they are written here: a new version may only add optional ones at the end. */
+export function struct<T extends object>(fields: Fields<T>): Schema<T> {
+  const entries = Object.entries(fields) as [keyof T, Schema<unknown>][]
+  return {
+    write: (value) => entries.map(([key, schema]) => schema.write(value[key])),
+    read: (plain) => {
+      if (!Array.isArray(plain) || plain.length > entries.length) malformed('not a structure of this version')
+      const value: Partial<T> = {}
+      entries.forEach(([key, schema], index) => {
+        const field = schema.read(plain[index])
+        if (field !== undefined) value[key] = field as T[keyof T]
+      })
+      return value as T
+    },
+  }
+}
+
+/** Values told apart by a constant field, sent as the index of its value: the list may only grow at its end. */
+export function union<T extends object, D extends keyof T & string>(
+  discriminant: D,
+  variants: { readonly [K in T[D] & string]: Schema<Omit<Extract<T, Record<D, K>>, D>> },
+): Schema<T> {
+  const names = Object.keys(variants) as (T[D] & string)[]
+  const schemas = names.map((name) => variants[name] as unknown as Schema<object>)
+  const indexOf = new Map<string, number>(names.map((name, index) => [name, index]))
+  return {
+    write: (value) => {
+      const index = indexOf.get(value[discriminant] as string)
+      const schema = schemas[index as number]
+      if (schema === undefined) malformed(`no variant ${String(value[discriminant])}`)
+      return [index, schema.write(value)]
+    },
+    read: (plain) => {
+      const schema = Array.isArray(plain) && plain.length === 2 ? schemas[plain[0] as number] : undefined
+      if (schema === undefined) malformed(`not a variant of ${discriminant} of this version`)
+      const [index, body] = plain as [number, unknown]
+      return { [discriminant]: names[index], ...schema.read(body) } as unknown as T
+    },
+  }
+}
