@@ -18,7 +18,11 @@ export interface ErrorFacts {
 /** Every code with its facts. */
 export const errorCodes = {
   COORD_SYSTEM_ERROR: { zk: -1, retryable: true, text: 'the member failed' },
-  COORD_RUNTIME_INCONSISTENCY: { zk: -2, retryable: true, text: 'not evaluated: an operation of the same multi failed' },
+  COORD_RUNTIME_INCONSISTENCY: {
+    zk: -2,
+    retryable: true,
+    text: 'not evaluated: an operation of the same multi failed',
+  },
   COORD_CONNECTION_LOSS: { zk: -4, retryable: false, text: 'sent, but the outcome is unknown' },
   COORD_MARSHALLING_ERROR: { zk: -5, retryable: true, text: 'a malformed request' },
   COORD_UNIMPLEMENTED: { zk: -6, retryable: true, text: 'not implemented' },

@@ -32,7 +32,7 @@ export function socketOptions(limits: TransportLimits): SocketOptions {
     perMessageDeflate: false,
     maxPayload: limits.frameBytesMax,
     // Proxies may fragment; nobody needs more.
-    maxFragments: 6400,
+    maxFragments: 64,
     // Packets of a frame that is still arriving: 256 bytes each is well below what any network cuts them to.
     maxBufferedChunks: 64 + Math.ceil(limits.frameBytesMax / 256),
     maxPendingAutoPongs: 4,

@@ -10,12 +10,13 @@
  * compile. Cells that do nothing say why: `dropped` is left over from before a change of role, which FIFO links make
  * harmless; `notForUs` is a message that this role's own conversation never contains.
  */
+
+import type { Input, Instant } from './input.ts'
+import type { Output, Status } from './output.ts'
 import { SessionTracker } from './session-tracker.ts'
 import { ReplicatedState } from './tree/apply.ts'
 import type { Applied, EntryStamp, SnapshotRecord, TreeRequest } from './tree/operation.ts'
 import type { SessionId } from './tree/session-id.ts'
-import type { Input, Instant } from './input.ts'
-import type { Output, Status } from './output.ts'
 import type { Batch } from './zab/batch.ts'
 import * as broadcast from './zab/broadcast.ts'
 import type { LoggedConfiguration, MemberId, MemberRecord } from './zab/configuration.ts'
@@ -24,7 +25,16 @@ import * as election from './zab/election.ts'
 import * as founding from './zab/founding.ts'
 import * as membership from './zab/membership.ts'
 import type { Message, MessageOf, MessageType } from './zab/message.ts'
-import { becomeLooking, type Following, isEstablished, isServing, type Leading, type Role, type RoleMap, type RoleName } from './zab/roles.ts'
+import {
+  becomeLooking,
+  type Following,
+  isEstablished,
+  isServing,
+  type Leading,
+  type Role,
+  type RoleMap,
+  type RoleName,
+} from './zab/roles.ts'
 import * as synchronization from './zab/synchronization.ts'
 import { type Link, type StateMachine, Zab, type ZabOptions, type ZabStart } from './zab/zab.ts'
 import { type Zxid, zxidPlus } from './zab/zxid.ts'
@@ -462,7 +472,8 @@ export class Peer {
   #currentStatus(): Status {
     const { role, belonging, isVoter, self } = this.#zab
     const serving = isServing(role)
-    const leader: MemberRecord | undefined = role.name === 'following' ? role.leader : role.name === 'leading' ? self : undefined
+    const leader: MemberRecord | undefined =
+      role.name === 'following' ? role.leader : role.name === 'leading' ? self : undefined
     return {
       role: role.name,
       serving,

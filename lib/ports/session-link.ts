@@ -7,12 +7,15 @@
  * Events come before the reply to whatever shows the change. Items are delivered one after the other, never inside `call`
  * of a write; what is delivered belongs to the receiver.
  */
-import type { ErrorCode } from '../errors.ts'
+
 import type { Operation, OperationResult } from '../core/tree/operation.ts'
 import type { SessionId } from '../core/tree/session-id.ts'
 import type { Stat } from '../core/tree/stat.ts'
 import type { WatchEvent } from '../core/tree/watch-table.ts'
 import type { Zxid } from '../core/zab/zxid.ts'
+import type { ErrorCode } from '../errors.ts'
+
+export type { WatchEvent }
 
 /** `session`: the local replica, never older than what the session has seen. `linearizable`: everything acknowledged anywhere before. */
 export type Consistency = 'session' | 'linearizable'
@@ -39,7 +42,12 @@ export type ReadResult =
   | { readonly type: 'count'; readonly count: number }
   | { readonly type: 'paths'; readonly paths: string[] }
   | { readonly type: 'done' }
-  | { readonly type: 'error'; readonly code: ErrorCode; readonly path?: string | undefined; readonly reason?: string | undefined }
+  | {
+      readonly type: 'error'
+      readonly code: ErrorCode
+      readonly path?: string | undefined
+      readonly reason?: string | undefined
+    }
 
 export type CallResult = OperationResult | ReadResult
 

@@ -5,13 +5,21 @@
  * it for ever: until its entry has been seen applied it is in `#unanswered`, and is sent again, in order, to every new
  * leader; the tree evaluates it once. A read is evaluated when everything before it is answered, between two entries.
  */
-import { unreachable } from '../errors.ts'
+
 import type { ReplicatedState } from '../core/tree/apply.ts'
 import type { RequestResult, TreeRequest, WriteRequest } from '../core/tree/operation.ts'
 import type { SessionId } from '../core/tree/session-id.ts'
 import type { WatchTable } from '../core/tree/watch-table.ts'
 import type { Zxid } from '../core/zab/zxid.ts'
-import type { CallResult, ReadOperation, ReadResult, SessionCall, SessionItem, SessionState } from '../ports/session-link.ts'
+import { unreachable } from '../errors.ts'
+import type {
+  CallResult,
+  ReadOperation,
+  ReadResult,
+  SessionCall,
+  SessionItem,
+  SessionState,
+} from '../ports/session-link.ts'
 
 type AnsweredCall = Exclude<SessionCall, { kind: 'cancel' }>
 
@@ -97,7 +105,10 @@ export class HostedSession {
       return
     }
     if (this.isOver) {
-      this.#answer(call.id, { type: 'error', code: this.#state === 'closed' ? 'COORD_CLOSED' : 'COORD_SESSION_EXPIRED' })
+      this.#answer(call.id, {
+        type: 'error',
+        code: this.#state === 'closed' ? 'COORD_CLOSED' : 'COORD_SESSION_EXPIRED',
+      })
       return
     }
     const deadline = this.#host.now() + this.options.requestTimeoutMs
@@ -167,9 +178,18 @@ export class HostedSession {
     for (const { call, cxid, result } of calls) {
       const code = cxid === undefined ? 'COORD_NO_QUORUM' : 'COORD_CONNECTION_LOSS'
       if (result !== undefined) this.#answer(call.id, result)
-      else this.#answer(call.id, state === 'closed' ? { type: 'error', code: 'COORD_CLOSED' } : { type: 'error', code, reason })
+      else
+        this.#answer(
+          call.id,
+          state === 'closed' ? { type: 'error', code: 'COORD_CLOSED' } : { type: 'error', code, reason },
+        )
     }
     this.#deliver({ kind: 'state', state, reason })
+  }
+
+  /** The host is closed: the session never begins. */
+  refuse(): void {
+    this.#state = 'closed'
   }
 
   deliver(item: SessionItem): void {
@@ -286,7 +306,9 @@ export class HostedSession {
       }
       case 'getAllChildrenNumber': {
         const count = tree.getAllChildrenNumber(read.path)
-        return count === undefined ? { type: 'error', code: 'COORD_NO_NODE', path: read.path } : { type: 'count', count }
+        return count === undefined
+          ? { type: 'error', code: 'COORD_NO_NODE', path: read.path }
+          : { type: 'count', count }
       }
       case 'getEphemerals':
         return { type: 'paths', paths: tree.getEphemerals(this.id, read.prefix) }

@@ -3,10 +3,11 @@
  * all. Changes become durable in the order in which they came, and are reported in that order. A commit that fails is
  * unknown: the journal reports it once, and persists nothing more.
  */
-import type { LogRecord, Storage, StorageChange } from '../ports/storage.ts'
+
 import type { Batch } from '../core/zab/batch.ts'
 import { lastOf } from '../core/zab/batch.ts'
 import type { PersistChange } from '../core/zab/zab.ts'
+import type { LogRecord, Storage, StorageChange } from '../ports/storage.ts'
 import { encodeBatch } from '../wire/log.ts'
 import { encodeBelonging, encodeEpochs, encodeSnapshot } from '../wire/stored.ts'
 

@@ -6,7 +6,7 @@
  * A member that finds an invariant broken, or whose store fails, stops by itself: it says why, ends its sessions, closes
  * its links, and does nothing more. It never throws into the application.
  */
-import { CoordError, type ErrorCode } from '../errors.ts'
+
 import type { Input } from '../core/input.ts'
 import type { Output, Status } from '../core/output.ts'
 import { Peer, type PeerStart } from '../core/peer.ts'
@@ -16,6 +16,7 @@ import { lastOf } from '../core/zab/batch.ts'
 import { type MemberId, type MemberRecord, memberIdFrom } from '../core/zab/configuration.ts'
 import type { Message } from '../core/zab/message.ts'
 import type { Timing, ZabOptions } from '../core/zab/zab.ts'
+import { CoordError, type ErrorCode } from '../errors.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Entropy } from '../ports/entropy.ts'
 import type { Storage, StoredState } from '../ports/storage.ts'
@@ -46,6 +47,8 @@ export interface MemberLimits {
 
 export interface MemberOptions {
   readonly name: string
+  /** Where it was not given a name, the address that it turns out to have is a better one. */
+  readonly isNamed: boolean
   /** What others dial; where it is not known before listening, undefined. */
   readonly address: string | undefined
   /** Addresses to dial, and whether they are a static list that may found. */
@@ -68,6 +71,8 @@ export interface MemberHandlers {
   /** The member has stopped by itself. */
   failed(error: CoordError): void
 }
+
+export type { MemberRecord, Status }
 
 const idBytes = 16
 
@@ -132,7 +137,10 @@ export class Member {
     try {
       const listening = await this.#links?.listen()
       signal?.throwIfAborted()
-      this.#begin(stored, this.#options.address ?? listening ?? '')
+      const self = this.#identify(stored, this.#options.address ?? listening ?? '')
+      const listed = await this.#findOwnEntry(self)
+      signal?.throwIfAborted()
+      this.#begin(stored, { ...self, address: listed ?? self.address })
     } catch (error) {
       await this.close()
       throw error
@@ -146,9 +154,14 @@ export class Member {
     if (this.#isStepping) return
     this.#isStepping = true
     try {
-      for (let next = this.#inputs.shift(); next !== undefined; next = this.#inputs.shift()) this.#stepOnce(this.#peer, next)
+      for (let next = this.#inputs.shift(); next !== undefined; next = this.#inputs.shift())
+        this.#stepOnce(this.#peer, next)
     } catch (error) {
-      this.#fail(new CoordError('COORD_SYSTEM_ERROR', `an invariant of this member is broken: ${messageOf(error)}`, { cause: error }))
+      this.#fail(
+        new CoordError('COORD_SYSTEM_ERROR', `an invariant of this member is broken: ${messageOf(error)}`, {
+          cause: error,
+        }),
+      )
     } finally {
       this.#isStepping = false
     }
@@ -174,20 +187,32 @@ export class Member {
     await this.#options.storage.close()
   }
 
-  #begin(stored: StoredState, address: string): void {
-    const { storage, entropy, name, peers, founds, limits, mark } = this.#options
-    const start = storage.durable ? startFromStore(stored) : {}
+  #identify(stored: StoredState, address: string): MemberRecord {
+    const { storage, entropy, name, isNamed, transport } = this.#options
     const id = storedId(stored, storage.durable) ?? memberIdFrom(hex(entropy.bytes(idBytes)))
-    this.#self = { id, name, address }
-    const founders = founds ? [...new Set(peers.length === 0 ? [address] : peers)].sort() : []
+    return { id, name: isNamed || transport === undefined ? name : address || name, address }
+  }
+
+  /** A founder is listed by its address, or by another spelling of it that leads back here. */
+  async #findOwnEntry(self: MemberRecord): Promise<string | undefined> {
+    const { peers, founds } = this.#options
+    if (!founds || this.#links === undefined || peers.includes(self.address)) return undefined
+    return this.#links.findSelf(peers, self)
+  }
+
+  #begin(stored: StoredState, self: MemberRecord): void {
+    const { storage, peers, founds, limits, mark } = this.#options
+    const start = storage.durable ? startFromStore(stored) : {}
+    const founders = founds ? [...new Set(peers.length === 0 ? [self.address] : peers)].sort() : []
     const { timing, tail, batchBytesMax, chunkBytesMax } = limits
     const options: ZabOptions = { timing, tail, batchBytesMax, chunkBytesMax, founders, mark }
-    this.#peer = new Peer({ ...start, self: this.#self }, options, (applied) => {
+    this.#self = self
+    this.#peer = new Peer({ ...start, self }, options, (applied) => {
       this.#appliedSinceCheckpoint += 1
       this.sessions.onApplied(applied)
     })
-    if (storage.durable) this.#journal.remember('id', new TextEncoder().encode(id))
-    this.#links?.start(this.#self)
+    if (storage.durable) this.#journal.remember('id', new TextEncoder().encode(self.id))
+    this.#links?.start(self)
     this.#redial()
     this.step({ type: 'tick', lateMs: 0 })
   }
@@ -319,7 +344,6 @@ export class Member {
         messages: (from, messages) => {
           for (const message of messages) this.step({ type: 'message', from, message })
         },
-        reachedSelf: () => {},
       },
     )
   }

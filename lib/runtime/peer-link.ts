@@ -6,15 +6,16 @@
  * Messages of one turn leave in one frame, or in several where they are large. A link on which nothing has been heard
  * for `silenceMaxMs` closes; while nothing is to be said, an empty frame is sent now and then.
  */
-import { CoordError } from '../errors.ts'
+
 import type { Message } from '../core/zab/message.ts'
+import { CoordError } from '../errors.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Connection } from '../ports/transport.ts'
 import {
   decodeHandshake,
   encodeHandshake,
-  handshakeBytesMax,
   type HandshakeFrame,
+  handshakeBytesMax,
   type Introduction,
   protocolVersion,
   type Rejection,
@@ -121,7 +122,8 @@ export class PeerLink {
       bytes += message.length
     })
     this.#sendFrame(queue.slice(start), bytes)
-    if (this.#connection.bufferedBytes > this.#limits.bufferedBytesMax) this.close('too slow: too much waits to be written')
+    if (this.#connection.bufferedBytes > this.#limits.bufferedBytesMax)
+      this.close('too slow: too much waits to be written')
   }
 
   close(reason: string): void {

@@ -5,13 +5,14 @@
  * - whoever dials although our link to it is up has lost its end of it, so the new one replaces the old;
  * - where both dialed at once, the link that the lower id dialed stays.
  */
-import type { Message } from '../core/zab/message.ts'
+
 import type { MemberId, MemberRecord } from '../core/zab/configuration.ts'
+import type { Message } from '../core/zab/message.ts'
 import type { Clock, Timer } from '../ports/clock.ts'
 import type { Entropy } from '../ports/entropy.ts'
-import type { Connection, Listener, Transport } from '../ports/transport.ts'
+import type { Connection, Listener, Transport, TransportLimits } from '../ports/transport.ts'
 import { type Introduction, protocolVersion, type Rejection } from '../wire/handshake.ts'
-import { newNonce, sameBytes, type Secret } from './handshake.ts'
+import { newNonce, type Secret, sameBytes } from './handshake.ts'
 import { type LinkHandlers, type LinkLimits, PeerLink } from './peer-link.ts'
 
 export interface PeerLinksOptions {
@@ -29,8 +30,6 @@ export interface PeerLinksHandlers {
   up(peer: Introduction): void
   down(id: MemberId, reason: string): void
   messages(from: MemberId, messages: readonly Message[]): void
-  /** An address turned out to be our own. */
-  reachedSelf(address: string): void
 }
 
 /** An address and how it goes with it. */
@@ -57,7 +56,9 @@ export class PeerLinks {
   readonly #pending = new Set<Promise<void>>()
   #listener: Listener | undefined
   #self: MemberRecord | undefined
+  #started = false
   #closed = false
+  readonly #abort = new AbortController()
 
   constructor(options: PeerLinksOptions, handlers: PeerLinksHandlers) {
     this.#options = options
@@ -67,15 +68,22 @@ export class PeerLinks {
 
   /** Begins to listen; the address that others can dial, where the transport has one. */
   async listen(): Promise<string | undefined> {
-    const { transport, dialTimeoutMs } = this.#options
-    const limits = { frameBytesMax: this.#options.limits.frameBytesMax * 2, dialTimeoutMs }
-    this.#listener = await transport.listen((connection) => this.#accept(connection), limits)
+    this.#listener = await this.#options.transport.listen(
+      (connection) => this.#accept(connection),
+      this.#transportLimits,
+    )
     return this.#listener?.address
+  }
+
+  /** A frame of ours may be longer than its limit by one message. */
+  get #transportLimits(): TransportLimits {
+    return { frameBytesMax: this.#options.limits.frameBytesMax * 2, dialTimeoutMs: this.#options.dialTimeoutMs }
   }
 
   /** From here on dials and accepts are answered, in this name. */
   start(self: MemberRecord): void {
     this.#self = self
+    this.#started = true
   }
 
   /** The addresses to be linked to. Those no longer wanted are dialed no more; their links stay. */
@@ -116,19 +124,28 @@ export class PeerLinks {
     this.#byId.get(to)?.close(reason)
   }
 
+  /** Which of these addresses is our own, if any: dials each once. Before `start`, when nobody else is answered. */
+  async findSelf(addresses: readonly string[], provisional: MemberRecord): Promise<string | undefined> {
+    this.#self = provisional
+    const answers = await Promise.all(addresses.map((address) => this.#whoIsAt(address)))
+    this.#self = undefined
+    return addresses.find((_address, index) => answers[index] === 'self')
+  }
+
   /** Dials an address once, to see whether this id still answers there. */
   async probe(id: MemberId, address: string): Promise<boolean> {
-    if (this.#byId.has(id)) return true
-    const { transport, limits, dialTimeoutMs } = this.#options
-    const dialLimits = { frameBytesMax: limits.frameBytesMax * 2, dialTimeoutMs }
+    return this.#byId.has(id) || (await this.#whoIsAt(address)) === id
+  }
+
+  async #whoIsAt(address: string): Promise<MemberId | 'self' | undefined> {
     let connection: Connection
     try {
-      connection = await transport.dial(address, dialLimits, new AbortController().signal)
+      connection = await this.#options.transport.dial(address, this.#transportLimits, this.#abort.signal)
     } catch {
-      return false
+      return undefined
     }
     return new Promise((resolve) => {
-      let found: MemberId | undefined
+      let found: MemberId | 'self' | undefined
       this.#greet(connection, true, {
         introduced: (_link, peer) => {
           found = peer.id
@@ -138,7 +155,7 @@ export class PeerLinks {
         messages: () => {},
         down: (link, _reason, rejection) => {
           this.#links.delete(link)
-          resolve(found === id || (found === undefined && rejection === 'duplicate'))
+          resolve(rejection === 'self' ? 'self' : (found ?? link.peer?.id))
         },
       })
     })
@@ -156,6 +173,7 @@ export class PeerLinks {
 
   async close(): Promise<void> {
     this.#closed = true
+    this.#abort.abort()
     for (const target of this.#targets.values()) {
       target.timer?.cancel()
       target.dialing?.abort()
@@ -199,10 +217,8 @@ export class PeerLinks {
   }
 
   async #dialOnce(target: Target, signal: AbortSignal): Promise<void> {
-    const { transport, limits, dialTimeoutMs } = this.#options
     try {
-      const dialLimits = { frameBytesMax: limits.frameBytesMax * 2, dialTimeoutMs }
-      const connection = await transport.dial(target.address, dialLimits, signal)
+      const connection = await this.#options.transport.dial(target.address, this.#transportLimits, signal)
       target.dialing = undefined
       if (this.#closed || this.#targets.get(target.address) !== target) {
         connection.open({ frame: () => {}, closed: () => {} })
@@ -242,8 +258,8 @@ export class PeerLinks {
   }
 
   #onIntroduced(link: PeerLink, peer: Introduction): Rejection | undefined {
-    if (this.#closed) return 'closing'
     if (sameBytes(peer.incarnation, this.#incarnation)) return 'self'
+    if (this.#closed || !this.#started) return 'closing'
     const existing = this.#byId.get(peer.id)
     if (existing === undefined || existing === link) return undefined
     const isAnotherLife = existing.peer !== undefined && !sameBytes(existing.peer.incarnation, peer.incarnation)
@@ -285,12 +301,8 @@ export class PeerLinks {
     if (target.link === link) target.link = undefined
     if (id !== undefined) target.id = id
     target.lastFailure = reason
-    if (rejection === 'self') {
-      target.isSelf = true
-      this.#handlers.reachedSelf(target.address)
-    } else {
-      this.#redialLater(target)
-    }
+    if (rejection === 'self') target.isSelf = true
+    else this.#redialLater(target)
   }
 
   /** A link was lost: dial its address at once, whoever had dialed. */

@@ -50,6 +50,7 @@ export class SessionHost implements SessionDoor {
   readonly #deadlineTimer: LagAwareTimer
   #outbox: TreeRequest[] = []
   #serving = false
+  #closed = false
   #lastId = 0
   #suspension = 'starting'
 
@@ -70,7 +71,8 @@ export class SessionHost implements SessionDoor {
     const passwordHash = new Uint8Array(createHash('sha256').update(password).digest())
     const options = { ...opening, id: this.#newId(), password, passwordHash }
     const session = new HostedSession(options, this.#surroundings(), deliver)
-    this.#sessions.set(session.id, session)
+    if (this.#closed) session.refuse()
+    else this.#sessions.set(session.id, session)
     if (this.#serving) session.resume()
     return {
       id: session.id,
@@ -157,13 +159,19 @@ export class SessionHost implements SessionDoor {
 
   /** Ends every session: the member is gone. */
   close(reason: string): void {
+    this.#closed = true
+    this.#serving = false
     for (const session of [...this.#sessions.values()]) session.end('lost', reason)
     this.#heartbeatTimer.cancel()
     this.#expiryTimer.cancel()
     this.#deadlineTimer.cancel()
   }
 
-  #onOwn(session: HostedSession, request: Exclude<TreeRequest, { type: 'expireSession' }>, result: Applied['result']): void {
+  #onOwn(
+    session: HostedSession,
+    request: Exclude<TreeRequest, { type: 'expireSession' }>,
+    result: Applied['result'],
+  ): void {
     if (request.type === 'write') {
       session.onWritten(request, result)
     } else if (result.type === 'attached') {
@@ -233,7 +241,8 @@ export class SessionHost implements SessionDoor {
   #confirm(session: HostedSession, sentAt: number): void {
     const drift = this.#member.clockDriftMax
     const until = sentAt + (session.options.timeoutMs * (1 - drift)) / (1 + drift)
-    if (until > session.confirmedUntil || session.confirmedUntil === Number.POSITIVE_INFINITY) session.confirmedUntil = until
+    if (until > session.confirmedUntil || session.confirmedUntil === Number.POSITIVE_INFINITY)
+      session.confirmedUntil = until
   }
 
   #sendHeartbeat(): void {

@@ -2,7 +2,7 @@
  * The bytes of the log and of snapshots. A batch is encoded once: the same bytes are in the proposal, in the journal and
  * in the DIFF (design D4). Lists of variants may only grow at their end; the test of old bytes keeps that.
  */
-import { errorCodes, type ErrorCode } from '../errors.ts'
+
 import {
   type AclEntry,
   createModes,
@@ -15,8 +15,15 @@ import {
 import { type SessionId, sessionIdFrom } from '../core/tree/session-id.ts'
 import type { Stat } from '../core/tree/stat.ts'
 import type { Batch, LogRequest } from '../core/zab/batch.ts'
-import { type Configuration, type LoggedConfiguration, type MemberId, type MemberRecord, memberIdFrom } from '../core/zab/configuration.ts'
+import {
+  type Configuration,
+  type LoggedConfiguration,
+  type MemberId,
+  type MemberRecord,
+  memberIdFrom,
+} from '../core/zab/configuration.ts'
 import { type Zxid, zxidFrom } from '../core/zab/zxid.ts'
+import { type ErrorCode, errorCodes } from '../errors.ts'
 import { decode, encode } from './cbor.ts'
 import {
   boolean,
@@ -41,12 +48,18 @@ const countMax = 0x10_0000
 const batchBytesMax = 0x100_0000
 
 export const zxid: Schema<Zxid> = branded(zxidFrom)
-export const sessionId: Schema<SessionId> = branded((value) => (value === 0n ? (0n as SessionId) : sessionIdFrom(value)))
+export const sessionId: Schema<SessionId> = branded((value) =>
+  value === 0n ? (0n as SessionId) : sessionIdFrom(value),
+)
 export const memberId: Schema<MemberId> = {
   write: (value) => value,
   read: (plain) => memberIdFrom(text(64).read(plain)),
 }
-export const memberRecord: Schema<MemberRecord> = struct<MemberRecord>({ id: memberId, name: text(256), address: text(1024) })
+export const memberRecord: Schema<MemberRecord> = struct<MemberRecord>({
+  id: memberId,
+  name: text(256),
+  address: text(1024),
+})
 
 const path = text(pathLengthMax)
 const data = optional(copied(dataBytesMax))
@@ -65,7 +78,11 @@ const createFields = {
 }
 const subOperations = {
   create: struct<Omit<Extract<SubOperation, { type: 'create' }>, 'type'>>(createFields),
-  delete: struct<Omit<Extract<SubOperation, { type: 'delete' }>, 'type'>>({ path, version: integer, recursive: optional(boolean) }),
+  delete: struct<Omit<Extract<SubOperation, { type: 'delete' }>, 'type'>>({
+    path,
+    version: integer,
+    recursive: optional(boolean),
+  }),
   setData: struct<Omit<Extract<SubOperation, { type: 'setData' }>, 'type'>>({ path, data, version: integer }),
   check: struct<Omit<Extract<SubOperation, { type: 'check' }>, 'type'>>({ path, version: integer }),
 }
@@ -104,7 +121,11 @@ export const logRequest: Schema<LogRequest> = union<LogRequest, 'type'>('type', 
     answeredThrough: natural,
     operation,
   }),
-  createSession: struct<Variant<LogRequest, 'createSession'>>({ session: sessionId, passwordHash: hash, timeoutMs: natural }),
+  createSession: struct<Variant<LogRequest, 'createSession'>>({
+    session: sessionId,
+    passwordHash: hash,
+    timeoutMs: natural,
+  }),
   attachSession: struct<Variant<LogRequest, 'attachSession'>>({
     session: sessionId,
     passwordHash: hash,
@@ -178,7 +199,11 @@ const subError = struct<Variant<SubResult, 'error'>>({
   index: optional(natural),
   results: optional({ write: () => undefined, read: () => undefined as never }),
 })
-const subResult: Schema<SubResult> = union<SubResult, 'type'>('type', { ...simpleResults, rolledBack: nothing, error: subError } as never)
+const subResult: Schema<SubResult> = union<SubResult, 'type'>('type', {
+  ...simpleResults,
+  rolledBack: nothing,
+  error: subError,
+} as never)
 const operationResult: Schema<OperationResult> = union<OperationResult, 'type'>('type', {
   ...simpleResults,
   multi: struct<Variant<OperationResult, 'multi'>>({ results: list(subResult, countMax) }),
@@ -200,7 +225,10 @@ export const snapshotRecord: Schema<SnapshotRecord> = union<SnapshotRecord, 'kin
     timeoutMs: natural,
     generation: natural,
     lastCxid: natural,
-    results: list(struct<{ cxid: number; result: OperationResult }>({ cxid: natural, result: operationResult }), countMax),
+    results: list(
+      struct<{ cxid: number; result: OperationResult }>({ cxid: natural, result: operationResult }),
+      countMax,
+    ),
   }),
   node: struct<RecordVariant<'node'>>({
     path,

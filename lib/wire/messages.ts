@@ -1,11 +1,21 @@
 /**
  * The bytes of what members say to each other: one schema per message type, in one list that may only grow at its end.
  */
-import { presenceStates } from '../core/zab/message.ts'
-import type { Message, MessageMap, MessageType } from '../core/zab/message.ts'
+
 import type { LogRequest } from '../core/zab/batch.ts'
+import type { Message, MessageMap, MessageType } from '../core/zab/message.ts'
+import { presenceStates } from '../core/zab/message.ts'
 import { decodeEach, encode } from './cbor.ts'
-import { batch, loggedConfiguration, logRequest, memberId, memberRecord, sessionId, snapshotRecord, zxid } from './log.ts'
+import {
+  batch,
+  loggedConfiguration,
+  logRequest,
+  memberId,
+  memberRecord,
+  sessionId,
+  snapshotRecord,
+  zxid,
+} from './log.ts'
 import { boolean, integer, list, natural, oneOf, optional, type Schema, struct, text, union } from './schema.ts'
 
 const countMax = 0x10_0000

@@ -29,7 +29,8 @@ export const boolean: Schema<boolean> = {
 /** A whole number from 0 to 2⁵³−1. */
 export const natural: Schema<number> = {
   write: same,
-  read: (plain) => (Number.isSafeInteger(plain) && (plain as number) >= 0 ? (plain as number) : malformed('not a natural number')),
+  read: (plain) =>
+    Number.isSafeInteger(plain) && (plain as number) >= 0 ? (plain as number) : malformed('not a natural number'),
 }
 
 /** A whole number, also a negative one. */
@@ -55,14 +56,16 @@ export function branded<T extends bigint>(from: (value: bigint) => T): Schema<T>
 export function text(lengthMax: number): Schema<string> {
   return {
     write: same,
-    read: (plain) => (typeof plain === 'string' && plain.length <= lengthMax ? plain : malformed('not a text that short')),
+    read: (plain) =>
+      typeof plain === 'string' && plain.length <= lengthMax ? plain : malformed('not a text that short'),
   }
 }
 
 export function bytes(lengthMax: number): Schema<Uint8Array> {
   return {
     write: same,
-    read: (plain) => (plain instanceof Uint8Array && plain.length <= lengthMax ? plain : malformed('not that few bytes')),
+    read: (plain) =>
+      plain instanceof Uint8Array && plain.length <= lengthMax ? plain : malformed('not that few bytes'),
   }
 }
 

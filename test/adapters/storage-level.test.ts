@@ -270,7 +270,7 @@ function damageTests(): void {
     { name: 'a missing chunk', message: /1 chunks, its manifest says 2/, inflict: remove('coord/chunk/00000000') },
     {
       name: 'a chunk of an earlier checkpoint',
-      message: /chunk\/0{7}1 is of another checkpoint/,
+      message: /chunk\/0{7}1 does not follow the chunk before it/,
       inflict: putBack('coord/chunk/00000001'),
     },
     { name: 'a chunk too many', message: /3 chunks, its manifest says 2/, inflict: putBack('coord/chunk/00000002') },

@@ -8,6 +8,8 @@ import {
   type Socket,
   type Server as TcpServer,
 } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { WebSocket, WebSocketServer } from 'ws'
 import {
   type WebSocketTransport,
@@ -433,8 +435,7 @@ function sharedServerTests(): void {
 
   it('that listens on no port needs `advertise`', async () => {
     const server = createServer()
-    const path = `\0embedded-coord-${process.pid}`
-    server.listen(path)
+    server.listen(join(tmpdir(), `embedded-coord-${process.pid}.sock`))
     await once(server, 'listening')
     await withTransport({ listen: { server } }, async (transport) => {
       await assert.rejects(

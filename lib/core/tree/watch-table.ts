@@ -10,12 +10,12 @@
  * decide what may be watched: `exists` also a missing node, `data` and `children` only one that they read.
  */
 import { unreachable } from '../../errors.ts'
-import type { DataTree } from './data-tree.ts'
 import type { Zxid } from '../zab/zxid.ts'
+import type { DataTree } from './data-tree.ts'
 import type { TreeChange } from './operation.ts'
 import { parentOf } from './path.ts'
-import type { Stat } from './stat.ts'
 import type { SessionId } from './session-id.ts'
+import type { Stat } from './stat.ts'
 
 export type WatchKind = 'data' | 'exists' | 'children'
 

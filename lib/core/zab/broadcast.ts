@@ -104,7 +104,9 @@ function ping(zab: Zab, leading: Leading): void {
 /** A learner's writes. The host of a session sends what it has not seen applied again when the leader changes. */
 export function onRequest(zab: Zab, leading: Leading, from: Link, message: MessageOf<'request'>): void {
   if (!leading.learners.has(from.peer.id)) return
-  const isForSessions = message.requests.every(({ type }) => type !== 'reconfigure' && type !== 'noop' && type !== 'expireSession')
+  const isForSessions = message.requests.every(
+    ({ type }) => type !== 'reconfigure' && type !== 'noop' && type !== 'expireSession',
+  )
   if (isForSessions) enqueue(leading, message.requests)
   else zab.closeLink(from.peer.id, 'asked for what only a leader may propose')
 }
@@ -199,12 +201,22 @@ function answerConfirmed(zab: Zab, leading: Leading): void {
   }
 }
 
-export function onReadIndexReply(zab: Zab, following: Following, from: Link, message: MessageOf<'readIndexReply'>): void {
+export function onReadIndexReply(
+  zab: Zab,
+  following: Following,
+  from: Link,
+  message: MessageOf<'readIndexReply'>,
+): void {
   if (from.peer.id !== following.leader.id) return
   zab.outputs.push({ type: 'readReady', id: message.id, zxid: message.zxid })
 }
 
-export function onHeartbeatReply(zab: Zab, following: Following, from: Link, message: MessageOf<'heartbeatReply'>): void {
+export function onHeartbeatReply(
+  zab: Zab,
+  following: Following,
+  from: Link,
+  message: MessageOf<'heartbeatReply'>,
+): void {
   if (from.peer.id !== following.leader.id) return
   zab.outputs.push({ type: 'heartbeatConfirmed', id: message.id, ended: message.ended })
 }
@@ -237,4 +249,3 @@ export function nextContactCheck(zab: Zab, role: Leading | Following): number {
   }
   return role.lastContact + zab.options.timing.syncLimitMs + 1
 }
-

@@ -45,7 +45,9 @@ function notificationOf(zab: Zab, role: Exclude<Role, { name: 'outside' }>): Mes
 
 /** A voter whose writes have come back and that reaches a quorum of voters without a leader. */
 function isElectable(zab: Zab): boolean {
-  return zab.isVoter && zab.isDrained && isQuorum(zab.configurations.active, (id) => id === zab.id || isAvailable(zab, id))
+  return (
+    zab.isVoter && zab.isDrained && isQuorum(zab.configurations.active, (id) => id === zab.id || isAvailable(zab, id))
+  )
 }
 
 /** A linked member that looks, or already took us for the leader. */

@@ -95,7 +95,8 @@ function query(zab: Zab, outside: Outside): void {
     epoch = Math.max(epoch, link.presence.acceptedEpoch)
   }
   const isLowest = zab.belonging.founders[0] === zab.self.address
-  if (isLowest && members.length === zab.belonging.founders.length) prepareAll(zab, outside, members, Math.min(epoch, epochMax - 1))
+  if (isLowest && members.length === zab.belonging.founders.length)
+    prepareAll(zab, outside, members, Math.min(epoch, epochMax - 1))
 }
 
 function linkTo(zab: Zab, address: string): Link | undefined {

@@ -16,29 +16,29 @@ export function isQuorum(active: readonly Configuration[], has: (id: MemberId) =
 }
 
 /**
- * The highest value that a quorum has reached, where each member reached `valueOf(id)`: what a leader may commit, and
+ * The highest value that a quorum has reached, where each member reached `reached(id)`: what a leader may commit, and
  * how recent its contact with a quorum is. `undefined` where no quorum has any.
  */
 export function reachedByQuorum<T extends bigint | number>(
   active: readonly Configuration[],
-  valueOf: (id: MemberId) => T | undefined,
+  reached: (id: MemberId) => T | undefined,
 ): T | undefined {
   let lowest: T | undefined
   for (const configuration of active) {
-    const reached = reachedByQuorumOf(configuration, valueOf)
-    if (reached === undefined) return undefined
-    if (lowest === undefined || reached < lowest) lowest = reached
+    const value = reachedByQuorumOf(configuration, reached)
+    if (value === undefined) return undefined
+    if (lowest === undefined || value < lowest) lowest = value
   }
   return lowest
 }
 
 function reachedByQuorumOf<T extends bigint | number>(
   configuration: Configuration,
-  valueOf: (id: MemberId) => T | undefined,
+  reached: (id: MemberId) => T | undefined,
 ): T | undefined {
   const values: { readonly id: MemberId; readonly value: T }[] = []
   for (const voter of configuration.voters) {
-    const value = valueOf(voter.id)
+    const value = reached(voter.id)
     if (value !== undefined) values.push({ id: voter.id, value })
   }
   values.sort((a, b) => (a.value < b.value ? 1 : a.value > b.value ? -1 : 0))

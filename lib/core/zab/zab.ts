@@ -288,4 +288,3 @@ export function compareCredentials(a: Credentials, b: Credentials): number {
 export function credentialsOf(zab: Zab): Credentials {
   return { currentEpoch: zab.epochs.current, lastZxid: zab.log.last, id: zab.id }
 }
-

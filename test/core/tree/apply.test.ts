@@ -108,7 +108,7 @@ describe('ReplicatedState', () => {
       'has two headers': [...header, ...records],
       'is of another version': changed('header', { version: 2 }),
       'ends before the nodes': records.filter(({ kind }) => kind !== 'node'),
-      'has a session behind the nodes': [...records, { ...sessions[0], session: sessionIdFrom(99n) }],
+      'has a session behind the nodes': [...records, { ...sessions[0], session: sessionIdFrom(99n) } as SnapshotRecord],
       'has a session twice': records.flatMap((record) => Array(record.kind === 'session' ? 2 : 1).fill(record)),
       'lacks the last result of a session': changed('session', { results: [] }),
       'has results out of order': changed('session', {

@@ -1,0 +1,381 @@
+/**
+ * The znode API, the same on a `Session`, a `Client` and a `Coord`: arguments are checked and encoded here, at the door,
+ * and results decoded; what happens between is whoever implements `submit`.
+ *
+ * Paths are relative to a root: '' for all, '/a' for a namespace. Misuse (a path that is none, a value that the encoding
+ * does not take) rejects with a TypeError before anything is sent; everything else is a CoordError with a code.
+ */
+import { EventEmitter } from 'node:events'
+import {
+  type AclEntry,
+  anyVersion,
+  type CreateMode,
+  createModes,
+  type ErrorResult,
+  type Operation,
+  type SubOperation,
+  type SubResult,
+} from '../core/tree/operation.ts'
+import { assertPath } from '../core/tree/path.ts'
+import type { Stat } from '../core/tree/stat.ts'
+import { zxidFrom } from '../core/zab/zxid.ts'
+import { CoordError, errorCodes } from '../errors.ts'
+import type { CallResult, Consistency, ReadOperation, SessionCall, WatchEvent } from '../ports/session-link.ts'
+import { statView, withJson } from './results.ts'
+import { Transaction } from './transaction.ts'
+import { decodeValue, encodeValue, type ValueCodec } from './values.ts'
+
+/** The largest data of a znode, bytes: ZooKeeper's default. */
+export const dataBytesMax = 0xf_ffff
+
+/** Every call takes them. Aborting rejects with an AbortError; a write that was sent may still commit. */
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Called once, when what was read changes. */
+export type WatchListener = (event: WatchEvent) => void
+
+export interface ReadOptions extends CallOptions {
+  readonly consistency?: Consistency | undefined
+  /** A one-shot watch, set atomically with the read. On `exists` it also waits for a missing node's creation. */
+  readonly watch?: WatchListener | undefined
+}
+
+export interface CreateOptions extends CallOptions {
+  /** Default `'persistent'`. */
+  readonly mode?: CreateMode | undefined
+  readonly acl?: readonly AclEntry[] | undefined
+  /** Milliseconds, for the modes with a TTL. */
+  readonly ttlMs?: number | undefined
+  /** Create missing parents, too. */
+  readonly parents?: boolean | undefined
+}
+
+export interface VersionOptions extends CallOptions {
+  /** Only if the node has this version; default: any. */
+  readonly version?: number | undefined
+}
+
+export interface DeleteOptions extends VersionOptions {
+  /** The descendants, too, in one transaction. */
+  readonly recursive?: boolean | undefined
+}
+
+/** An operation of a multi. */
+export type MultiOperation<V = Uint8Array> =
+  | {
+      readonly type: 'create'
+      readonly path: string
+      readonly data?: V | undefined
+      readonly mode?: CreateMode | undefined
+      readonly acl?: readonly AclEntry[] | undefined
+      readonly ttlMs?: number | undefined
+    }
+  | {
+      readonly type: 'setData'
+      readonly path: string
+      readonly data: V | undefined
+      readonly version?: number | undefined
+    }
+  | { readonly type: 'delete'; readonly path: string; readonly version?: number | undefined }
+  | { readonly type: 'check'; readonly path: string; readonly version?: number | undefined }
+
+/** What each operation of a multi gave, by its type. */
+export type MultiResult<O> = O extends { type: 'create' }
+  ? { readonly type: 'create'; readonly path: string; readonly stat: Stat }
+  : O extends { type: 'setData' }
+    ? { readonly type: 'setData'; readonly stat: Stat }
+    : O extends { type: infer T }
+      ? { readonly type: T }
+      : never
+
+export interface MultiOptions extends CallOptions {
+  /** Commit only while this holder's node stands, checked where the entry is applied; else `COORD_LOCK_LOST`. */
+  readonly ifHeld?: { readonly path: string; readonly token: bigint } | undefined
+}
+
+/** A call without its number. */
+export type CallBody =
+  Extract<SessionCall, { kind: 'write' | 'read' | 'sync' | 'awaitZxid' }> extends infer C
+    ? C extends { id: number }
+      ? Omit<C, 'id'>
+      : never
+    : never
+
+/** A one-shot watch to be set if the read that it belongs to succeeds. */
+export interface WatchRequest {
+  readonly kind: 'data' | 'exists' | 'children'
+  readonly path: string
+  readonly listener: WatchListener
+}
+
+export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends EventEmitter<E> {
+  readonly #root: string
+  readonly #codec: ValueCodec<V>
+
+  constructor(root: string, codec: ValueCodec<V>) {
+    super()
+    this.#root = root
+    this.#codec = codec
+  }
+
+  /** Performs one call; `settle` turns its result into what the promise resolves with, and may throw. */
+  protected abstract submit<T>(
+    body: CallBody,
+    settle: (result: CallResult) => T,
+    options: CallOptions | undefined,
+    watch?: WatchRequest,
+  ): Promise<T>
+
+  protected get root(): string {
+    return this.#root
+  }
+
+  /** Creates a node; resolves with its real path, which has a suffix in sequential modes. */
+  async create(path: string, data?: V, options?: CreateOptions): Promise<string> {
+    return (await this.createWithStat(path, data, options)).path
+  }
+
+  async createWithStat(path: string, data?: V, options?: CreateOptions): Promise<{ path: string; stat: Stat }> {
+    const operation = this.#createOperation({ type: 'create', path, data, ...options })
+    const parents = options?.parents
+    return this.#write(
+      parents === undefined ? operation : { ...operation, parents },
+      (result) => {
+        const { path: real, stat } = expect(result, 'create')
+        return withJson({ path: this.#strip(real), stat: statView(stat) })
+      },
+      options,
+    )
+  }
+
+  async delete(path: string, options?: DeleteOptions): Promise<void> {
+    const operation: Operation = {
+      type: 'delete',
+      path: this.#resolve(path),
+      version: versionOf(options?.version),
+      ...(options?.recursive === true ? { recursive: true } : {}),
+    }
+    return this.#write(operation, () => undefined, options)
+  }
+
+  /** The node's stat, or `undefined` where there is none. */
+  async exists(path: string, options?: ReadOptions): Promise<Stat | undefined> {
+    return this.#read('exists', path, options, (result) => {
+      const { stat } = expect(result, 'stat')
+      return stat === undefined ? undefined : statView(stat)
+    })
+  }
+
+  /** The node's data and stat. A missing node: `COORD_NO_NODE`. */
+  async getData(path: string, options?: ReadOptions): Promise<{ data: V | undefined; stat: Stat }> {
+    return this.#read('getData', path, options, (result) => {
+      const { data, stat } = expect(result, 'data')
+      return { data: decodeValue(this.#codec, data, path), stat: statView(stat) }
+    })
+  }
+
+  async setData(path: string, data: V | undefined, options?: VersionOptions): Promise<Stat> {
+    const operation = this.#setDataOperation({ type: 'setData', path, data, version: options?.version })
+    return this.#write(operation, (result) => statView(expect(result, 'setData').stat), options)
+  }
+
+  /** The names of the node's children, sorted, and its stat. */
+  async getChildren(path: string, options?: ReadOptions): Promise<{ children: string[]; stat: Stat }> {
+    return this.#read('getChildren', path, options, (result) => {
+      const { children, stat } = expect(result, 'childNames')
+      return { children, stat: statView(stat) }
+    })
+  }
+
+  /** How many descendants the node has. */
+  async getAllChildrenNumber(path: string, options?: CallOptions): Promise<number> {
+    const read: ReadOperation = { type: 'getAllChildrenNumber', path: this.#resolve(path) }
+    const settle = (result: CallResult): number => expect(result, 'count').count
+    return this.submit({ kind: 'read', read, consistency: 'session' }, settle, options)
+  }
+
+  /** The paths of this session's ephemeral nodes that begin with a prefix (ZooKeeper's rule: of the text, not the tree). */
+  async getEphemerals(prefix = '/', options?: CallOptions): Promise<string[]> {
+    const read: ReadOperation = { type: 'getEphemerals', prefix: this.#root + prefix }
+    const settle = (result: CallResult): string[] => expect(result, 'paths').paths.map((path) => this.#strip(path))
+    return this.submit({ kind: 'read', read, consistency: 'session' }, settle, options)
+  }
+
+  /** A quorum operation: everything acknowledged to anybody before is visible after. `path` is ZooKeeper's, and ignored. */
+  async sync(path?: string, options?: CallOptions): Promise<void> {
+    if (path !== undefined) this.#resolve(path)
+    return this.submit({ kind: 'sync' }, () => undefined, options)
+  }
+
+  /** Resolves once this replica has applied `zxid`: carries causality from one process to another. */
+  async awaitZxid(zxid: bigint, options?: CallOptions): Promise<void> {
+    if (typeof zxid !== 'bigint' || zxid < 0n || zxid >> 63n !== 0n) throw new TypeError(`not a zxid: ${String(zxid)}`)
+    return this.submit({ kind: 'awaitZxid', zxid: zxidFrom(zxid) }, () => undefined, options)
+  }
+
+  /**
+   * All operations or none, at one zxid. A failure is a CoordError with the first failing operation's code, its
+   * `index`, and ZooKeeper's list of `results`.
+   */
+  async multi<const O extends readonly MultiOperation<V>[]>(
+    operations: O,
+    options?: MultiOptions,
+  ): Promise<{ -readonly [K in keyof O]: MultiResult<O[K]> }> {
+    if (!Array.isArray(operations)) throw new TypeError('multi takes an array of operations')
+    const held = options?.ifHeld
+    const operation: Operation = {
+      type: 'multi',
+      operations: operations.map((sub: MultiOperation<V>) => this.#subOperation(sub)),
+      ...(held === undefined ? {} : { ifHeld: { path: this.#resolve(held.path), czxid: zxidFrom(held.token) } }),
+    }
+    if (operations.length === 0 && held === undefined) return [] as never
+    return this.#write(operation, (result) => this.#multiResults(expect(result, 'multi').results) as never, options)
+  }
+
+  /** A builder for `multi`. */
+  transaction(): Transaction<V> {
+    return new Transaction<V>((operations, options) => this.multi(operations, options))
+  }
+
+  /** The absolute path of one of this root's. Throws a TypeError for what is no path. */
+  #resolve(path: string, sequential = false): string {
+    assertPath(path, sequential)
+    if (this.#root === '') return path
+    return path === '/' ? this.#root : this.#root + path
+  }
+
+  #strip(path: string): string {
+    if (this.#root === '' || !path.startsWith(this.#root)) return path
+    return path.length === this.#root.length ? '/' : path.slice(this.#root.length)
+  }
+
+  #createOperation(
+    operation: Extract<MultiOperation<V>, { type: 'create' }>,
+  ): Extract<SubOperation, { type: 'create' }> {
+    const { path, data, mode = 'persistent', acl, ttlMs } = operation
+    if (!createModes.includes(mode))
+      throw new TypeError(`mode must be one of ${createModes.join(', ')}, not ${String(mode)}`)
+    return {
+      type: 'create',
+      path: this.#resolve(path, mode.includes('sequential')),
+      data: this.#encode(data, path),
+      mode,
+      ...(acl === undefined ? {} : { acl }),
+      ...(ttlMs === undefined ? {} : { ttlMs }),
+    }
+  }
+
+  #setDataOperation(
+    operation: Extract<MultiOperation<V>, { type: 'setData' }>,
+  ): Extract<SubOperation, { type: 'setData' }> {
+    const { path, data, version } = operation
+    return { type: 'setData', path: this.#resolve(path), data: this.#encode(data, path), version: versionOf(version) }
+  }
+
+  #subOperation(operation: MultiOperation<V>): SubOperation {
+    switch (operation.type) {
+      case 'create':
+        return this.#createOperation(operation)
+      case 'setData':
+        return this.#setDataOperation(operation)
+      case 'delete':
+      case 'check':
+        return { type: operation.type, path: this.#resolve(operation.path), version: versionOf(operation.version) }
+      default:
+        throw new TypeError(
+          `a multi has create, setData, delete and check, not ${String((operation as { type?: unknown })?.type)}`,
+        )
+    }
+  }
+
+  #encode(data: V | undefined, path: string): Uint8Array | undefined {
+    const bytes = encodeValue(this.#codec, data)
+    if (bytes === undefined || bytes.length <= dataBytesMax) return bytes
+    throw new CoordError('COORD_TOO_LARGE', `${bytes.length} bytes for ${path}: at most ${dataBytesMax} fit a znode`, {
+      path,
+    })
+  }
+
+  #multiResults(results: readonly SubResult[]): unknown[] {
+    return results.map((result) => {
+      if (result.type === 'create')
+        return withJson({ ...result, path: this.#strip(result.path), stat: statView(result.stat) })
+      return 'stat' in result ? { ...result, stat: statView(result.stat) } : result
+    })
+  }
+
+  #write<T>(operation: Operation, settle: (result: CallResult) => T, options: CallOptions | undefined): Promise<T> {
+    return this.submit({ kind: 'write', operation }, settle, options)
+  }
+
+  #read<T>(
+    type: 'exists' | 'getData' | 'getChildren',
+    path: string,
+    options: ReadOptions | undefined,
+    settle: (result: CallResult) => T,
+  ): Promise<T> {
+    const absolute = this.#resolve(path)
+    const { consistency = 'session', watch } = options ?? {}
+    if (consistency !== 'session' && consistency !== 'linearizable') {
+      throw new TypeError(`consistency must be 'session' or 'linearizable', not ${String(consistency)}`)
+    }
+    const read: ReadOperation = { type, path: absolute, watch: watch !== undefined }
+    return this.submit({ kind: 'read', read, consistency }, settle, options, this.#watchRequest(type, absolute, watch))
+  }
+
+  #watchRequest(
+    type: 'exists' | 'getData' | 'getChildren',
+    path: string,
+    watch?: WatchListener,
+  ): WatchRequest | undefined {
+    if (watch === undefined) return undefined
+    if (typeof watch !== 'function') throw new TypeError('watch must be a function')
+    const kind = type === 'exists' ? 'exists' : type === 'getData' ? 'data' : 'children'
+    // One function stays one listener: ZooKeeper calls it once for a change, however often it was registered.
+    const listener = this.#root === '' ? watch : this.#stripping(watch)
+    return { kind, path, listener }
+  }
+
+  readonly #stripped = new WeakMap<WatchListener, WatchListener>()
+
+  #stripping(watch: WatchListener): WatchListener {
+    let stripping = this.#stripped.get(watch)
+    if (stripping === undefined) {
+      stripping = (event) => watch(withJson({ ...event, path: this.#strip(event.path) }))
+      this.#stripped.set(watch, stripping)
+    }
+    return stripping
+  }
+}
+
+/** The root of a namespace under another one; a TypeError for what is no path. */
+export function rootUnder(root: string, path: string): string {
+  assertPath(path)
+  return path === '/' ? root : root + path
+}
+
+function versionOf(version: number | undefined): number {
+  if (version === undefined) return anyVersion
+  if (Number.isInteger(version)) return version
+  throw new TypeError(`version must be a whole number, not ${String(version)}`)
+}
+
+/** The result as the type that this call gets; an error result is thrown. */
+function expect<T extends CallResult['type']>(result: CallResult, type: T): CallResult & { readonly type: T } {
+  throwIfError(result)
+  if (result.type === type) return result as CallResult & { readonly type: T }
+  throw new CoordError('COORD_SYSTEM_ERROR', `a ${result.type} where a ${type} was expected`)
+}
+
+/** Throws what an error result says. */
+export function throwIfError(result: CallResult): void {
+  if (result.type !== 'error') return
+  const { code, path } = result
+  if ('reason' in result && result.reason !== undefined) {
+    throw new CoordError(code, `${errorCodes[code].text}: ${result.reason}`, { path })
+  }
+  const { index, results } = result as ErrorResult
+  throw new CoordError(code, undefined, { path, index, results })
+}

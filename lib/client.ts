@@ -1,0 +1,170 @@
+/**
+ * A client: the znode API over sessions that renew themselves. When its session is lost it opens another one by itself;
+ * what was bound to the lost one (ephemeral nodes, one-shot watches) is gone, and calls made from then on go to the new one.
+ *
+ * A namespace is a client under a path that shares the session; closing it closes only what it opened.
+ */
+
+import { emitSafely } from './api/emit.ts'
+import { Session, type SessionOptions } from './api/session.ts'
+import { codecOf, type ValueCodec, type ValueEncoding, type ValueOf } from './api/values.ts'
+import { type CallBody, type CallOptions, rootUnder, type WatchRequest, Znodes } from './api/znodes.ts'
+import { CoordError } from './errors.ts'
+import type { CallResult, SessionState } from './ports/session-link.ts'
+
+export interface ClientEvents {
+  state: [next: SessionState, previous: SessionState, reason: string]
+}
+
+/** The session of a client and all its namespaces, whichever it is now. */
+export class RenewingSession {
+  readonly #options: SessionOptions
+  readonly #listeners = new Set<(next: SessionState, previous: SessionState, reason: string) => void>()
+  #session: Session
+  #state: SessionState = 'suspended'
+  #closed = false
+
+  constructor(options: SessionOptions) {
+    this.#options = options
+    this.#session = this.#open()
+  }
+
+  get current(): Session {
+    return this.#session
+  }
+
+  get state(): SessionState {
+    return this.#state
+  }
+
+  get options(): SessionOptions {
+    return this.#options
+  }
+
+  onState(listener: (next: SessionState, previous: SessionState, reason: string) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  async close(options?: { readonly timeoutMs?: number | undefined }): Promise<void> {
+    this.#closed = true
+    await this.#session.close(options)
+    this.#become('closed', 'closed')
+  }
+
+  #open(): Session {
+    const session = new Session(this.#options, codecOf('view') as ValueCodec<Uint8Array>)
+    session.on('state', (next, _previous, reason) => this.#onState(session, next, reason))
+    return session
+  }
+
+  #onState(session: Session, next: SessionState, reason: string): void {
+    if (session !== this.#session) return
+    const isOver = next === 'lost' || next === 'closed'
+    if (isOver && this.#closed) return
+    // The next session is there before anybody hears that the last one is lost: calls made then go to it.
+    if (isOver) this.#session = this.#open()
+    this.#become(isOver ? 'lost' : next, reason)
+  }
+
+  #become(next: SessionState, reason: string): void {
+    const previous = this.#state
+    if (previous === next || previous === 'closed') return
+    this.#state = next
+    for (const listener of [...this.#listeners]) listener(next, previous, reason)
+  }
+}
+
+export interface NamespaceOptions<E extends ValueEncoding = ValueEncoding> {
+  readonly valueEncoding?: E | undefined
+}
+
+export interface OpenSessionOptions {
+  /** Default: the client's. */
+  readonly timeoutMs?: number | undefined
+}
+
+export class Client<V = Uint8Array> extends Znodes<V, ClientEvents> implements AsyncDisposable {
+  readonly #renewing: RenewingSession
+  readonly #codec: ValueCodec<V>
+  readonly #opened = new Set<AsyncDisposable>()
+  readonly #unsubscribe: () => void
+  #closing: Promise<void> | undefined
+
+  constructor(renewing: RenewingSession, root: string, codec: ValueCodec<V>) {
+    super(root, codec)
+    this.#renewing = renewing
+    this.#codec = codec
+    this.#unsubscribe = renewing.onState((next, previous, reason) => emitSafely(this, 'state', next, previous, reason))
+  }
+
+  /** `connected | suspended | lost | closed`. */
+  get state(): SessionState {
+    return this.#closing === undefined ? this.#renewing.state : 'closed'
+  }
+
+  /** The session as of now: another one after each loss. */
+  get session(): Session<Uint8Array> {
+    return this.#renewing.current
+  }
+
+  /** Opens a session of its own, which does not renew itself. Resolves once it is open. */
+  async openSession(options: OpenSessionOptions & CallOptions = {}): Promise<Session<V>> {
+    this.#requireOpen()
+    const timeoutMs = options.timeoutMs ?? this.#renewing.options.timeoutMs
+    const session = new Session<V>({ ...this.#renewing.options, timeoutMs }, this.#codec)
+    this.#opened.add(session)
+    try {
+      await session.exists('/', { signal: options.signal })
+    } catch (error) {
+      this.#opened.delete(session)
+      await session.close({ timeoutMs: 0 })
+      throw error
+    }
+    return session
+  }
+
+  /** A client under a path: '/' is that path. The node need not exist. */
+  namespace<const E extends ValueEncoding>(path: string, options: { readonly valueEncoding: E }): Client<ValueOf<E>>
+  namespace<T = V>(path: string, options?: NamespaceOptions): Client<T>
+  namespace(path: string, options: NamespaceOptions = {}): Client<unknown> {
+    this.#requireOpen()
+    const root = rootUnder(this.root, path)
+    const codec = options.valueEncoding === undefined ? this.#codec : codecOf(options.valueEncoding)
+    const client = new Client<unknown>(this.#renewing, root, codec as ValueCodec<unknown>)
+    this.#opened.add(client)
+    return client
+  }
+
+  /** Closes what this client opened. Idempotent. */
+  close(options?: { readonly timeoutMs?: number | undefined }): Promise<void> {
+    this.#closing ??= this.closeOpened(options)
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  /** @internal */
+  protected async closeOpened(_options?: { readonly timeoutMs?: number | undefined }): Promise<void> {
+    const opened = [...this.#opened]
+    this.#opened.clear()
+    await Promise.all(opened.map((disposable) => disposable[Symbol.asyncDispose]()))
+    this.#unsubscribe()
+  }
+
+  protected submit<T>(
+    body: CallBody,
+    settle: (result: CallResult) => T,
+    options: CallOptions | undefined,
+    watch?: WatchRequest,
+  ): Promise<T> {
+    if (this.#closing !== undefined) return Promise.reject(new CoordError('COORD_CLOSED'))
+    return this.#renewing.current.perform(body, settle, options, watch)
+  }
+
+  #requireOpen(): void {
+    if (this.#closing !== undefined) throw new CoordError('COORD_CLOSED')
+  }
+}

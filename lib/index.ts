@@ -1,0 +1,205 @@
+/**
+ * The composition root: `joinEnsemble` checks its options, wires the default adapters to a member, and waits until the
+ * member serves. Nothing else in lib knows an adapter.
+ */
+import { hostname } from 'node:os'
+import { MemoryLevel } from 'memory-level'
+import { type Level, levelStorage } from '../adapters/storage-level/index.ts'
+import { type ListenOnPort, type ListenOnServer, webSocketTransport } from '../adapters/transport-websocket/index.ts'
+import { checkJoinOptions, type JoinOptions } from './api/join-options.ts'
+import { abortError } from './api/results.ts'
+import { codecOf, type ValueCodec, type ValueEncoding, type ValueOf } from './api/values.ts'
+import { Coord, EnsembleMember } from './coord.ts'
+import { assertPath } from './core/tree/path.ts'
+import { CoordError } from './errors.ts'
+import type { Clock } from './ports/clock.ts'
+import type { Entropy } from './ports/entropy.ts'
+import type { Storage } from './ports/storage.ts'
+import type { Transport } from './ports/transport.ts'
+import { Secret } from './runtime/handshake.ts'
+import { defaultLimits } from './runtime/limits.ts'
+import { Member, type MemberLimits } from './runtime/member.ts'
+import { SystemClock } from './runtime/system-clock.ts'
+import { SystemEntropy } from './runtime/system-entropy.ts'
+
+/** Joins the ensemble, or founds it with the other founders. Without options: one member in memory, ready at once. */
+export function joinEnsemble(options?: JoinOptions & { readonly valueEncoding?: undefined }): Promise<Coord>
+export function joinEnsemble<const E extends ValueEncoding>(
+  options: JoinOptions<E> & { readonly valueEncoding: E },
+): Promise<Coord<ValueOf<E>>>
+export async function joinEnsemble(options: JoinOptions = {}): Promise<unknown> {
+  checkJoinOptions(options)
+  return joinWith(options, { clock: new SystemClock(), entropy: new SystemEntropy() })
+}
+
+/** @internal What a test world replaces. */
+export interface JoinSurroundings {
+  readonly clock: Clock
+  readonly entropy: Entropy
+  readonly mark?: ((name: string) => void) | undefined
+  /** Called with the member as soon as it exists. */
+  readonly onMember?: ((member: Member) => void) | undefined
+}
+
+/** @internal */
+export async function joinWith(options: JoinOptions, surroundings: JoinSurroundings): Promise<Coord<unknown>> {
+  const { signal } = options
+  if (signal?.aborted === true) throw abortError(signal)
+  const codec = codecOf(options.valueEncoding) as ValueCodec<unknown>
+  if (options.namespace !== undefined) assertPath(options.namespace)
+  const transport = transportOf(options)
+  const founders = foundersOf(options, transport)
+  const waiting: { refuse?: (error: CoordError) => void } = {}
+  const parts = { view: undefined as EnsembleMember | undefined, coord: undefined as Coord<unknown> | undefined }
+  const advertise =
+    options.advertise === undefined ? undefined : (transport?.normalize(options.advertise) ?? options.advertise)
+  const { clock, entropy, mark } = surroundings
+  const member = new Member(
+    {
+      name: options.name ?? advertise ?? `${hostname()}-${shortId(entropy)}`,
+      isNamed: options.name !== undefined || advertise !== undefined,
+      address: advertise ?? (transport === undefined ? `local:${shortId(entropy)}` : undefined),
+      peers: founders,
+      founds: options.peers !== undefined || transport === undefined || options.listen !== undefined,
+      transport,
+      storage: storageOf(options),
+      clock,
+      entropy,
+      secret: new Secret(options.secret),
+      limits: limitsOf(options),
+      mark,
+    },
+    {
+      status: (status) => parts.view?.onStatus(status),
+      members: (members) => parts.view?.onMembers(members),
+      refused: (code, reason) => waiting.refuse?.(new CoordError(code, reason)),
+      failed: (error) => {
+        waiting.refuse?.(error)
+        parts.coord?.onFailed(error)
+      },
+    },
+  )
+  surroundings.onMember?.(member)
+  const view = new EnsembleMember(member)
+  parts.view = view
+  const { sessionTimeoutMs: timeoutMs = 10_000, requestTimeoutMs = 10_000 } = options
+  const root = options.namespace === undefined || options.namespace === '/' ? '' : options.namespace
+  const coord = new Coord<unknown>({ member, clock, timeoutMs, requestTimeoutMs, root }, view, codec)
+  parts.coord = coord
+  await joined(options, coord, member, clock, transport, waiting)
+  return coord
+}
+
+/** Starts the member and waits as the options say; where that fails, nothing is left behind. */
+async function joined(
+  options: JoinOptions,
+  coord: Coord<unknown>,
+  member: Member,
+  clock: Clock,
+  transport: Transport | undefined,
+  waiting: { refuse?: (error: CoordError) => void },
+): Promise<void> {
+  const { signal, joinTimeoutMs = 60_000, waitFor = 'quorum' } = options
+  const cut = new AbortController()
+  let failure: Error | undefined
+  const fail = (error: Error): void => {
+    failure ??= error
+    cut.abort()
+  }
+  waiting.refuse = fail
+  const onAbort = (): void => fail(abortError(signal as AbortSignal))
+  signal?.addEventListener('abort', onAbort, { once: true })
+  const timer = clock.setTimer(joinTimeoutMs, () => fail(joinTimeout(joinTimeoutMs, member, transport)))
+  try {
+    await Promise.race([member.start(cut.signal), aborted(cut.signal)])
+    if (waitFor === 'quorum') await coord.ready({ signal: cut.signal })
+  } catch (error) {
+    await coord.close({ timeoutMs: 0 })
+    throw failure ?? error
+  } finally {
+    timer.cancel()
+    signal?.removeEventListener('abort', onAbort)
+    waiting.refuse = () => {}
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(abortError(signal)), { once: true })
+  })
+}
+
+function joinTimeout(joinTimeoutMs: number, member: Member, transport: Transport | undefined): CoordError {
+  const waitingFor = transport !== undefined && 'waitingFor' in transport ? transport.waitingFor : undefined
+  const reasons = typeof waitingFor === 'string' ? [waitingFor] : member.linkFailures()
+  const why = reasons.length === 0 ? (member.status?.reason ?? 'not started') : reasons.join('; ')
+  return new CoordError('COORD_TIMEOUT', `did not join an ensemble within ${joinTimeoutMs} ms: ${why}`)
+}
+
+function transportOf(options: JoinOptions): Transport | undefined {
+  const { listen, advertise, tls, secret } = options
+  if (options.transport === undefined && listen === undefined) return undefined
+  const transport =
+    options.transport ?? webSocketTransport({ listen: listen as ListenOnPort | ListenOnServer, advertise, tls })
+  if (transport.exposed && secret === undefined && tls === undefined) {
+    throw new TypeError(
+      'others can reach this address: set secret (the same for all members) or tls, or listen on loopback only, for example listen: { port: 7400, host: "127.0.0.1" }',
+    )
+  }
+  return transport
+}
+
+function foundersOf({ peers = [] }: JoinOptions, transport: Transport | undefined): readonly string[] {
+  return [...new Set(peers.map((address) => transport?.normalize(address) ?? address))]
+}
+
+function storageOf({ storage }: JoinOptions): Storage {
+  if (storage === undefined) return levelStorage(new MemoryLevel({ storeEncoding: 'view' }) as unknown as Level)
+  if (typeof (storage as Partial<Storage>).commit === 'function') return storage as Storage
+  if (typeof (storage as { batch?: unknown }).batch === 'function') return levelStorage(storage as Level)
+  throw new TypeError(
+    'storage must be an abstract-level database, for example new ClassicLevel(directory), or a Storage port',
+  )
+}
+
+function limitsOf({ timing }: JoinOptions): MemberLimits {
+  const pingIntervalMs = timing?.pingIntervalMs ?? defaultLimits.timing.pingIntervalMs
+  const syncLimitMs = timing?.syncLimitMs ?? defaultLimits.timing.syncLimitMs
+  if (syncLimitMs < 2 * pingIntervalMs) {
+    throw new RangeError(
+      `timing.syncLimitMs (${syncLimitMs}) must be at least twice timing.pingIntervalMs (${pingIntervalMs})`,
+    )
+  }
+  return {
+    ...defaultLimits,
+    timing: { ...defaultLimits.timing, pingIntervalMs, syncLimitMs },
+    link: { ...defaultLimits.link, silenceMaxMs: syncLimitMs },
+  }
+}
+
+function shortId(entropy: Entropy): string {
+  return Array.from(entropy.bytes(4), (byte) => byte.toString(16).padStart(2, '0')).join('')
+}
+
+export type { JoinOptions, ListenOption, TlsOption } from './api/join-options.ts'
+export type { Session, SessionEvents } from './api/session.ts'
+export type { Transaction } from './api/transaction.ts'
+export type { ValueCodec, ValueEncoding, ValueOf } from './api/values.ts'
+export {
+  type CallOptions,
+  type CreateOptions,
+  type DeleteOptions,
+  dataBytesMax,
+  type MultiOperation,
+  type MultiOptions,
+  type MultiResult,
+  type ReadOptions,
+  type VersionOptions,
+  type WatchListener,
+} from './api/znodes.ts'
+export type { Client, ClientEvents, OpenSessionOptions } from './client.ts'
+export type { Coord, EnsembleMember, MemberEvents, MemberRole, MemberView } from './coord.ts'
+export type { AclEntry, CreateMode } from './core/tree/operation.ts'
+export type { Stat } from './core/tree/stat.ts'
+export { CoordError, type ErrorCode, errorCodes } from './errors.ts'
+export type { Consistency, SessionState, WatchEvent } from './ports/session-link.ts'

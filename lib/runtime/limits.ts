@@ -1,0 +1,17 @@
+/** The defaults of every limit of the runtime (design D14). docs/LIMITS.md lists them; a test compares the two. */
+import type { MemberLimits } from './member.ts'
+
+const KiB = 1024
+const MiB = 1024 * KiB
+
+export const defaultLimits: MemberLimits = {
+  timing: { pingIntervalMs: 250, syncLimitMs: 2000, electionSettleMs: 200 },
+  link: { handshakeTimeoutMs: 5000, silenceMaxMs: 2000, frameBytesMax: 4 * MiB, bufferedBytesMax: 256 * MiB },
+  dialTimeoutMs: 5000,
+  redialMs: { first: 50, max: 1000 },
+  tail: { entries: 10_000, bytes: 16 * MiB },
+  batchBytesMax: MiB,
+  chunkBytesMax: 256 * KiB,
+  checkpointEntries: 20_000,
+  clockDriftMax: 0.001,
+}
