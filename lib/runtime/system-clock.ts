@@ -18,17 +18,21 @@ export class SystemClock implements Clock {
 
   setTimer(delayMs: number, callback: () => void): Timer {
     let timer: NodeJS.Timeout | undefined
-    const arm = (remainingMs: number): void => {
-      const delay = Math.min(remainingMs, delayMaxMs)
-      timer = setTimeout(() => {
-        if (timer !== undefined) this.#timers.delete(timer)
-        if (remainingMs > delay) arm(remainingMs - delay)
-        else callback()
-      }, delay)
+    const at = this.now() + delayMs
+    const arm = (): void => {
+      timer = setTimeout(
+        () => {
+          if (timer !== undefined) this.#timers.delete(timer)
+          // Node's timers are long at most, and may fire up to a millisecond early: then a little is left.
+          if (this.now() < at) arm()
+          else callback()
+        },
+        Math.min(at - this.now(), delayMaxMs),
+      )
       if (!this.#held) timer.unref()
       this.#timers.add(timer)
     }
-    arm(Math.max(0, delayMs))
+    arm()
     return {
       cancel: () => {
         clearTimeout(timer)

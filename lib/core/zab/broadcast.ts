@@ -16,8 +16,8 @@ import { becomeLooking, type Confirmation, type Following, isEstablished, type L
 import type { Link, Zab } from './zab.ts'
 import { counterMax, counterOf, epochOf, type Zxid, zxidOf, zxidPlus, zxidZero } from './zxid.ts'
 
-/** So far from the end of the counter, the leader goes to its next epoch. More than any batch holds. */
-const counterReserve = 0x100_0000
+/** Here the leader goes to its next epoch: so far from the end of the counter that no batch reaches it. */
+const counterLastDefault = counterMax - 0x100_0000
 
 /** Takes requests in, to be proposed at the end of the turn. Only for a leader that is, or is about to be, established. */
 export function enqueue(leading: Leading, requests: readonly LogRequest[]): void {
@@ -30,7 +30,8 @@ export function enqueue(leading: Leading, requests: readonly LogRequest[]): void
 /** The end of a turn: proposals, then commits that no proposal carried, then a ping if somebody waits for a round. */
 export function flushLeading(zab: Zab, leading: Leading): void {
   if (isEstablished(leading)) {
-    if (counterOf(zab.log.last) > counterMax - counterReserve && epochOf(zab.log.last) === leading.epoch) {
+    const counterLast = zab.options.counterLast ?? counterLastDefault
+    if (counterOf(zab.log.last) > counterLast && epochOf(zab.log.last) === leading.epoch) {
       zab.mark('broadcast.counterEnds')
       startEpoch(zab, leading)
     }

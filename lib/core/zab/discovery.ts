@@ -60,7 +60,7 @@ export function startEpoch(zab: Zab, leading: Leading): void {
   leading.epochPromised = false
   leading.epochCurrent = false
   zab.epochs = { ...zab.epochs, accepted: epoch, acceptedFrom: zab.id }
-  zab.persist({ epochs: zab.epochs }, { kind: 'acceptEpoch', epoch, leader: zab.id })
+  zab.persist({ epochs: zab.epochs }, { kind: 'acceptEpoch', role: leading, epoch })
   for (const [id, learner] of leading.learners) {
     learner.state = 'discovery'
     zab.send(id, { type: 'newEpoch', attempt: learner.attempt, epoch })
@@ -82,16 +82,15 @@ export function onNewEpoch(zab: Zab, following: Following, from: Link, message: 
   following.snapshot = undefined
   following.wantsSnapshot = false
   zab.epochs = { ...zab.epochs, accepted: epoch, acceptedFrom: from.peer.id }
-  zab.persist({ epochs: zab.epochs }, { kind: 'acceptEpoch', epoch, leader: from.peer.id })
+  zab.persist({ epochs: zab.epochs }, { kind: 'acceptEpoch', role: following, epoch })
 }
 
 /** A promise is durable, and with it every append before it: only now is it given. */
 export function onEpochPromised(zab: Zab, purpose: Extract<PersistPurpose, { kind: 'acceptEpoch' }>): void {
-  const { role } = zab
-  if (role.name === 'leading' && role.epoch === purpose.epoch && purpose.leader === zab.id) role.epochPromised = true
-  if (role.name !== 'following' || role.epoch !== purpose.epoch || role.leader.id !== purpose.leader) return
-  const { epoch } = purpose
-  zab.send(purpose.leader, { type: 'ackEpoch', epoch, currentEpoch: zab.epochs.current, lastZxid: zab.log.last })
+  const { role, epoch } = purpose
+  if (zab.role !== role || role.epoch !== epoch) return
+  if (role.name === 'leading') role.epochPromised = true
+  else zab.send(role.leader.id, { type: 'ackEpoch', epoch, currentEpoch: zab.epochs.current, lastZxid: zab.log.last })
 }
 
 export function onAckEpoch(zab: Zab, leading: Leading, from: Link, message: MessageOf<'ackEpoch'>): void {
@@ -128,7 +127,10 @@ export function progressDiscovery(zab: Zab, leading: Leading): void {
   if (!isQuorum(active, hasPromised)) return
   leading.phase = 'synchronization'
   zab.epochs = { ...zab.epochs, current: leading.epoch }
-  zab.persist({ epochs: zab.epochs }, { kind: 'currentEpoch', epoch: leading.epoch, lastZxid: zab.log.last })
+  zab.persist(
+    { epochs: zab.epochs },
+    { kind: 'currentEpoch', role: leading, epoch: leading.epoch, lastZxid: zab.log.last },
+  )
   for (const learner of leading.learners.values()) {
     if (learner.state === 'promised') syncLearner(zab, learner)
   }

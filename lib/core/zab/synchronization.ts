@@ -24,7 +24,9 @@ export function syncLearner(zab: Zab, learner: Learner, wantsSnapshot = false): 
   if (role.name !== 'leading' || role.epoch === undefined) return
   const to = learner.member.id
   // Zab keeps logs of one history: whatever a learner has beyond the last batch end that we share was never committed.
-  const common = wantsSnapshot || knowsNothing(zab, learner) ? undefined : log.lastBatchEndUpTo(learner.lastZxid)
+  // Who has no log may lack the founding configuration, too, which no entry holds.
+  const knowsNothing = learner.lastZxid === zxidZero
+  const common = wantsSnapshot || knowsNothing ? undefined : log.lastBatchEndUpTo(learner.lastZxid)
   let after: Zxid
   if (common === undefined) {
     after = sendSnapshot(zab, learner)
@@ -36,12 +38,6 @@ export function syncLearner(zab: Zab, learner: Learner, wantsSnapshot = false): 
   for (const batch of log.after(after)) zab.send(to, { type: 'propose', batch, committed: zab.committed })
   zab.send(to, { type: 'newLeader', epoch: role.epoch, lastZxid: log.last })
   learner.state = 'syncing'
-}
-
-/** A newcomer lacks the founding configuration, too, which no log entry holds. */
-function knowsNothing(zab: Zab, learner: Learner): boolean {
-  const isMember = zab.configurations.members().some((member) => member.id === learner.member.id)
-  return learner.lastZxid === zxidZero && !isMember
 }
 
 /** The applied state, in chunks. Returns the zxid at which it stands. */
@@ -92,7 +88,8 @@ export function onTrunc(zab: Zab, following: Following, from: Link, message: Mes
     zab.mark('sync.truncated')
     zab.log.truncateAfter(after)
     zab.configurations.truncateAfter(after)
-    zab.persist({ truncateAfter: after }, { kind: 'remember' })
+    // Appends that were on their way are of the log before: once the cut is durable, so are those that it left.
+    zab.persist({ truncateAfter: after }, { kind: 'append', through: after, fence: zab.log.fence })
   }
 }
 
@@ -173,17 +170,20 @@ export function onNewLeader(zab: Zab, following: Following, from: Link, message:
   }
   zab.epochs = { ...zab.epochs, current: message.epoch }
   const { epoch, lastZxid } = message
-  zab.persist({ epochs: zab.epochs }, { kind: 'currentEpoch', epoch, lastZxid })
+  zab.persist({ epochs: zab.epochs }, { kind: 'currentEpoch', role: following, epoch, lastZxid })
 }
 
 /** The current epoch is durable, and everything received before it. */
 export function onCurrentEpochPersisted(zab: Zab, purpose: Extract<PersistPurpose, { kind: 'currentEpoch' }>): void {
-  const { role } = zab
-  if (role.name === 'leading' && role.epoch === purpose.epoch) role.epochCurrent = true
-  if (role.name !== 'following' || role.epoch !== purpose.epoch || role.acknowledged) return
-  role.acknowledged = true
-  role.ackedThrough = purpose.lastZxid
-  zab.send(role.leader.id, { type: 'ackNewLeader', epoch: purpose.epoch, lastZxid: purpose.lastZxid })
+  const { role, epoch, lastZxid } = purpose
+  if (zab.role !== role || role.epoch !== epoch) return
+  if (role.name === 'leading') {
+    role.epochCurrent = true
+  } else {
+    role.acknowledged = true
+    role.ackedThrough = lastZxid
+    zab.send(role.leader.id, { type: 'ackNewLeader', epoch, lastZxid })
+  }
 }
 
 export function onAckNewLeader(zab: Zab, leading: Leading, from: Link, message: MessageOf<'ackNewLeader'>): void {
@@ -198,12 +198,14 @@ function sendUpToDate(zab: Zab, learner: Learner, epoch: number): void {
   zab.send(learner.member.id, { type: 'upToDate', epoch, committed: zab.committed })
 }
 
-/** With a quorum's NEWLEADER acknowledged, and our own, the leader is established and its log committed. */
+/**
+ * With a quorum's NEWLEADER acknowledged the leader is established and its log committed; and with its own, whatever the
+ * others say: it delivers all of its log now, and it could not stand by an epoch that it may forget.
+ */
 export function progressSynchronization(zab: Zab, leading: Leading): void {
   const { active } = zab.configurations
-  const isOurs = leading.epochCurrent && zab.log.durable === zab.log.last
-  const hasAcknowledged = (id: MemberId): boolean =>
-    id === zab.id ? isOurs : leading.learners.get(id)?.state === 'synced'
+  if (!leading.epochCurrent || zab.log.durable !== zab.log.last) return
+  const hasAcknowledged = (id: MemberId): boolean => id === zab.id || leading.learners.get(id)?.state === 'synced'
   if (!isQuorum(active, hasAcknowledged)) return
   leading.phase = 'broadcast'
   zab.advanceCommit(zab.log.last)

@@ -14,7 +14,7 @@ import type { Batch } from './batch.ts'
 import { ConfigurationHistory, type LoggedConfiguration, type MemberId, type MemberRecord } from './configuration.ts'
 import { Log, type LogTail } from './log.ts'
 import type { Message, MessageOf, PresenceState } from './message.ts'
-import type { Role } from './roles.ts'
+import type { Following, Leading, Role } from './roles.ts'
 import { type Zxid, zxidZero } from './zxid.ts'
 
 /** How long things may take. Milliseconds; the defaults are in docs/LIMITS.md. */
@@ -36,6 +36,8 @@ export interface ZabOptions {
   readonly chunkBytesMax: number
   /** The founders' addresses, sorted; empty for a member that never founds. */
   readonly founders: readonly string[]
+  /** At this counter a leader goes to its next epoch; by default near the end of the counter. Lower in tests. */
+  readonly counterLast?: number | undefined
   /** Called with the name of a rare situation that was reached: for coverage of tests. */
   readonly mark?: ((name: string) => void) | undefined
 }
@@ -87,8 +89,14 @@ export interface PersistChange {
 /** What a completed write allows. */
 export type PersistPurpose =
   | { readonly kind: 'append'; readonly through: Zxid; readonly fence: number }
-  | { readonly kind: 'acceptEpoch'; readonly epoch: number; readonly leader: MemberId }
-  | { readonly kind: 'currentEpoch'; readonly epoch: number; readonly lastZxid: Zxid }
+  /** For the role that asked, in that epoch: in another attempt, even at the same leader, they allow nothing. */
+  | { readonly kind: 'acceptEpoch'; readonly role: Leading | Following; readonly epoch: number }
+  | {
+      readonly kind: 'currentEpoch'
+      readonly role: Leading | Following
+      readonly epoch: number
+      readonly lastZxid: Zxid
+    }
   | { readonly kind: 'prepare'; readonly cluster: string }
   | { readonly kind: 'remember' }
 

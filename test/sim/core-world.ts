@@ -1,0 +1,272 @@
+/**
+ * A whole ensemble in one thread and in virtual time, at the level of the core: many `Peer`s, a virtual network, virtual
+ * disks and clocks, hosted sessions, and the invariants, checked after every step. One seed decides everything.
+ */
+import type { Input } from '../../lib/core/input.ts'
+import type { Output } from '../../lib/core/output.ts'
+import type { MemberId } from '../../lib/core/zab/configuration.ts'
+import type { LogTail } from '../../lib/core/zab/log.ts'
+import { isEstablished } from '../../lib/core/zab/roles.ts'
+import type { Timing, ZabOptions } from '../../lib/core/zab/zab.ts'
+import { EventQueue } from './event-queue.ts'
+import { History } from './history.ts'
+import { Clients } from './invariants/clients.ts'
+import { allInvariants } from './invariants/index.ts'
+import type { Invariant } from './invariants/invariant.ts'
+import { Network } from './network.ts'
+import { Prng } from './prng.ts'
+import { type MemberSpec, SimMember } from './sim-member.ts'
+import { describeInput, describeOutput } from './timeline.ts'
+
+export interface WorldOptions {
+  readonly seed: number
+  readonly members: readonly MemberSpec[]
+  readonly timing: Timing
+  readonly tail: LogTail
+  readonly batchBytesMax: number
+  readonly chunkBytesMax: number
+  /** Leaders go to their next epoch at this counter. */
+  readonly counterLast: number | undefined
+  /** Mean delay of a message, and the chance of a long one. */
+  readonly latencyMs: number
+  readonly spikeChance: number
+  readonly diskMs: number
+  /** Bound of the drift of clocks: 0.01 is 1 %. */
+  readonly drift: number
+  /** Whether each message gets a turn of its own. */
+  readonly isChoppy: boolean
+  /** Whether everything handed from one member to another is frozen: aliasing would throw. */
+  readonly isFrozen: boolean
+  readonly sessionsPerMember: number
+  readonly sessionTimeoutsMs: readonly number[]
+  /** Mean time between two actions of a host. */
+  readonly actionMs: number
+  /** How many changes become durable between two checkpoints. */
+  readonly checkpointEvery: number
+  readonly onTrace?: ((line: string) => void) | undefined
+}
+
+export const defaultOptions: Omit<WorldOptions, 'seed' | 'members'> = {
+  timing: { pingIntervalMs: 250, syncLimitMs: 2000, electionSettleMs: 200 },
+  tail: { entries: 1000, bytes: 1 << 20 },
+  batchBytesMax: 1 << 16,
+  chunkBytesMax: 1 << 14,
+  counterLast: undefined,
+  latencyMs: 2,
+  spikeChance: 0,
+  diskMs: 1,
+  drift: 0.001,
+  isChoppy: false,
+  isFrozen: false,
+  sessionsPerMember: 2,
+  sessionTimeoutsMs: [4000],
+  actionMs: 100,
+  checkpointEvery: Number.POSITIVE_INFINITY,
+}
+
+const wallBegin = 1_790_000_000_000
+
+export class CoreWorld {
+  readonly options: WorldOptions
+  readonly random: Record<'network' | 'disk' | 'workload' | 'faults' | 'clock', Prng>
+  readonly members: SimMember[] = []
+  readonly network: Network
+  readonly history: History = new History()
+  readonly clients: Clients = new Clients()
+  /** Rare situations that were reached, by name. */
+  readonly marks: Map<string, number> = new Map()
+  /** No more work comes up. */
+  isQuiet = false
+  /** The network and the disks are at their best. */
+  isCalm = false
+  now = 0
+  steps = 0
+  traceHash = 0x811c9dc5
+  readonly #queue = new EventQueue()
+  readonly #invariants: readonly Invariant[]
+  readonly #wallSkew = new Map<string, number>()
+  #durableChanges = 0
+
+  constructor(options: WorldOptions) {
+    this.options = options
+    const stream = (name: string): Prng => new Prng(options.seed, name)
+    this.random = {
+      network: stream('network'),
+      disk: stream('disk'),
+      workload: stream('workload'),
+      faults: stream('faults'),
+      clock: stream('clock'),
+    }
+    this.network = new Network(this)
+    this.#invariants = [...allInvariants(), this.clients]
+    for (const spec of options.members) this.members.push(new SimMember(this, spec))
+  }
+
+  // Time
+
+  at(time: number, action: () => void): void {
+    this.#queue.add(Math.max(time, this.now), action)
+  }
+
+  after(delay: number, action: () => void): void {
+    this.at(this.now + delay, action)
+  }
+
+  /** Runs until a time, or until `done` says so. Returns whether it did. */
+  run(until: number, done?: () => boolean): boolean {
+    while (this.#queue.nextTime <= until) {
+      if (done?.()) return true
+      const event = this.#queue.take()
+      if (event === undefined) break
+      this.now = event.time
+      event.action()
+    }
+    if (done?.()) return true
+    this.now = Math.max(this.now, until)
+    return false
+  }
+
+  runFor(duration: number, done?: () => boolean): boolean {
+    return this.run(this.now + duration, done)
+  }
+
+  wallOf(member: SimMember): number {
+    let skew = this.#wallSkew.get(member.name)
+    if (skew === undefined) {
+      skew = this.random.clock.int(-5000, 5000)
+      this.#wallSkew.set(member.name, skew)
+    }
+    return Math.floor(wallBegin + this.now + skew)
+  }
+
+  // Delays
+
+  latency(): number {
+    const { network } = this.random
+    const { latencyMs, spikeChance } = this.options
+    if (!this.isCalm && network.chance(spikeChance)) return network.between(50, 800)
+    return 0.05 + network.exponential(latencyMs)
+  }
+
+  /** Between two messages of one direction. */
+  gap(): number {
+    return this.options.isChoppy ? this.random.network.between(0.001, 0.5) : 0
+  }
+
+  turnDelay(): number {
+    return this.options.isChoppy ? 0 : this.random.network.between(0, 0.3)
+  }
+
+  diskDelay(): number {
+    const { disk } = this.random
+    if (this.isCalm) return disk.between(0, 1)
+    return disk.chance(0.02) ? disk.between(0, 40 * this.options.diskMs) : disk.exponential(this.options.diskMs)
+  }
+
+  lateness(): number {
+    return this.random.clock.chance(0.01) ? this.random.clock.between(0, 100) : this.random.clock.between(0, 2)
+  }
+
+  // Members
+
+  member(name: string): SimMember {
+    const member = this.members.find((one) => one.name === name)
+    if (member === undefined) throw new RangeError(`no member ${name}`)
+    return member
+  }
+
+  memberById(id: MemberId): SimMember | undefined {
+    return this.members.find((member) => member.id === id)
+  }
+
+  zabOptions(spec: MemberSpec): ZabOptions {
+    const { timing, tail, batchBytesMax, chunkBytesMax, counterLast } = this.options
+    const mark = (name: string): void => {
+      this.marks.set(name, (this.marks.get(name) ?? 0) + 1)
+    }
+    return { timing, tail, batchBytesMax, chunkBytesMax, founders: spec.founders, mark, counterLast }
+  }
+
+  startAll(): void {
+    for (const member of this.members) member.start()
+  }
+
+  /** The established leader of the highest epoch, if any. */
+  get leader(): SimMember | undefined {
+    let best: SimMember | undefined
+    for (const member of this.members) {
+      const role = member.peer?.zab.role
+      if (role === undefined || !isEstablished(role)) continue
+      if (best === undefined || role.epoch > (best.peer?.status.epoch ?? 0)) best = member
+    }
+    return best
+  }
+
+  isServing(members: readonly SimMember[] = this.members): boolean {
+    const leader = this.leader
+    if (leader === undefined) return false
+    return members.every(({ peer }) => peer?.status.serving && peer.status.leader?.id === leader.id)
+  }
+
+  probe(from: SimMember, id: MemberId, address: string): void {
+    const isReached = (): boolean => {
+      const other = this.members.find((one) => one.spec.address === address && one.id === id)
+      return other?.isUp === true && !other.isPaused && !this.network.isCut(from, other)
+    }
+    from.later(this.random.network.between(1, 50), () => from.receive({ type: 'probed', id, reached: isReached() }))
+  }
+
+  /** A member's disk completed a change: now and then it is time for a checkpoint. */
+  noteDurable(member: SimMember): void {
+    this.#durableChanges += 1
+    if (this.#durableChanges % this.options.checkpointEvery === 0) member.checkpoint()
+  }
+
+  // Checks and traces
+
+  check<K extends keyof Invariant>(hook: K, ...args: CheckArguments<K>): void {
+    for (const invariant of this.#invariants) {
+      const handler = invariant[hook] as ((world: CoreWorld, ...rest: unknown[]) => void) | undefined
+      handler?.call(invariant, this, ...args)
+    }
+  }
+
+  frozen<T>(value: T): T {
+    return this.options.isFrozen ? deepFreeze(value) : value
+  }
+
+  trace(member: SimMember, text: string): void {
+    this.#hash(text.length + member.name.charCodeAt(0) * 256)
+    this.options.onTrace?.(`${this.now.toFixed(2).padStart(10)} ${member.name.padEnd(3)} ${text}`)
+  }
+
+  traceInput(member: SimMember, input: Input): void {
+    this.steps += 1
+    this.#hash(Math.floor(this.now * 1000))
+    this.#hash(input.type.length + (input.type === 'message' ? input.message.type.charCodeAt(2) * 64 : 0))
+    if (this.options.onTrace === undefined) return
+    const text = describeInput(input)
+    if (text !== undefined) this.trace(member, `  < ${text}`)
+  }
+
+  traceOutput(member: SimMember, output: Output): void {
+    this.#hash(output.type.length + (output.type === 'send' ? output.message.type.charCodeAt(3) * 64 : 0))
+    if (this.options.onTrace === undefined) return
+    const text = describeOutput(output, (id) => this.memberById(id)?.name ?? id)
+    if (text !== undefined) this.trace(member, `  > ${text}`)
+  }
+
+  #hash(value: number): void {
+    this.traceHash = Math.imul(this.traceHash ^ (value | 0), 0x01000193) >>> 0
+  }
+}
+
+type CheckArguments<K extends keyof Invariant> =
+  NonNullable<Invariant[K]> extends (world: CoreWorld, ...rest: infer R) => void ? R : never
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value) || Object.isFrozen(value)) return value
+  Object.freeze(value)
+  for (const inner of Object.values(value)) deepFreeze(inner)
+  return value
+}

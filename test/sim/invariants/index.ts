@@ -1,0 +1,31 @@
+/** The list of all. */
+import { Agreement } from './agreement.ts'
+import { CommittedIsDurable } from './committed-is-durable.ts'
+import { CommittedLogDurability } from './committed-log-durability.ts'
+import { DigestEquality } from './digest-equality.ts'
+import { Integrity } from './integrity.ts'
+import type { Invariant } from './invariant.ts'
+import { LeaderLogCompleteness } from './leader-log-completeness.ts'
+import { Leadership } from './leadership.ts'
+import { LocalPrimaryOrder } from './local-primary-order.ts'
+import { PrefixConsistency } from './prefix-consistency.ts'
+import { PromisesAreDurable } from './promises-are-durable.ts'
+import { QuorumLog } from './quorum-log.ts'
+import { TotalOrder } from './total-order.ts'
+
+export function allInvariants(): readonly Invariant[] {
+  return [
+    new Leadership(),
+    new PrefixConsistency(),
+    new Integrity(),
+    new Agreement(),
+    new TotalOrder(),
+    new LocalPrimaryOrder(),
+    new LeaderLogCompleteness(),
+    new CommittedLogDurability(),
+    new QuorumLog(),
+    new CommittedIsDurable(),
+    new PromisesAreDurable(),
+    new DigestEquality(),
+  ]
+}

@@ -1,0 +1,49 @@
+/**
+ * Every quorum that could still elect a leader has a member that holds the committed log durably: those who remember
+ * and do not hold it are no quorum of any configuration in force. And at the commit, a quorum holds it, or held it before
+ * it forgot everything: an acknowledgement may outlive its sender.
+ */
+import { type Batch, lastOf } from '../../../lib/core/zab/batch.ts'
+import type { Configuration, MemberId } from '../../../lib/core/zab/configuration.ts'
+import { isQuorum } from '../../../lib/core/zab/quorum.ts'
+import { formatZxid } from '../../../lib/core/zab/zxid.ts'
+import type { CoreWorld } from '../core-world.ts'
+import type { SimMember } from '../sim-member.ts'
+import { type Invariant, Violation } from './invariant.ts'
+
+export class QuorumLog implements Invariant {
+  #active: readonly Configuration[] = []
+
+  onCommitted(world: CoreWorld, member: SimMember, batch: Batch, index: number): void {
+    if (index !== world.history.committed.length) return
+    this.#active = member.peer?.zab.configurations.active ?? []
+    const holds = holders(world, batch)
+    if (isQuorum(this.#active, (id) => holds.get(id) !== false)) return this.#check(world, batch)
+    throw new Violation('QuorumLog', `${formatZxid(batch.first)} is committed without a quorum that holds it`)
+  }
+
+  onPersist(world: CoreWorld): void {
+    this.#check(world, world.history.committed.at(-1))
+  }
+
+  onCrash(world: CoreWorld): void {
+    this.#check(world, world.history.committed.at(-1))
+  }
+
+  #check(world: CoreWorld, last: Batch | undefined): void {
+    if (last === undefined) return
+    const holds = holders(world, last)
+    if (!isQuorum(this.#active, (id) => holds.get(id) === false)) return
+    throw new Violation('QuorumLog', `a quorum remembers nothing of ${formatZxid(last.first)}, which is committed`)
+  }
+}
+
+/** Who remembers at all, and whether it holds the batch. */
+function holders(world: CoreWorld, batch: Batch): Map<MemberId, boolean> {
+  const result = new Map<MemberId, boolean>()
+  for (const member of world.members) {
+    if (!member.isUp && !member.spec.isDurable) continue
+    result.set(member.id, member.disk.image.holds(lastOf(batch)))
+  }
+  return result
+}

@@ -1,0 +1,83 @@
+/** One seed from the founding to the end: chaos, healing, and then everything must be well again. */
+import { type CoreWorld as World, CoreWorld, type WorldOptions } from './core-world.ts'
+import { Faults } from './faults.ts'
+import { Violation } from './invariants/invariant.ts'
+import { scheduleOf } from './schedule.ts'
+
+export interface SeedResult {
+  readonly seed: number
+  readonly virtualMs: number
+  readonly steps: number
+  readonly acknowledged: number
+  readonly terms: number
+  readonly faults: number
+  readonly traceHash: number
+  readonly marks: ReadonlyMap<string, number>
+}
+
+/** Within so long after the healing, everything is well. */
+const healingMs = 30_000
+
+export function runSeed(seed: number, onTrace?: (line: string) => void): SeedResult {
+  const { options, rates, chaosMs } = scheduleOf(seed)
+  const worldOptions: WorldOptions = { ...options, onTrace }
+  const world = new CoreWorld(worldOptions)
+  const { faults: random } = world.random
+  for (const member of world.members) world.after(random.between(0, 200), () => member.start())
+  const faults = new Faults(world, rates)
+  world.run(chaosMs)
+  faults.stop()
+  settle(world)
+  return {
+    seed,
+    virtualMs: world.now,
+    steps: world.steps,
+    acknowledged: world.clients.acknowledgedCount,
+    terms: world.history.terms,
+    faults: faults.count,
+    traceHash: world.traceHash,
+    marks: world.marks,
+  }
+}
+
+/** Demands that a healed world comes to rest: one leader, all serving, all answered, all equal. */
+export function settle(world: World, limitMs: number = healingMs): void {
+  world.isCalm = true
+  world.runFor(2000)
+  world.isQuiet = true
+  if (!world.runFor(limitMs, () => world.isServing())) throw new Violation('Liveness', stuck(world, 'serving'))
+  const isAnswered = (): boolean => world.members.every(({ host }) => !host.isWaiting)
+  if (!world.runFor(limitMs, () => world.isServing() && isAnswered() && isEqual(world) && isSeated(world))) {
+    throw new Violation('Liveness', stuck(world, 'quiet'))
+  }
+  world.check('onEnd')
+}
+
+function isEqual({ members }: World): boolean {
+  const zxid = members[0]?.peer?.zab.log.last
+  return members.every(({ peer }) => peer?.state.lastZxid === zxid && peer?.zab.log.last === zxid)
+}
+
+/** Whoever has the name of a voter has its seat. */
+function isSeated({ members }: World): boolean {
+  return members.every(({ peer, id, spec }) => {
+    const configuration = peer?.zab.configurations.latest?.configuration
+    return spec.founders.length === 0 || configuration?.voters.some((voter) => voter.id === id)
+  })
+}
+
+function stuck({ members }: World, what: string): string {
+  const lines = members.map(({ name, id, peer, host }) => {
+    const zab = peer?.zab
+    const role = zab?.role
+    const phase = role !== undefined && 'phase' in role ? `${role.phase} ${role.epoch}` : ''
+    const voters = zab?.configurations.active.map(({ voters }) => voters.map((voter) => voter.id).join(' '))
+    return (
+      `${name} ${id}: ${role?.name} ${phase} ${zab?.belonging.presence} ${zab?.belonging.cluster} ` +
+      `last ${zab?.log.last} durable ${zab?.log.durable} committed ${zab?.committed} ` +
+      `current ${zab?.epochs.current} accepted ${zab?.epochs.accepted} drained ${zab?.isDrained} ` +
+      `waiting ${host.isWaiting} voters [${voters?.join(' | ')}] ${peer?.status.reason}`
+    )
+  })
+  return `not ${what} in time\n${lines.join('\n')}`
+}

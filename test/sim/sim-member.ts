@@ -1,0 +1,330 @@
+/**
+ * One member of a world: its process (which comes and goes), its disk, its clock, and what the world records of its log.
+ * Inputs gather in an inbox; a turn hands them to the core one by one, performs the outputs, and ends with `flush`.
+ */
+import type { Input } from '../../lib/core/input.ts'
+import type { Output, Status } from '../../lib/core/output.ts'
+import { Peer } from '../../lib/core/peer.ts'
+import { type Batch, lastOf } from '../../lib/core/zab/batch.ts'
+import { type MemberId, type MemberRecord, memberIdFrom } from '../../lib/core/zab/configuration.ts'
+import type { PersistChange } from '../../lib/core/zab/zab.ts'
+import { formatZxid, type Zxid, zxidZero } from '../../lib/core/zab/zxid.ts'
+import type { CoreWorld } from './core-world.ts'
+import { Disk, type DiskJob } from './disk.ts'
+import { Violation } from './invariants/invariant.ts'
+import { SimHost } from './workload.ts'
+
+export interface MemberSpec {
+  readonly name: string
+  readonly address: string
+  /** Whether its disk survives a crash, and its id with it. */
+  readonly isDurable: boolean
+  /** Its own static list; empty for one that only joins. */
+  readonly founders: readonly string[]
+}
+
+/** A timer that is later than this lets waiting input go first. */
+const latenessMs = 20
+
+export class SimMember {
+  readonly spec: MemberSpec
+  readonly disk: Disk = new Disk()
+  readonly #world: CoreWorld
+  id: MemberId
+  peer: Peer | undefined
+  host: SimHost
+  /** The whole log since the founding as this member has it, durable or not; and how much is delivered and known committed. */
+  log: Batch[] = []
+  delivered = 0
+  committed = 0
+  isPaused = false
+  incarnation = 0
+  /** Of the clock: local time at the boot, and how fast it runs. */
+  #bootedAt = 0
+  #bootLocal = 0
+  #rate = 1
+  #inbox: Input[] = []
+  #turnScheduled = false
+  #tickGeneration = 0
+  #spins = 0
+  #lastTurnAt = -1
+  /** Crash in the middle of a turn, after so many steps. */
+  crashAfterSteps: number | undefined
+  readonly refusals: string[] = []
+
+  constructor(world: CoreWorld, spec: MemberSpec) {
+    this.#world = world
+    this.spec = spec
+    this.id = this.#newId()
+    this.host = new SimHost(world, this)
+  }
+
+  get name(): string {
+    return this.spec.name
+  }
+
+  get isUp(): boolean {
+    return this.peer !== undefined
+  }
+
+  get record(): MemberRecord {
+    return { id: this.id, name: this.spec.name, address: this.spec.address }
+  }
+
+  get status(): Status | undefined {
+    return this.peer?.status
+  }
+
+  get lastDelivered(): Zxid {
+    const batch = this.log[this.delivered - 1]
+    return batch === undefined ? zxidZero : lastOf(batch)
+  }
+
+  #newId(): MemberId {
+    const random = this.#world.random.clock.int(0x1000, 0xffff).toString(16)
+    return memberIdFrom(`${random}-${this.spec.name}.${this.incarnation}`)
+  }
+
+  /** Monotonic milliseconds of this process. */
+  get localNow(): number {
+    return this.#bootLocal + (this.#world.now - this.#bootedAt) * this.#rate
+  }
+
+  /** When this process's clock shows `local`, in the world's time. */
+  worldTimeOf(local: number): number {
+    return this.#bootedAt + (local - this.#bootLocal) / this.#rate
+  }
+
+  start(): void {
+    if (this.isUp) return
+    const { clock } = this.#world.random
+    this.incarnation += 1
+    if (!this.spec.isDurable) {
+      this.disk.wipe()
+      this.id = this.#newId()
+    }
+    this.#bootedAt = this.#world.now
+    this.#bootLocal = clock.between(1, 1000)
+    this.#rate = 1 + clock.between(-1, 1) * this.#world.options.drift
+    this.isPaused = false
+    this.#inbox = []
+    this.#turnScheduled = false
+    this.crashAfterSteps = undefined
+    this.host = new SimHost(this.#world, this)
+    const { image } = this.disk
+    this.log = [...this.#world.history.prefixThrough(image.snapshot?.zxid ?? zxidZero)]
+    this.delivered = this.log.length
+    this.committed = this.log.length
+    this.log.push(...image.batches)
+    this.peer = new Peer(image.startOf(this.record), this.#world.zabOptions(this.spec))
+    this.#world.trace(this, 'starts')
+    this.receive({ type: 'tick', lateMs: 0 })
+    this.host.start()
+    this.#world.network.dialAll()
+  }
+
+  /** The process dies: at once, with what its disk has by chance. */
+  crash(): void {
+    if (!this.isUp) return
+    this.#world.trace(this, 'crashes')
+    this.peer = undefined
+    this.disk.crash(this.#world.random.disk.int(0, this.disk.backlog))
+    if (!this.spec.isDurable) this.disk.wipe()
+    this.#world.network.crash(this)
+    this.#world.check('onCrash', this)
+  }
+
+  pause(): void {
+    this.isPaused = true
+    this.#world.trace(this, 'pauses')
+  }
+
+  resume(): void {
+    if (!this.isPaused) return
+    this.isPaused = false
+    this.#world.trace(this, 'resumes')
+    if (!this.isUp) return
+    if (this.#inbox.length > 0) this.#scheduleTurn()
+    this.#scheduleTick()
+  }
+
+  receive(input: Input): void {
+    if (!this.isUp) return
+    this.#inbox.push(input)
+    this.#scheduleTurn()
+  }
+
+  /** The host has something to say: a turn is wanted. */
+  wake(): void {
+    this.#scheduleTurn()
+  }
+
+  /** Runs an action after a delay, unless this process has died by then. */
+  later(delay: number, action: () => void): void {
+    const { incarnation } = this
+    this.#world.after(delay, () => {
+      if (this.isUp && this.incarnation === incarnation) action()
+    })
+  }
+
+  #scheduleTurn(): void {
+    if (this.#turnScheduled || this.isPaused || !this.isUp) return
+    this.#turnScheduled = true
+    this.later(this.#world.turnDelay(), () => {
+      this.#turnScheduled = false
+      if (!this.isPaused) this.#turn()
+    })
+  }
+
+  #turn(): void {
+    this.#noteSpin()
+    const inputs = this.#inbox
+    this.#inbox = []
+    for (const input of inputs) {
+      this.step(input)
+      if (!this.isUp) return
+    }
+    const requests = this.host.takeRequests()
+    if (requests.length > 0) this.step({ type: 'request', requests })
+    if (this.isUp) this.step({ type: 'flush' })
+    if (this.isUp) this.#scheduleTick()
+  }
+
+  #noteSpin(): void {
+    this.#spins = this.#world.now - this.#lastTurnAt < 0.001 ? this.#spins + 1 : 0
+    this.#lastTurnAt = this.#world.now
+    if (this.#spins > 500) throw new Violation('Liveness', `${this.name} spins`)
+  }
+
+  #scheduleTick(): void {
+    const deadline = this.peer?.deadline ?? Number.POSITIVE_INFINITY
+    this.#tickGeneration += 1
+    if (deadline === Number.POSITIVE_INFINITY) return
+    const generation = this.#tickGeneration
+    const due = Math.max(0, this.worldTimeOf(deadline) - this.#world.now)
+    this.later(due + this.#world.lateness() + 0.01, () => {
+      if (generation !== this.#tickGeneration || this.isPaused) return
+      const lateMs = this.localNow - deadline
+      this.receive({ type: 'tick', lateMs: lateMs > latenessMs ? lateMs : 0 })
+    })
+  }
+
+  step(input: Input): void {
+    const { peer } = this
+    if (peer === undefined) return
+    const wallMs = this.#world.wallOf(this)
+    this.#world.traceInput(this, input)
+    const outputs = peer.step(input, { now: this.localNow, wallMs })
+    for (const output of outputs) this.#perform(output)
+    this.#observe(peer)
+    this.#world.check('onStep', this)
+    if (this.crashAfterSteps !== undefined) {
+      this.crashAfterSteps -= 1
+      if (this.crashAfterSteps <= 0) this.crash()
+    }
+  }
+
+  #perform(output: Output): void {
+    this.#world.traceOutput(this, output)
+    switch (output.type) {
+      case 'persist':
+        this.#persist(output.token, output.change)
+        return
+      case 'send':
+        this.#world.check('onSend', this, output.message)
+        this.#world.network.send(this, output.to, this.#world.frozen(output.message))
+        return
+      case 'closeLink': {
+        const other = this.#world.memberById(output.to)
+        if (other !== undefined) this.#world.network.reset(this, other)
+        return
+      }
+      case 'probe':
+        this.#world.probe(this, output.id, output.address)
+        return
+      case 'readReady':
+        this.host.onReadReady(output.id, output.zxid)
+        return
+      case 'heartbeatConfirmed':
+        this.host.onHeartbeatConfirmed(output.id, output.ended)
+        return
+      case 'status':
+        this.host.onStatus(output.status)
+        return
+      case 'refused':
+        this.refusals.push(output.code)
+        return
+      case 'installed':
+        this.host.onInstalled()
+        return
+      case 'applied':
+        this.#world.check('onApplied', this, output.applied)
+        this.host.onApplied(output.applied)
+        return
+      case 'members':
+        return
+    }
+  }
+
+  #persist(token: number, change: PersistChange): void {
+    this.#world.check('onPersist', this, change)
+    if (change.truncateAfter !== undefined) {
+      while (this.log.length > 0 && lastOf(this.log.at(-1) as Batch) > change.truncateAfter) this.log.pop()
+    }
+    if (change.install !== undefined) {
+      this.log = [...this.#world.history.prefixThrough(change.install.zxid)]
+      this.delivered = this.log.length
+      this.committed = this.log.length
+    }
+    if (change.append !== undefined) {
+      this.log.push(this.#world.frozen(change.append))
+      if (this.peer?.zab.role.name === 'leading') this.#world.history.notePropose(this, change.append)
+    }
+    this.#write({ token, change })
+  }
+
+  #write(job: DiskJob): void {
+    this.disk.write(
+      job,
+      (action) => this.later(this.#world.diskDelay(), action),
+      ({ token }) => {
+        if (token !== undefined) this.receive({ type: 'persisted', token })
+        this.#world.noteDurable(this)
+      },
+    )
+  }
+
+  /** Takes a checkpoint of what is applied. */
+  checkpoint(): void {
+    const { peer } = this
+    if (peer === undefined || !this.spec.isDurable || peer.state.lastZxid === zxidZero) return
+    const zxid = peer.state.lastZxid
+    const configurations = peer.zab.configurations.at(zxid)
+    this.#world.trace(this, `checkpoints ${formatZxid(zxid)}`)
+    const checkpoint = this.#world.frozen({ zxid, configurations, records: [...peer.state.snapshot()] })
+    this.#write({ token: undefined, change: { checkpoint } })
+  }
+
+  /** Records what the core now says is committed and delivered. */
+  #observe({ zab, state }: Peer): void {
+    while (this.committed < this.log.length) {
+      const batch = this.log[this.committed] as Batch
+      if (lastOf(batch) > zab.committed) break
+      this.#world.check('onCommitted', this, batch, this.committed)
+      this.#world.history.noteCommitted(batch, this.committed)
+      this.committed += 1
+    }
+    while (this.delivered < this.log.length) {
+      const batch = this.log[this.delivered] as Batch
+      if (lastOf(batch) > state.lastZxid) break
+      this.#world.check('onDelivered', this, batch, this.delivered)
+      this.delivered += 1
+    }
+    if (this.lastDelivered !== state.lastZxid) {
+      throw new Violation(
+        'TotalOrder',
+        `${this.name} is at ${formatZxid(state.lastZxid)}, delivered ${formatZxid(this.lastDelivered)}`,
+      )
+    }
+  }
+}

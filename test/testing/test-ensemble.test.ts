@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict'
+import { createTestEnsemble } from '../../lib/testing/index.ts'
+
+describe('createTestEnsemble', () => {
+  it('founds three members that share one tree', async () => {
+    await using ensemble = await createTestEnsemble({ size: 3, seed: 42, clock: 'virtual', valueEncoding: 'utf8' })
+    const [a, b, c] = ensemble.coords
+    await a.create('/config', 'one')
+    await b.sync()
+    assert.equal((await b.getData('/config')).data, 'one')
+    await c.setData('/config', 'two')
+    await a.sync()
+    assert.equal((await a.getData('/config')).data, 'two')
+    assert.deepEqual(ensemble.coords.map((coord) => coord.member.role).sort(), ['follower', 'follower', 'leader'])
+  })
+
+  it('expires the session of a member that is cut off, and ends it there no later', async () => {
+    await using ensemble = await createTestEnsemble({ size: 3, seed: 7, valueEncoding: 'utf8' })
+    const follower = ensemble.coords.find((coord) => coord.member.role === 'follower')
+    const others = ensemble.coords.filter((coord) => coord !== follower)
+    assert.ok(follower !== undefined)
+    const [other] = others
+    assert.ok(other !== undefined)
+    await follower.create('/worker', 'me', { mode: 'ephemeral' })
+    const states: string[] = []
+    follower.on('state', (next) => states.push(`${next} ${ensemble.now}`))
+    ensemble.partition([follower], others)
+    await ensemble.advance(9_000)
+    assert.ok((await other.exists('/worker')) !== undefined)
+    await ensemble.advance(15_000)
+    assert.equal(await other.exists('/worker'), undefined)
+    assert.match(states.join(', '), /^suspended 2\d\d\d.*, lost 9\d\d\d/)
+    ensemble.heal()
+    await ensemble.advance(5_000)
+    assert.equal(follower.state, 'connected')
+    await follower.create('/worker', 'again', { mode: 'ephemeral' })
+  })
+
+  it('gives the same run for the same seed', async () => {
+    const run = async (): Promise<string> => {
+      await using ensemble = await createTestEnsemble({
+        size: 3,
+        seed: 5,
+        networkDelayMs: { min: 1, max: 30 },
+        syncMs: 3,
+      })
+      const [a, b] = ensemble.coords
+      await ensemble.until(Promise.all([a.create('/x'), b.create('/y')]))
+      return `${ensemble.now} ${a.member.lastZxid} ${a.member.id} ${a.session.id}`
+    }
+    assert.equal(await run(), await run())
+  })
+})
