@@ -10,7 +10,7 @@ import { Session, type SessionOptions } from './api/session.ts'
 import { codecOf, type ValueCodec, type ValueEncoding, type ValueOf } from './api/values.ts'
 import { type CallBody, type CallOptions, rootUnder, type WatchRequest, Znodes } from './api/znodes.ts'
 import { CoordError } from './errors.ts'
-import type { CallResult, SessionState } from './ports/session-link.ts'
+import type { CallResult, SessionState, SessionTicket } from './ports/session-link.ts'
 
 export interface ClientEvents {
   state: [next: SessionState, previous: SessionState, reason: string]
@@ -75,6 +75,13 @@ export class RenewingSession {
   }
 }
 
+function checkTicket({ id, password }: SessionTicket): void {
+  if (typeof id !== 'bigint' || id <= 0n || id >> 63n !== 0n)
+    throw new TypeError(`attach.id must be the id of a session, not ${String(id)}`)
+  if (!(password instanceof Uint8Array))
+    throw new TypeError("attach.password must be the session's password, a Uint8Array")
+}
+
 export interface NamespaceOptions<E extends ValueEncoding = ValueEncoding> {
   readonly valueEncoding?: E | undefined
 }
@@ -82,6 +89,8 @@ export interface NamespaceOptions<E extends ValueEncoding = ValueEncoding> {
 export interface OpenSessionOptions {
   /** Default: the client's. */
   readonly timeoutMs?: number | undefined
+  /** Take over this session, wherever it is attached now: it goes on here, and is lost there. */
+  readonly attach?: SessionTicket | undefined
 }
 
 export class Client<V = Uint8Array> extends Znodes<V, ClientEvents> implements AsyncDisposable {
@@ -112,7 +121,9 @@ export class Client<V = Uint8Array> extends Znodes<V, ClientEvents> implements A
   async openSession(options: OpenSessionOptions & CallOptions = {}): Promise<Session<V>> {
     this.#requireOpen()
     const timeoutMs = options.timeoutMs ?? this.#renewing.options.timeoutMs
-    const session = new Session<V>({ ...this.#renewing.options, timeoutMs }, this.#codec)
+    const { attach } = options
+    if (attach !== undefined) checkTicket(attach)
+    const session = new Session<V>({ ...this.#renewing.options, timeoutMs, attach }, this.#codec)
     this.#opened.add(session)
     try {
       await session.exists('/', { signal: options.signal })

@@ -101,6 +101,7 @@ async function getStatus(): Promise<Answer> {
       name,
       pid: process.pid,
       state: coord.state,
+      role: coord.member.role,
       leader: leader && { name: leader.name, token: `${leader.token}` },
       lastBeat,
       config: config.value,
@@ -113,7 +114,8 @@ async function getStatus(): Promise<Answer> {
 
 function parseOrder(body: unknown): Order {
   const { id, items } = (body ?? {}) as Partial<Order>
-  if (typeof id !== 'string' || !/^[\w-]{1,64}$/.test(id)) throw new BadRequest('an order has an id of letters and digits')
+  if (typeof id !== 'string' || !/^[\w-]{1,64}$/.test(id))
+    throw new BadRequest('an order has an id of letters and digits')
   if (!Number.isInteger(items) || Number(items) < 1) throw new BadRequest('an order has a whole number of items')
   return { id, items: Number(items) }
 }

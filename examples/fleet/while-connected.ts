@@ -43,4 +43,3 @@ export function oneShotWatch(signal: AbortSignal): { watch: WatchListener; fired
   })
   return { watch, fired }
 }
-

@@ -12,20 +12,14 @@ import type {
   SessionItem,
   SessionLink,
   SessionState,
+  SessionTicket,
   WatchEvent,
 } from '../ports/session-link.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { callListener, emitSafely } from './emit.ts'
 import { abortError, withJson } from './results.ts'
 import type { ValueCodec } from './values.ts'
-import {
-  type CallBody,
-  type CallOptions,
-  throwIfError,
-  type WatchListener,
-  type WatchRequest,
-  Znodes,
-} from './znodes.ts'
+import { type CallBody, type CallOptions, type WatchListener, type WatchRequest, Znodes } from './znodes.ts'
 
 export interface SessionEvents {
   state: [next: SessionState, previous: SessionState, reason: string]
@@ -36,6 +30,7 @@ export interface SessionOptions {
   readonly clock: Clock
   readonly timeoutMs: number
   readonly requestTimeoutMs: number
+  readonly attach?: SessionTicket | undefined
 }
 
 interface PendingCall {
@@ -136,7 +131,6 @@ export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements
       const onResult = (result: CallResult): void => {
         signal?.removeEventListener('abort', onAbort)
         try {
-          throwIfError(result)
           resolve(settle(result))
         } catch (error) {
           reject(error)

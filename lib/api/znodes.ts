@@ -193,26 +193,26 @@ export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends Ev
   async getAllChildrenNumber(path: string, options?: CallOptions): Promise<number> {
     const read: ReadOperation = { type: 'getAllChildrenNumber', path: this.#resolve(path) }
     const settle = (result: CallResult): number => expect(result, 'count').count
-    return this.submit({ kind: 'read', read, consistency: 'session' }, settle, options)
+    return this.#call({ kind: 'read', read, consistency: 'session' }, settle, options)
   }
 
   /** The paths of this session's ephemeral nodes that begin with a prefix (ZooKeeper's rule: of the text, not the tree). */
   async getEphemerals(prefix = '/', options?: CallOptions): Promise<string[]> {
     const read: ReadOperation = { type: 'getEphemerals', prefix: this.#root + prefix }
     const settle = (result: CallResult): string[] => expect(result, 'paths').paths.map((path) => this.#strip(path))
-    return this.submit({ kind: 'read', read, consistency: 'session' }, settle, options)
+    return this.#call({ kind: 'read', read, consistency: 'session' }, settle, options)
   }
 
   /** A quorum operation: everything acknowledged to anybody before is visible after. `path` is ZooKeeper's, and ignored. */
   async sync(path?: string, options?: CallOptions): Promise<void> {
     if (path !== undefined) this.#resolve(path)
-    return this.submit({ kind: 'sync' }, () => undefined, options)
+    return this.#call({ kind: 'sync' }, () => undefined, options)
   }
 
   /** Resolves once this replica has applied `zxid`: carries causality from one process to another. */
   async awaitZxid(zxid: bigint, options?: CallOptions): Promise<void> {
     if (typeof zxid !== 'bigint' || zxid < 0n || zxid >> 63n !== 0n) throw new TypeError(`not a zxid: ${String(zxid)}`)
-    return this.submit({ kind: 'awaitZxid', zxid: zxidFrom(zxid) }, () => undefined, options)
+    return this.#call({ kind: 'awaitZxid', zxid: zxidFrom(zxid) }, () => undefined, options)
   }
 
   /**
@@ -306,8 +306,22 @@ export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends Ev
     })
   }
 
+  /** Submits; what fails names paths as the application does. */
+  #call<T>(
+    body: CallBody,
+    settle: (result: CallResult) => T,
+    options: CallOptions | undefined,
+    watch?: WatchRequest,
+  ): Promise<T> {
+    const settled = (result: CallResult): T => {
+      throwIfError(result, (path) => this.#strip(path))
+      return settle(result)
+    }
+    return this.submit(body, settled, options, watch)
+  }
+
   #write<T>(operation: Operation, settle: (result: CallResult) => T, options: CallOptions | undefined): Promise<T> {
-    return this.submit({ kind: 'write', operation }, settle, options)
+    return this.#call({ kind: 'write', operation }, settle, options)
   }
 
   #read<T>(
@@ -322,7 +336,7 @@ export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends Ev
       throw new TypeError(`consistency must be 'session' or 'linearizable', not ${String(consistency)}`)
     }
     const read: ReadOperation = { type, path: absolute, watch: watch !== undefined }
-    return this.submit({ kind: 'read', read, consistency }, settle, options, this.#watchRequest(type, absolute, watch))
+    return this.#call({ kind: 'read', read, consistency }, settle, options, this.#watchRequest(type, absolute, watch))
   }
 
   #watchRequest(
@@ -362,20 +376,22 @@ function versionOf(version: number | undefined): number {
   throw new TypeError(`version must be a whole number, not ${String(version)}`)
 }
 
-/** The result as the type that this call gets; an error result is thrown. */
+/** The result as the type that this call gets. */
 function expect<T extends CallResult['type']>(result: CallResult, type: T): CallResult & { readonly type: T } {
-  throwIfError(result)
   if (result.type === type) return result as CallResult & { readonly type: T }
   throw new CoordError('COORD_SYSTEM_ERROR', `a ${result.type} where a ${type} was expected`)
 }
 
-/** Throws what an error result says. */
-export function throwIfError(result: CallResult): void {
+/** Throws what an error result says; of a multi, the first failing operation's. */
+function throwIfError(result: CallResult, strip: (path: string) => string): void {
   if (result.type !== 'error') return
-  const { code, path } = result
-  if ('reason' in result && result.reason !== undefined) {
-    throw new CoordError(code, `${errorCodes[code].text}: ${result.reason}`, { path })
-  }
-  const { index, results } = result as ErrorResult
-  throw new CoordError(code, undefined, { path, index, results })
+  const { index, results: absolute } = result as ErrorResult
+  const results = absolute?.map((sub) =>
+    'path' in sub && sub.path !== undefined ? { ...sub, path: strip(sub.path) } : sub,
+  )
+  const failed = index === undefined ? undefined : results?.[index]
+  const path = result.path === undefined ? (failed as ErrorResult | undefined)?.path : strip(result.path)
+  const reason = 'reason' in result ? result.reason : undefined
+  const message = reason === undefined ? undefined : `${errorCodes[result.code].text}: ${reason}`
+  throw new CoordError(result.code, message, { path, index, results })
 }

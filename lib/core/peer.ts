@@ -31,6 +31,7 @@ import {
   isEstablished,
   isServing,
   type Leading,
+  type Looking,
   type Role,
   type RoleMap,
   type RoleName,
@@ -338,6 +339,7 @@ export class Peer {
 
   #onFlush(): void {
     const { role } = this.#zab
+    if (isEstablished(role)) broadcast.endEpochInTime(this.#zab, role)
     if (isEstablished(role)) {
       this.#expireSessions(role)
       membership.progressMembership(this.#zab, role)
@@ -360,10 +362,15 @@ export class Peer {
       const { role } = this.#zab
       const phase = phaseOf(role)
       if (role.name === 'outside') founding.progressOutside(this.#zab, role)
-      else if (role.name === 'looking') election.progressLooking(this.#zab, role)
+      else if (role.name === 'looking') this.#progressLooking(role)
       else if (role.name === 'leading') this.#progressLeading(role)
       if (this.#zab.role === role && phaseOf(role) === phase) return
     }
+  }
+
+  #progressLooking(looking: Looking): void {
+    election.progressLooking(this.#zab, looking)
+    if (this.#zab.role === looking) founding.progressFounded(this.#zab)
   }
 
   #progressLeading(leading: Leading): void {

@@ -63,6 +63,14 @@ export interface SessionOpening {
   readonly timeoutMs: number
   /** How long a call may wait while it cannot be answered. */
   readonly requestTimeoutMs: number
+  /** Take this session over, wherever it is attached now, instead of opening one. */
+  readonly attach?: SessionTicket | undefined
+}
+
+/** What proves that a session is one's own. */
+export interface SessionTicket {
+  readonly id: bigint
+  readonly password: Uint8Array
 }
 
 export interface SessionLink {

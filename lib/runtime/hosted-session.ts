@@ -11,7 +11,7 @@ import type { RequestResult, TreeRequest, WriteRequest } from '../core/tree/oper
 import type { SessionId } from '../core/tree/session-id.ts'
 import type { WatchTable } from '../core/tree/watch-table.ts'
 import type { Zxid } from '../core/zab/zxid.ts'
-import { unreachable } from '../errors.ts'
+import { type ErrorCode, unreachable } from '../errors.ts'
 import type {
   CallResult,
   ReadOperation,
@@ -50,6 +50,8 @@ export interface SessionSurroundings {
 
 export interface HostedSessionOptions {
   readonly id: SessionId
+  /** Whether the session exists already, and is to be taken over. */
+  readonly takesOver: boolean
   readonly password: Uint8Array
   readonly passwordHash: Uint8Array
   readonly timeoutMs: number
@@ -138,9 +140,18 @@ export class HostedSession {
     if (this.#state === 'connected') this.#setState('suspended', reason)
   }
 
-  /** The opening's entry was applied. */
-  onAttached(result: Extract<RequestResult, { type: 'attached' }>): void {
-    if (this.#state !== 'opening') return
+  /** An entry that opens or attaches this session was applied: ours, or that of somebody who takes it over. */
+  onAttached(result: RequestResult): void {
+    if (result.type === 'error' && this.#state === 'opening') {
+      this.#onRefused(result.code)
+      return
+    }
+    if (result.type !== 'attached') return
+    if (this.isOpen && result.generation > this.#generation) {
+      this.end('lost', 'the session was attached anew elsewhere')
+      return
+    }
+    if (this.#state !== 'opening' || result.generation < this.#generation) return
     this.#generation = result.generation
     this.#nextCxid = result.nextCxid
     this.#answeredThrough = result.nextCxid - 1
@@ -169,14 +180,14 @@ export class HostedSession {
   }
 
   /** The session is over: everything that waits is answered, and nothing more is. */
-  end(state: 'lost' | 'closed', reason: string): void {
+  end(state: 'lost' | 'closed', reason: string, unsent: ErrorCode = 'COORD_NO_QUORUM'): void {
     if (this.isOver) return
     const calls = this.#calls
     this.#calls = []
     this.#state = state
     this.#host.ended(this)
     for (const { call, cxid, result } of calls) {
-      const code = cxid === undefined ? 'COORD_NO_QUORUM' : 'COORD_CONNECTION_LOSS'
+      const code = cxid === undefined ? unsent : 'COORD_CONNECTION_LOSS'
       if (result !== undefined) this.#answer(call.id, result)
       else
         this.#answer(
@@ -217,14 +228,31 @@ export class HostedSession {
     }
   }
 
+  /** Somebody else attached it meanwhile: then again, under a later number. Or it is gone, or not ours. */
+  #onRefused(code: ErrorCode): void {
+    const current = this.#host.state.sessions.get(this.options.id)
+    if (code === 'COORD_SESSION_MOVED' && current !== undefined) {
+      this.#generation = current.generation + 1
+      this.#open()
+    } else {
+      this.end('lost', 'there is no such session, or the password is wrong', 'COORD_SESSION_EXPIRED')
+    }
+  }
+
   #answer(id: number, result: CallResult): void {
     this.#deliver({ kind: 'reply', id, result })
   }
 
   #open(): void {
-    const { id, passwordHash, timeoutMs } = this.options
+    const { id: session, passwordHash, timeoutMs, takesOver } = this.options
     this.#askedAt ??= this.#host.now()
-    this.#host.submit({ type: 'createSession', session: id, passwordHash, timeoutMs })
+    if (!takesOver) {
+      this.#host.submit({ type: 'createSession', session, passwordHash, timeoutMs })
+      return
+    }
+    // The requester numbers the attachments; asked again, it is the same one.
+    if (this.#generation === 0) this.#generation = (this.#host.state.sessions.get(session)?.generation ?? 0) + 1
+    this.#host.submit({ type: 'attachSession', session, passwordHash, timeoutMs, generation: this.#generation })
   }
 
   /** Sends what has to be sent for a call to be answered, once. */

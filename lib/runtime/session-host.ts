@@ -40,6 +40,8 @@ interface Heartbeat {
 export class SessionHost implements SessionDoor {
   readonly #member: HostSurroundings
   readonly #sessions = new Map<SessionId, HostedSession>()
+  /** Asked to be taken over, and not yet: whoever has them until then, perhaps we ourselves, is not disturbed. */
+  readonly #arriving = new Map<SessionId, HostedSession>()
   readonly #watches = new WatchTable()
   readonly #reads = new Map<number, (zxid: Zxid) => void>()
   readonly #heartbeats = new Map<number, Heartbeat>()
@@ -66,13 +68,15 @@ export class SessionHost implements SessionDoor {
   }
 
   open(opening: SessionOpening, deliver: (item: SessionItem) => void): SessionLink {
-    const { entropy } = this.#member
-    const password = entropy.bytes(16)
+    const { attach, timeoutMs, requestTimeoutMs } = opening
+    const password = attach?.password ?? this.#member.entropy.bytes(16)
     const passwordHash = new Uint8Array(createHash('sha256').update(password).digest())
-    const options = { ...opening, id: this.#newId(), password, passwordHash }
+    const id = attach === undefined ? this.#newId() : sessionIdFrom(attach.id)
+    const options = { id, password, passwordHash, timeoutMs, requestTimeoutMs, takesOver: attach !== undefined }
     const session = new HostedSession(options, this.#surroundings(), deliver)
     if (this.#closed) session.refuse()
-    else this.#sessions.set(session.id, session)
+    else if (attach === undefined) this.#sessions.set(id, session)
+    else this.#arriving.set(id, session)
     if (this.#serving) session.resume()
     return {
       id: session.id,
@@ -102,7 +106,7 @@ export class SessionHost implements SessionDoor {
     this.#serving = true
     this.#reads.clear()
     this.#outbox = []
-    for (const session of [...this.#sessions.values()]) session.resume()
+    for (const session of [...this.#sessions.values(), ...this.#arriving.values()]) session.resume()
     this.#sendHeartbeat()
   }
 
@@ -120,8 +124,7 @@ export class SessionHost implements SessionDoor {
       }
     }
     if (request.type !== 'expireSession') {
-      const session = this.#sessions.get(request.session)
-      if (session !== undefined) this.#onOwn(session, request, result)
+      this.#onOwn(request, result)
     }
     if (endedSession !== undefined) this.#onEnded(endedSession, request.type)
     this.#pumpBehind()
@@ -161,25 +164,30 @@ export class SessionHost implements SessionDoor {
   close(reason: string): void {
     this.#closed = true
     this.#serving = false
-    for (const session of [...this.#sessions.values()]) session.end('lost', reason)
+    for (const session of [...this.#sessions.values(), ...this.#arriving.values()]) session.end('lost', reason)
     this.#heartbeatTimer.cancel()
     this.#expiryTimer.cancel()
     this.#deadlineTimer.cancel()
   }
 
-  #onOwn(
-    session: HostedSession,
-    request: Exclude<TreeRequest, { type: 'expireSession' }>,
-    result: Applied['result'],
-  ): void {
+  #onOwn(request: Exclude<TreeRequest, { type: 'expireSession' }>, result: Applied['result']): void {
+    const session = this.#sessions.get(request.session)
     if (request.type === 'write') {
-      session.onWritten(request, result)
-    } else if (result.type === 'attached') {
-      session.onAttached(result)
-      this.#confirm(session, session.askedAt ?? this.#member.clock.now())
-      this.#armExpiry()
-      this.#armHeartbeat()
+      session?.onWritten(request, result)
+      return
     }
+    const arriving = request.type === 'attachSession' ? this.#arriving.get(request.session) : undefined
+    session?.onAttached(result)
+    arriving?.onAttached(result)
+    if (arriving?.isOpen === true) {
+      this.#arriving.delete(arriving.id)
+      this.#sessions.set(arriving.id, arriving)
+    }
+    const opened = arriving ?? session
+    if (opened?.isOpen !== true) return
+    this.#confirm(opened, opened.askedAt ?? this.#member.clock.now())
+    this.#armExpiry()
+    this.#armHeartbeat()
   }
 
   #onEnded(id: SessionId, how: TreeRequest['type']): void {
@@ -217,8 +225,10 @@ export class SessionHost implements SessionDoor {
         this.#behind.add(session)
       },
       ended: (session) => {
-        this.#sessions.delete(session.id)
         this.#behind.delete(session)
+        if (this.#arriving.get(session.id) === session) this.#arriving.delete(session.id)
+        if (this.#sessions.get(session.id) !== session) return
+        this.#sessions.delete(session.id)
         this.#watches.removeSession(session.id)
       },
     }
@@ -286,7 +296,7 @@ export class SessionHost implements SessionDoor {
   #expireCalls(): void {
     const now = this.#member.clock.now()
     let next = Number.POSITIVE_INFINITY
-    for (const session of [...this.#sessions.values()]) {
+    for (const session of [...this.#sessions.values(), ...this.#arriving.values()]) {
       session.expireCalls(now)
       next = Math.min(next, session.nextDeadline)
     }

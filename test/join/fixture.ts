@@ -81,7 +81,7 @@ export class World implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#coords.map((coord) => coord.close({ timeoutMs: 1000 })))
+    await Promise.all(this.#coords.map((coord) => coord.close({ timeoutMs: 200 })))
     for (const folder of this.#folders) rmSync(folder, { recursive: true, force: true })
   }
 }

@@ -1,7 +1,8 @@
 /** What a world knows and no member does: every proposal, every established leader, and what was ever committed. */
+
+import type { LogRequest } from '../../lib/core/zab/batch.ts'
 import { type Batch, lastOf } from '../../lib/core/zab/batch.ts'
 import type { MemberId } from '../../lib/core/zab/configuration.ts'
-import type { LogRequest } from '../../lib/core/zab/batch.ts'
 import { epochOf, formatZxid, type Zxid, zxidZero } from '../../lib/core/zab/zxid.ts'
 import { Violation } from './invariants/invariant.ts'
 import type { SimMember } from './sim-member.ts'
@@ -56,7 +57,8 @@ export class History {
   prefixThrough(zxid: Zxid): readonly Batch[] {
     if (zxid === zxidZero) return []
     const index = this.#indexByEnd.get(zxid)
-    if (index === undefined) throw new Violation('Integrity', `a snapshot at ${formatZxid(zxid)}, which is not committed`)
+    if (index === undefined)
+      throw new Violation('Integrity', `a snapshot at ${formatZxid(zxid)}, which is not committed`)
     return this.committed.slice(0, index + 1)
   }
 

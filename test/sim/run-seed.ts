@@ -1,5 +1,5 @@
 /** One seed from the founding to the end: chaos, healing, and then everything must be well again. */
-import { type CoreWorld as World, CoreWorld, type WorldOptions } from './core-world.ts'
+import { CoreWorld, type CoreWorld as World, type WorldOptions } from './core-world.ts'
 import { Faults } from './faults.ts'
 import { Violation } from './invariants/invariant.ts'
 import { scheduleOf } from './schedule.ts'
@@ -18,10 +18,9 @@ export interface SeedResult {
 /** Within so long after the healing, everything is well. */
 const healingMs = 30_000
 
-export function runSeed(seed: number, onTrace?: (line: string) => void): SeedResult {
+export function runSeed(seed: number, extra: Pick<WorldOptions, 'onTrace' | 'without'> = {}): SeedResult {
   const { options, rates, chaosMs } = scheduleOf(seed)
-  const worldOptions: WorldOptions = { ...options, onTrace }
-  const world = new CoreWorld(worldOptions)
+  const world = new CoreWorld({ ...options, ...extra })
   const { faults: random } = world.random
   for (const member of world.members) world.after(random.between(0, 200), () => member.start())
   const faults = new Faults(world, rates)

@@ -14,11 +14,13 @@ const { values } = parseArgs({
     failures: { type: 'string', default: '10' },
     trace: { type: 'boolean', default: false },
     marks: { type: 'boolean', default: false },
+    without: { type: 'string', default: '' },
   },
 })
 
 const first = Number(values.seed ?? values.start)
 const count = values.seed === undefined ? Number(values.seeds) : 1
+const onTrace = values.trace ? (line: string): void => console.log(line) : undefined
 const marks = new Map<string, number>()
 let failures = 0
 let virtualMs = 0
@@ -27,7 +29,7 @@ let acknowledged = 0
 const begun = process.cpuUsage()
 for (let seed = first; seed < first + count; seed += 1) {
   try {
-    const result = runSeed(seed, values.trace ? (line) => console.log(line) : undefined)
+    const result = runSeed(seed, { onTrace, without: values.without.split(',') })
     virtualMs += result.virtualMs
     steps += result.steps
     acknowledged += result.acknowledged

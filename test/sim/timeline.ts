@@ -86,7 +86,8 @@ function describeChange(change: PersistChange): string {
   if (epochs !== undefined) parts.push(`epochs ${epochs.accepted} ${epochs.current}`)
   if (belonging !== undefined) parts.push(`belonging ${belonging.presence} ${belonging.cluster}`)
   if (truncateAfter !== undefined) parts.push(`truncateAfter ${formatZxid(truncateAfter)}`)
-  if (append !== undefined) parts.push(`append ${formatZxid(append.first)} [${append.requests.map(({ type }) => type)}]`)
+  if (append !== undefined)
+    parts.push(`append ${formatZxid(append.first)} [${append.requests.map(({ type }) => type)}]`)
   if (install !== undefined) parts.push(`install ${formatZxid(install.zxid)}`)
   return parts.join(', ')
 }

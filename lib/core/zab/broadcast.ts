@@ -27,15 +27,18 @@ export function enqueue(leading: Leading, requests: readonly LogRequest[]): void
   }
 }
 
+/** An established leader whose counter nears its end goes to its next epoch. Before anything of this turn is proposed. */
+export function endEpochInTime(zab: Zab, leading: Leading): void {
+  const counterLast = zab.options.counterLast ?? counterLastDefault
+  if (counterOf(zab.log.last) <= counterLast || epochOf(zab.log.last) !== leading.epoch) return
+  zab.mark('broadcast.counterEnds')
+  startEpoch(zab, leading)
+}
+
 /** The end of a turn: proposals, then commits that no proposal carried, then a ping if somebody waits for a round. */
 export function flushLeading(zab: Zab, leading: Leading): void {
   if (isEstablished(leading)) {
-    const counterLast = zab.options.counterLast ?? counterLastDefault
-    if (counterOf(zab.log.last) > counterLast && epochOf(zab.log.last) === leading.epoch) {
-      zab.mark('broadcast.counterEnds')
-      startEpoch(zab, leading)
-    }
-    while (isEstablished(leading) && leading.pending.length > 0) propose(zab, leading, takeBatch(zab, leading))
+    while (leading.pending.length > 0) propose(zab, leading, takeBatch(zab, leading))
     announceCommit(zab, leading)
   }
   if (leading.roundWanted || zab.now >= leading.nextPing) ping(zab, leading)
@@ -195,10 +198,11 @@ function answerConfirmed(zab: Zab, leading: Leading): void {
   const confirmed = leading.confirmations.splice(0, open === -1 ? leading.confirmations.length : open)
   for (const { kind, from, id, ended } of confirmed) {
     const isOwn = from === zab.id
+    if (!isOwn && !zab.links.has(from)) continue
     if (kind === 'read' && isOwn) zab.outputs.push({ type: 'readReady', id, zxid: zab.committed })
     else if (kind === 'read') zab.send(from, { type: 'readIndexReply', id, zxid: zab.committed })
     else if (isOwn) zab.outputs.push({ type: 'heartbeatConfirmed', id, ended })
-    else if (zab.links.has(from)) zab.send(from, { type: 'heartbeatReply', id, ended })
+    else zab.send(from, { type: 'heartbeatReply', id, ended })
   }
 }
 

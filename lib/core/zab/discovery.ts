@@ -1,7 +1,8 @@
 /**
  * Discovery: Zab's phase 1. The would-be leader gathers a quorum's FOLLOWERINFO, picks an epoch above every promise
  * among them, and a quorum promises it: to this leader, for good, before any answer leaves (design D8: a promise binds
- * the epoch *and* the leader). From a quorum's ACKEPOCH it learns that its own log is the freshest of theirs, or gives up.
+ * the epoch *and* the leader). From a quorum's ACKEPOCH it learns that its own log is the freshest of theirs. A voter that
+ * is ahead does not count; where there is no quorum without it, the leader gives up.
  *
  * An established leader comes back here, without stepping down, when it needs a later epoch: its counter nears its
  * end, or a follower has promised somebody a later one. That costs a round trip, not an election.
@@ -18,12 +19,15 @@ import { epochMax, zxidZero } from './zxid.ts'
 /** A member takes us for the leader: at the beginning of a term, or at any time in it. */
 export function onFollowerInfo(zab: Zab, leading: Leading, from: Link, message: MessageOf<'followerInfo'>): void {
   from.heldFollowerInfo = undefined
+  // Nobody was there to be pinged: the first ping is not late.
+  if (leading.learners.size === 0) leading.nextPing = Math.max(leading.nextPing, zab.now)
   leading.learners.set(from.peer.id, {
     member: from.peer,
     attempt: message.attempt,
     acceptedEpoch: message.acceptedEpoch,
     state: 'discovery',
     lastZxid: zxidZero,
+    isAhead: false,
     acked: zxidZero,
     round: 0,
     lastContact: zab.now,
@@ -63,6 +67,7 @@ export function startEpoch(zab: Zab, leading: Leading): void {
   zab.persist({ epochs: zab.epochs }, { kind: 'acceptEpoch', role: leading, epoch })
   for (const [id, learner] of leading.learners) {
     learner.state = 'discovery'
+    learner.isAhead = false
     zab.send(id, { type: 'newEpoch', attempt: learner.attempt, epoch })
   }
 }
@@ -99,7 +104,8 @@ export function onAckEpoch(zab: Zab, leading: Leading, from: Link, message: Mess
   // An id that is not counted cannot depose anybody: of a tie in epoch and zxid nobody is ahead.
   const theirs = { currentEpoch: message.currentEpoch, lastZxid: message.lastZxid, id: zab.id }
   const isAhead = compareCredentials(theirs, credentialsOf(zab)) > 0
-  if (isAhead && leading.phase === 'discovery' && zab.configurations.isVoter(from.peer.id)) {
+  learner.isAhead = isAhead && leading.phase === 'discovery' && zab.configurations.isVoter(from.peer.id)
+  if (learner.isAhead && !isQuorum(zab.configurations.active, (id) => mayCount(zab, leading, id))) {
     zab.mark('discovery.followerAhead')
     becomeLooking(zab, `${from.peer.name} is ahead`)
     return
@@ -114,6 +120,11 @@ export function onAckEpoch(zab: Zab, leading: Leading, from: Link, message: Mess
   if (leading.phase !== 'discovery') syncLearner(zab, learner)
 }
 
+/** Whether this one's promise is there, or may still come. */
+function mayCount(zab: Zab, leading: Leading, id: MemberId): boolean {
+  return id === zab.id || leading.learners.get(id)?.isAhead === false
+}
+
 /** Takes the steps of a leader that is not established: epoch, then synchronization, each with a quorum. */
 export function progressDiscovery(zab: Zab, leading: Leading): void {
   const { active } = zab.configurations
@@ -123,7 +134,7 @@ export function progressDiscovery(zab: Zab, leading: Leading): void {
     return
   }
   const hasPromised = (id: MemberId): boolean =>
-    id === zab.id ? leading.epochPromised : leading.learners.get(id)?.state === 'promised'
+    id === zab.id ? leading.epochPromised : mayCount(zab, leading, id) && leading.learners.get(id)?.state === 'promised'
   if (!isQuorum(active, hasPromised)) return
   leading.phase = 'synchronization'
   zab.epochs = { ...zab.epochs, current: leading.epoch }

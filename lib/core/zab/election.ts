@@ -32,19 +32,21 @@ export function announce(zab: Zab): void {
 
 function notificationOf(zab: Zab, role: Exclude<Role, { name: 'outside' }>): MessageOf<'notification'> {
   const established = role.name !== 'looking' && role.phase === 'broadcast'
+  // Credentials are those of a candidate: of others they would only be noise, at every entry.
+  const isCandidate = role.name !== 'following' && !established
   return {
     type: 'notification',
     role: role.name,
     electable: role.name === 'looking' && isElectable(zab),
-    currentEpoch: established ? 0 : zab.epochs.current,
-    lastZxid: established ? zxidZero : zab.log.last,
+    currentEpoch: isCandidate ? zab.epochs.current : 0,
+    lastZxid: isCandidate ? zab.log.last : zxidZero,
     leader: role.name === 'following' ? role.leader : role.name === 'leading' ? zab.self : undefined,
     epoch: established ? (role.epoch ?? 0) : 0,
   }
 }
 
 /** A voter whose writes have come back and that reaches a quorum of voters without a leader. */
-function isElectable(zab: Zab): boolean {
+export function isElectable(zab: Zab): boolean {
   return (
     zab.isVoter && zab.isDrained && isQuorum(zab.configurations.active, (id) => id === zab.id || isAvailable(zab, id))
   )
@@ -145,11 +147,15 @@ function followBestElectable(zab: Zab): void {
   if (best?.link !== undefined) becomeFollowing(zab, best.link.peer)
 }
 
-/** Before its epoch is chosen, a would-be leader gives way to a better looker. Returns whether it did. */
+/**
+ * Before its epoch is chosen, a would-be leader gives way to a better looker, if that one can be elected: one that
+ * reaches no quorum would block the others for ever. Returns whether it did.
+ */
 export function yieldToBetterLooker(zab: Zab): boolean {
   for (const link of zab.comrades()) {
     const notification = link.notification
-    if (notification?.role !== 'looking' || !zab.configurations.isVoter(link.peer.id)) continue
+    if (notification?.role !== 'looking' || !notification.electable) continue
+    if (!zab.configurations.isVoter(link.peer.id)) continue
     const { currentEpoch, lastZxid } = notification
     if (compareCredentials({ currentEpoch, lastZxid, id: link.peer.id }, credentialsOf(zab)) <= 0) continue
     zab.mark('election.yielded')

@@ -12,6 +12,7 @@
  * that attempt; whoever learns of it thaws. So a crash at any step neither blocks founding nor founds twice.
  */
 import { ConfigurationHistory, type MemberId, type MemberRecord } from './configuration.ts'
+import { isElectable } from './election.ts'
 import type { MessageOf } from './message.ts'
 import { becomeLooking, becomeOutside, type FoundingAttempt, type Outside, type Role } from './roles.ts'
 import { type Belonging, foundedConfigurations, type Link, type Preparation, type Zab } from './zab.ts'
@@ -58,7 +59,7 @@ function remember(zab: Zab, change: Partial<Belonging>): void {
 export function progressOutside(zab: Zab, outside: Outside): void {
   if (joinWhatExists(zab)) return
   if (outside.attempt !== undefined) concludeAttempt(zab, outside, outside.attempt)
-  else if (zab.belonging.founders.includes(zab.self.address)) query(zab, outside)
+  else if (zab.belonging.founders.includes(zab.self.address)) query(zab)
 }
 
 /** An ensemble that is there is joined, never founded beside. */
@@ -72,18 +73,44 @@ function joinWhatExists(zab: Zab): boolean {
       return true
     }
     if (presence.state === 'member') {
-      zab.mark('founding.joined')
-      remember(zab, { presence: 'member', cluster: presence.cluster, preparation: undefined, founded: undefined })
-      zab.configurations = new ConfigurationHistory([])
-      becomeLooking(zab, 'joins')
+      join(zab, presence.cluster)
       return true
     }
   }
   return false
 }
 
+function join(zab: Zab, cluster: string): void {
+  if (zab.belonging.founded?.cluster === cluster) {
+    // The ensemble that an attempt had frozen here went on without us.
+    remember(zab, { presence: 'member', cluster, preparation: undefined })
+  } else {
+    zab.mark('founding.joined')
+    // What was acknowledged in another ensemble says nothing here.
+    zab.epochs = { ...zab.epochs, current: 0 }
+    zab.persist({ epochs: zab.epochs }, { kind: 'remember' })
+    remember(zab, { presence: 'member', cluster, preparation: undefined, founded: undefined })
+    zab.configurations = new ConfigurationHistory([])
+  }
+  becomeLooking(zab, 'joins')
+}
+
+/**
+ * Founded, but a founder does not know of it (it crashed, and has forgotten), nobody leads, and no quorum can be reached:
+ * whoever holds nothing beyond configuration 1 counts as blank, and founds anew with the others.
+ */
+export function progressFounded(zab: Zab): void {
+  if (zab.belonging.presence !== 'founded' || zab.log.last > zxidZero || !zab.isDrained || isElectable(zab)) return
+  for (const address of zab.belonging.founders) {
+    const presence = address === zab.self.address ? undefined : linkTo(zab, address)?.presence
+    if (presence === undefined || presence.cluster === zab.belonging.cluster) continue
+    query(zab)
+    return
+  }
+}
+
 /** First step: all founders there, blank, with our list. The lowest one goes on. */
-function query(zab: Zab, outside: Outside): void {
+function query(zab: Zab): void {
   const members: MemberRecord[] = []
   let epoch = Math.max(zab.epochs.accepted, Math.floor((zab.wallMs - epochOriginMs) / 1000), 0)
   for (const address of zab.belonging.founders) {
@@ -96,7 +123,7 @@ function query(zab: Zab, outside: Outside): void {
   }
   const isLowest = zab.belonging.founders[0] === zab.self.address
   if (isLowest && members.length === zab.belonging.founders.length)
-    prepareAll(zab, outside, members, Math.min(epoch, epochMax - 1))
+    prepareAll(zab, members, Math.min(epoch, epochMax - 1))
 }
 
 function linkTo(zab: Zab, address: string): Link | undefined {
@@ -120,11 +147,9 @@ function isSameList(zab: Zab, link: Link): boolean {
 }
 
 /** Second step, on the lowest founder. */
-function prepareAll(zab: Zab, outside: Outside, members: readonly MemberRecord[], epoch: number): void {
-  outside.attempts += 1
-  const cluster = `${zab.id.slice(0, 16)}-${zab.wallMs.toString(36)}-${outside.attempts}`
-  const attempt: FoundingAttempt = { cluster, epoch, members, prepared: new Set() }
-  outside.attempt = attempt
+function prepareAll(zab: Zab, members: readonly MemberRecord[], epoch: number): void {
+  const cluster = `${zab.id.slice(0, 16)}-${zab.wallMs.toString(36)}-${zab.nextAttempt()}`
+  becomeOutside(zab, { cluster, epoch, members, prepared: new Set() })
   persistPreparation(zab, { cluster, epoch, members })
   for (const { id } of members) {
     if (id !== zab.id) zab.send(id, { type: 'prepare', cluster, epoch, members })
@@ -224,7 +249,9 @@ export function onFound(zab: Zab, role: Role, _from: Link, message: MessageOf<'f
 
 function found(zab: Zab, { cluster, epoch, members }: Preparation): void {
   const founded: Preparation = { cluster, epoch, members }
-  zab.epochs = { ...zab.epochs, accepted: Math.max(zab.epochs.accepted, epoch) }
+  // Above every promise of the founders; and what was acknowledged in an ensemble before says nothing here.
+  const accepted = Math.max(zab.epochs.accepted, epoch)
+  zab.epochs = { accepted, acceptedFrom: undefined, current: 0 }
   zab.belonging = { ...zab.belonging, presence: 'founded', cluster, preparation: undefined, founded }
   zab.persist({ belonging: zab.belonging, epochs: zab.epochs }, { kind: 'remember' })
   zab.configurations = new ConfigurationHistory(foundedConfigurations(zab.belonging))

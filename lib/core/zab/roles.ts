@@ -23,7 +23,6 @@ export interface FoundingAttempt extends Preparation {
 export interface Outside {
   readonly name: 'outside'
   attempt: FoundingAttempt | undefined
-  attempts: number
 }
 
 export interface Looking {
@@ -71,6 +70,8 @@ export interface Learner {
    */
   state: 'discovery' | 'promised' | 'syncing' | 'synced'
   lastZxid: Zxid
+  /** Its promise does not count: its log is ahead of ours, which can only be with what was never committed (discovery.ts). */
+  isAhead: boolean
   /** Its log is durable through here; counts once synced. */
   acked: Zxid
   /** The last round that it answered. */
@@ -136,8 +137,8 @@ export function isServing(role: Role): boolean {
   return (role.name === 'leading' || role.name === 'following') && role.phase === 'broadcast'
 }
 
-export function becomeOutside(zab: Zab): void {
-  zab.role = { name: 'outside', attempt: undefined, attempts: 0 }
+export function becomeOutside(zab: Zab, attempt?: FoundingAttempt): void {
+  zab.role = { name: 'outside', attempt }
 }
 
 export function becomeLooking(zab: Zab, reason: string): void {

@@ -159,7 +159,7 @@ export class Zab {
   configurations: ConfigurationHistory
   /** The last zxid known to be committed. */
   committed: Zxid
-  role: Role = { name: 'outside', attempt: undefined, attempts: 0 }
+  role: Role = { name: 'outside', attempt: undefined }
   /** Monotonic milliseconds and the wall clock, as of this input. */
   now = 0
   wallMs = 0

@@ -74,7 +74,10 @@ export class Clients implements Invariant {
   #checkHeld(world: CoreWorld, session: SessionId): void {
     const until = this.#heldUntil.get(session) ?? 0
     if (world.now >= until) return
-    throw new Violation('HeldSessions', `a session expires ${(until - world.now).toFixed(1)} ms before its holder knows`)
+    throw new Violation(
+      'HeldSessions',
+      `a session expires ${(until - world.now).toFixed(1)} ms before its holder knows`,
+    )
   }
 
   onEnd(world: CoreWorld): void {

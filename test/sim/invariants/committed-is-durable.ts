@@ -1,8 +1,9 @@
 /** A leader takes nothing for committed, and nobody delivers anything, that its own disk does not hold. */
+
+import { formatZxid } from '../../../lib/core/zab/zxid.ts'
 import type { CoreWorld } from '../core-world.ts'
 import type { SimMember } from '../sim-member.ts'
 import { type Invariant, Violation } from './invariant.ts'
-import { formatZxid } from '../../../lib/core/zab/zxid.ts'
 
 export class CommittedIsDurable implements Invariant {
   onStep(_world: CoreWorld, member: SimMember): void {

@@ -1,8 +1,9 @@
 /** A leader's log holds everything that was committed before its epoch: from synchronization on, when it begins to count. */
+
+import { epochOf, formatZxid } from '../../../lib/core/zab/zxid.ts'
 import type { CoreWorld } from '../core-world.ts'
 import type { SimMember } from '../sim-member.ts'
 import { type Invariant, Violation } from './invariant.ts'
-import { epochOf, formatZxid } from '../../../lib/core/zab/zxid.ts'
 
 export class LeaderLogCompleteness implements Invariant {
   readonly #checked = new Set<string>()
