@@ -154,9 +154,9 @@ function foundersOf({ peers = [] }: JoinOptions, transport: Transport | undefine
 }
 
 function storageOf({ storage }: JoinOptions): Storage {
-  if (storage === undefined) return levelStorage(new MemoryLevel({ storeEncoding: 'view' }) as unknown as Level)
+  if (storage === undefined) return levelStorage(new MemoryLevel({ storeEncoding: 'view' }))
   if (typeof (storage as Partial<Storage>).commit === 'function') return storage as Storage
-  if (typeof (storage as { batch?: unknown }).batch === 'function') return levelStorage(storage as Level)
+  if (typeof (storage as { batch?: unknown }).batch === 'function') return levelStorage(storage as unknown as Level)
   throw new TypeError(
     'storage must be an abstract-level database, for example new ClassicLevel(directory), or a Storage port',
   )
@@ -181,7 +181,7 @@ function shortId(entropy: Entropy): string {
   return Array.from(entropy.bytes(4), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
-export type { JoinOptions, ListenOption, TlsOption } from './api/join-options.ts'
+export type { JoinOptions, LevelDatabase, ListenOption, TlsOption } from './api/join-options.ts'
 export type { Session, SessionEvents } from './api/session.ts'
 export type { Transaction } from './api/transaction.ts'
 export type { ValueCodec, ValueEncoding, ValueOf } from './api/values.ts'

@@ -22,7 +22,7 @@ export interface LevelStorageOptions {
 
 /** Keeps a member's state in an abstract-level database. Opens it, and closes it with the storage. */
 export function levelStorage(db: Level, options: LevelStorageOptions = {}): Storage {
-  return new LevelStorage(db, options.durable ?? db.supports.permanence)
+  return new LevelStorage(db, options.durable ?? db.supports.permanence ?? true)
 }
 
 class LevelStorage implements Storage {
@@ -79,7 +79,7 @@ class LevelStorage implements Storage {
 
   async #write(ledger: Ledger, change: StorageChange): Promise<void> {
     const options = { keyEncoding: 'utf8', valueEncoding: 'view', sync: this.durable } as const
-    await this.#db.batch<string, Uint8Array>(stageChange(ledger, change), options)
+    await this.#db.batch(stageChange(ledger, change) as never[], options)
   }
 
   close(): Promise<void> {

@@ -5,16 +5,29 @@
  * A change that was torn never shows here: the database applies a batch as a whole or not at all. What does show is a
  * batch that is missing in the middle, and entries that changed where they lay.
  */
-import type { AbstractLevel } from 'abstract-level'
 import type { Checkpoint, LogRecord, StoredState } from '../../lib/ports/index.ts'
 import { Finding } from './failures.ts'
 import { decodeFrame, type Frame, type Kind } from './frame.ts'
 import { chunkPrefix, hex, logPrefix, manifestKey, rangeOf, sealKey, valuePrefix } from './layout.ts'
 import { decodeSeal, emptyLedger, type Ledger, type Summary, summaryOf } from './ledger.ts'
 
-/** Any abstract-level database, whatever encodings it has by default. */
-// biome-ignore lint/suspicious/noExplicitAny: the defaults appear in both directions, so nothing else takes them all.
-export type Level = AbstractLevel<string | Buffer | Uint8Array, any, any>
+/**
+ * Any abstract-level database, whatever encodings it has by default: what is used of it, in its own terms. (Its class
+ * type takes encodings in both directions, so no instance of it takes them all.)
+ */
+export interface Level {
+  readonly supports: { readonly permanence?: boolean | undefined }
+  open(): Promise<void>
+  close(): Promise<void>
+  get(key: string, options: Encodings): Promise<unknown>
+  iterator(options: Encodings & { readonly gte: string; readonly lt: string }): { all(): Promise<[unknown, unknown][]> }
+  batch(operations: never[], options: object): Promise<void>
+}
+
+interface Encodings {
+  readonly keyEncoding: 'utf8'
+  readonly valueEncoding: 'view'
+}
 
 export interface Recovered {
   readonly state: StoredState
@@ -100,14 +113,14 @@ function compareWithSeal(found: Summary, sealed: Summary): void {
   }
 }
 
-const encodings = { keyEncoding: 'utf8', valueEncoding: 'view' } as const
+const encodings: Encodings = { keyEncoding: 'utf8', valueEncoding: 'view' }
 
 async function readOne(db: Level, key: string, kind: Kind): Promise<Frame | undefined> {
-  const stored = await db.get<string, Uint8Array>(key, encodings)
-  return stored === undefined ? undefined : decodeFrame(key, kind, stored)
+  const stored = await db.get(key, encodings)
+  return stored === undefined ? undefined : decodeFrame(key, kind, stored as Uint8Array)
 }
 
 async function readRange(db: Level, prefix: string, kind: Kind): Promise<KeyedFrame[]> {
-  const entries = await db.iterator<string, Uint8Array>({ ...rangeOf(prefix), ...encodings }).all()
+  const entries = (await db.iterator({ ...rangeOf(prefix), ...encodings }).all()) as [string, Uint8Array][]
   return entries.map(([key, stored]) => ({ key, frame: decodeFrame(key, kind, stored) }))
 }

@@ -13,12 +13,15 @@ export class BadRequest extends Error {}
 
 /** A server that asks for its routes at each request: it can listen, and say so, before there are any. */
 export function jsonServer(routes: () => Routes | undefined): Server {
-  return createServer((request, response) => {
+  const server = createServer((request, response) => {
     void answer(routes(), request).then(([status, body]) => {
-      response.writeHead(status, { 'content-type': 'application/json' })
+      // Who is answered while the server closes should not come back by this connection.
+      const connection = server.listening ? 'keep-alive' : 'close'
+      response.writeHead(status, { 'content-type': 'application/json', connection })
       response.end(`${JSON.stringify(body)}\n`)
     })
   })
+  return server
 }
 
 async function answer(routes: Routes | undefined, request: IncomingMessage): Promise<Answer> {

@@ -40,8 +40,12 @@ const coord = await joinEnsemble({
   valueEncoding: 'json',
   signal: stopping.signal,
 })
-// Ends the session at once: others take over without waiting for a timeout.
-stopping.signal.addEventListener('abort', () => void coord.close())
+stopping.signal.addEventListener('abort', () => {
+  server.close()
+  // Ends the session, so that others need not wait for its timeout. Without a quorum (where all end at once) that cannot
+  // be, and it waits no longer than this.
+  void coord.close({ timeoutMs: 500 })
+})
 
 for (const path of ['/election', '/services', '/job']) await createMissing(path, null)
 await createMissing('/orders', 0)

@@ -8,6 +8,14 @@ export type ListenOption =
   | { readonly port: number; readonly host?: string | undefined }
   | { readonly server: object; readonly path?: string | undefined }
 
+/** What every abstract-level database is: `new ClassicLevel(directory)`, `new MemoryLevel()` and their kin. */
+export interface LevelDatabase {
+  readonly supports: object
+  open(): Promise<void>
+  close(): Promise<void>
+  batch(operations: never[], options: object): Promise<void>
+}
+
 /** Certificates by which members know each other. PEM. */
 export interface TlsOption {
   readonly key: string | Buffer
@@ -25,7 +33,7 @@ export interface JoinOptions<E extends ValueEncoding = ValueEncoding> {
   /** The founders' addresses. A member that is among them founds with the others; anybody else joins. */
   readonly peers?: readonly string[] | undefined
   /** Any abstract-level database, or a Storage port. Default: `MemoryLevel`. Closed with the coord. */
-  readonly storage?: Storage | object | undefined
+  readonly storage?: Storage | LevelDatabase | undefined
   /** Default: WebSocket. Closed with the coord. */
   readonly transport?: Transport | undefined
   /** Shared by all members. Needed to listen on anything but loopback. */

@@ -13,9 +13,42 @@ function jsonOf(this: object): unknown {
   )
 }
 
+/** A stat as the application gets it: a class, because every read makes one. */
+class StatView implements Stat {
+  readonly czxid: Stat['czxid']
+  readonly mzxid: Stat['mzxid']
+  readonly pzxid: Stat['pzxid']
+  readonly ctime: number
+  readonly mtime: number
+  readonly version: number
+  readonly cversion: number
+  readonly aversion: number
+  readonly ephemeralOwner: Stat['ephemeralOwner']
+  readonly dataLength: number
+  readonly numChildren: number
+
+  constructor(stat: Stat) {
+    this.czxid = stat.czxid
+    this.mzxid = stat.mzxid
+    this.pzxid = stat.pzxid
+    this.ctime = stat.ctime
+    this.mtime = stat.mtime
+    this.version = stat.version
+    this.cversion = stat.cversion
+    this.aversion = stat.aversion
+    this.ephemeralOwner = stat.ephemeralOwner
+    this.dataLength = stat.dataLength
+    this.numChildren = stat.numChildren
+  }
+
+  toJSON(): unknown {
+    return jsonOf.call(this)
+  }
+}
+
 /** A stat of the application's own. */
 export function statView(stat: Stat): Stat {
-  return withJson({ ...stat })
+  return new StatView(stat)
 }
 
 /** An error of the kind that Node's own APIs reject with when a signal aborts. */

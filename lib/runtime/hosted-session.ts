@@ -34,6 +34,11 @@ interface PendingCall {
   readableAt: Zxid | undefined
 }
 
+interface UnansweredWrite {
+  readonly request: WriteRequest
+  readonly pending: PendingCall
+}
+
 /** What a session needs of its host. */
 export interface SessionSurroundings {
   readonly serving: boolean
@@ -56,13 +61,16 @@ export interface HostedSessionOptions {
   readonly passwordHash: Uint8Array
   readonly timeoutMs: number
   readonly requestTimeoutMs: number
+  /** More calls than this that are not answered yet are refused: overload is an error, not memory. */
+  readonly outstandingCallsMax: number
 }
 
 export class HostedSession {
   readonly options: HostedSessionOptions
   readonly #host: SessionSurroundings
   readonly #deliver: (item: SessionItem) => void
-  readonly #unanswered = new Map<number, WriteRequest>()
+  /** By cxid, in order: what was sent, and the call that still waits for it, if any does. */
+  readonly #unanswered = new Map<number, UnansweredWrite>()
   #calls: PendingCall[] = []
   #state: SessionState | 'opening' = 'opening'
   #generation = 0
@@ -113,6 +121,10 @@ export class HostedSession {
       })
       return
     }
+    if (this.#calls.length >= this.options.outstandingCallsMax) {
+      this.#answer(call.id, { type: 'error', code: 'COORD_THROTTLED' })
+      return
+    }
     const deadline = this.#host.now() + this.options.requestTimeoutMs
     const pending: PendingCall = { call, deadline, cxid: undefined, result: undefined, readableAt: undefined }
     this.#calls.push(pending)
@@ -130,7 +142,7 @@ export class HostedSession {
     }
     if (this.isOver) return
     this.#gapSeenAt = 0
-    for (const request of this.#unanswered.values()) this.#host.submit(this.#stamped(request))
+    for (const { request } of this.#unanswered.values()) this.#host.submit(this.#stamped(request))
     this.#setState('connected', 'a quorum serves this member')
     for (const pending of this.#calls) this.#begin(pending)
     this.pump()
@@ -162,7 +174,8 @@ export class HostedSession {
 
   /** An entry of this session was applied. */
   onWritten(request: WriteRequest, result: RequestResult): void {
-    if (!this.#unanswered.has(request.cxid) || request.generation !== this.#generation) return
+    const unanswered = this.#unanswered.get(request.cxid)
+    if (unanswered === undefined || request.generation !== this.#generation) return
     if (result.type === 'gap') {
       this.#onGap(request.cxid, result.nextCxid)
       return
@@ -174,8 +187,7 @@ export class HostedSession {
     }
     this.#unanswered.delete(request.cxid)
     this.#answeredThrough = request.cxid
-    const pending = this.#calls.find(({ cxid }) => cxid === request.cxid)
-    if (pending !== undefined) pending.result = result
+    unanswered.pending.result = result
     this.pump()
   }
 
@@ -283,7 +295,7 @@ export class HostedSession {
       answeredThrough: this.#answeredThrough,
       operation,
     }
-    this.#unanswered.set(cxid, request)
+    this.#unanswered.set(cxid, { request, pending })
     this.#host.submit(request)
   }
 
@@ -295,7 +307,7 @@ export class HostedSession {
   #onGap(seen: number, nextCxid: number): void {
     if (seen <= this.#gapSeenAt) return
     this.#gapSeenAt = this.#nextCxid - 1
-    for (const [cxid, request] of this.#unanswered) {
+    for (const [cxid, { request }] of this.#unanswered) {
       if (cxid >= nextCxid) this.#host.submit(this.#stamped(request))
     }
   }

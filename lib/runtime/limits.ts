@@ -13,5 +13,6 @@ export const defaultLimits: MemberLimits = {
   batchBytesMax: MiB,
   chunkBytesMax: 256 * KiB,
   checkpointEntries: 20_000,
+  outstandingCallsMax: 65_536,
   clockDriftMax: 0.001,
 }

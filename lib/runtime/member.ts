@@ -42,6 +42,8 @@ export interface MemberLimits {
   readonly chunkBytesMax: number
   /** A durable store gets a checkpoint after so many entries. */
   readonly checkpointEntries: number
+  /** Calls of one session that are not answered yet. */
+  readonly outstandingCallsMax: number
   readonly clockDriftMax: number
 }
 
@@ -355,6 +357,7 @@ export class Member {
       clock,
       entropy,
       clockDriftMax: limits.clockDriftMax,
+      outstandingCallsMax: limits.outstandingCallsMax,
       get state(): ReplicatedState {
         return state()
       },

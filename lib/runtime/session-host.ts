@@ -25,6 +25,7 @@ export interface HostSurroundings {
   readonly entropy: Entropy
   /** The bound on the drift of two clocks' rates: 0.001 is 1 ms in a second. */
   readonly clockDriftMax: number
+  readonly outstandingCallsMax: number
   readonly state: ReplicatedState
   /** Taken at the end of the turn, with `takeRequests`. */
   requestsWaiting(): void
@@ -72,7 +73,9 @@ export class SessionHost implements SessionDoor {
     const password = attach?.password ?? this.#member.entropy.bytes(16)
     const passwordHash = new Uint8Array(createHash('sha256').update(password).digest())
     const id = attach === undefined ? this.#newId() : sessionIdFrom(attach.id)
-    const options = { id, password, passwordHash, timeoutMs, requestTimeoutMs, takesOver: attach !== undefined }
+    const { outstandingCallsMax } = this.#member
+    const takesOver = attach !== undefined
+    const options = { id, password, passwordHash, timeoutMs, requestTimeoutMs, outstandingCallsMax, takesOver }
     const session = new HostedSession(options, this.#surroundings(), deliver)
     if (this.#closed) session.refuse()
     else if (attach === undefined) this.#sessions.set(id, session)

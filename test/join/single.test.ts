@@ -357,7 +357,11 @@ describe('a namespace', () => {
       assert.deepEqual((await coord.getChildren('/shop/orders')).children, ['1'])
       const [created] = await orders.multi([{ type: 'create', path: '/2' }])
       assert.equal(created.path, '/2')
-      await rejectsWith('COORD_NO_NODE', orders.getData('/3'))
+      const missing = await rejectsWith('COORD_NO_NODE', orders.getData('/3'))
+      assert.equal(missing.path, '/3')
+      const failed = await rejectsWith('COORD_NODE_EXISTS', orders.multi([{ type: 'create', path: '/2' }]))
+      assert.equal(failed.path, '/2')
+      assert.equal((failed.results?.[0] as { path?: string }).path, '/2')
     }))
 
   it('closes only what it opened', () =>

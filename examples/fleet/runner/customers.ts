@@ -5,7 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
 export class Customers {
-  readonly acknowledged = new Set<string>()
+  readonly acknowledged: Set<string> = new Set()
   /** How many requests got no answer, or one that said to try again. */
   unanswered = 0
   /** How many of those had been counted all the same. */
