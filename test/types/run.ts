@@ -24,7 +24,7 @@ const tsconfig = {
 }
 
 const programs = join('test', 'types', 'programs')
-const names = readdirSync(programs).filter((name) => name.endsWith('.ts'))
+const names = readdirSync(programs).filter((name) => /\.c?ts$/.test(name))
 if (names.length === 0) {
   console.log(`no programs in ${programs}`)
 } else {
