@@ -1,0 +1,77 @@
+/**
+ * An application process of the kill tests: a member over a real socket, which does what its parent says over IPC:
+ * `write` numbers its writes and reports each acknowledged one, until told to stop.
+ */
+import { ClassicLevel } from 'classic-level'
+import { type Coord, joinEnsemble } from '../../lib/index.ts'
+
+type Command =
+  | {
+      readonly type: 'join'
+      readonly name: string
+      readonly port: number
+      readonly peers: string[]
+      readonly dir?: string
+    }
+  | { readonly type: 'write' | 'stop' | 'role' | 'list' | 'close' }
+
+let coord: Coord<string> | undefined
+let writing = false
+
+const tell = (message: object): void => {
+  process.send?.(message)
+}
+
+async function write(member: Coord<string>): Promise<void> {
+  for (let number = 0; writing; number++) {
+    const value = `${member.member.name}-${process.pid}-${number}`
+    try {
+      const path = await member.create('/log/n-', value, { mode: 'persistent-sequential', parents: true })
+      tell({ acknowledged: value, path })
+    } catch {
+      // Not acknowledged: it may be there or not.
+    }
+  }
+}
+
+process.on('message', (command: Command) => {
+  void perform(command).then(tell, (error: unknown) => tell({ done: command.type, error: String(error) }))
+})
+process.on('disconnect', () => process.exit())
+
+async function perform(command: Command): Promise<object> {
+  if (command.type === 'join') {
+    const { name, port, peers, dir } = command
+    const storage = dir === undefined ? {} : { storage: new ClassicLevel(dir) }
+    coord = await joinEnsemble({
+      name,
+      listen: { port },
+      peers,
+      valueEncoding: 'utf8',
+      requestTimeoutMs: 3000,
+      ...storage,
+    })
+    return { done: 'join' }
+  }
+  const member = coord as Coord<string>
+  switch (command.type) {
+    case 'write':
+      writing = true
+      void write(member)
+      return { done: 'write' }
+    case 'stop':
+      writing = false
+      return { done: 'stop' }
+    case 'role':
+      return { done: 'role', role: member.member.role, state: member.state }
+    case 'list': {
+      await member.sync()
+      const { children } = await member.getChildren('/log')
+      const data = await Promise.all(children.map(async (child) => (await member.getData(`/log/${child}`)).data))
+      return { done: 'list', entries: children.map((child, index) => [`/log/${child}`, data[index]]) }
+    }
+    case 'close':
+      await member.close()
+      return { done: 'close' }
+  }
+}

@@ -1,0 +1,158 @@
+/** Three application processes over real sockets, and what their parent knows of the writes that they had acknowledged. */
+import assert from 'node:assert/strict'
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+
+interface Answer {
+  readonly done?: string
+  readonly error?: string
+  readonly acknowledged?: string
+  readonly path?: string
+  readonly role?: string
+  readonly state?: string
+  readonly entries?: [string, string][]
+}
+
+const script = fileURLToPath(new URL('./app.ts', import.meta.url))
+
+export class App {
+  readonly #child: ChildProcess
+  readonly #fleet: Fleet
+  readonly #waiting: { readonly type: string; resolve(answer: Answer): void }[] = []
+
+  constructor(fleet: Fleet) {
+    this.#fleet = fleet
+    this.#child = fork(script, { execArgv: ['--import', 'tsx'], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+    this.#child.on('message', (answer: Answer) => {
+      if (answer.acknowledged !== undefined) fleet.acknowledged.set(answer.acknowledged, answer.path as string)
+      const index = this.#waiting.findIndex(({ type }) => type === answer.done)
+      if (index !== -1) this.#waiting.splice(index, 1)[0]?.resolve(answer)
+    })
+  }
+
+  get isRunning(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null
+  }
+
+  async ask(type: string, more: object = {}): Promise<Answer> {
+    this.#child.send({ type, ...more })
+    const answer = await new Promise<Answer>((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error(`no answer to ${type}`)), 60_000)
+      this.#waiting.push({
+        type,
+        resolve: (found) => {
+          clearTimeout(timer)
+          resolve(found)
+        },
+      })
+    })
+    assert.equal(answer.error, undefined, `${type}: ${answer.error}`)
+    return answer
+  }
+
+  signal(name: 'SIGSTOP' | 'SIGCONT'): void {
+    this.#child.kill(name)
+  }
+
+  async kill(): Promise<void> {
+    if (!this.isRunning) return
+    this.#child.kill('SIGKILL')
+    await once(this.#child, 'exit')
+  }
+
+  /** As an application ends: it closes, and the process has nothing left to do. */
+  async end(): Promise<void> {
+    if (!this.isRunning) return
+    await this.ask('close')
+    const exited = once(this.#child, 'exit')
+    this.#child.disconnect()
+    await exited
+    this.#fleet.apps[this.#fleet.apps.indexOf(this)] = undefined
+  }
+}
+
+export class Fleet {
+  readonly acknowledged: Map<string, string> = new Map()
+  readonly apps: (App | undefined)[] = []
+  readonly #durable: boolean
+  readonly #directory = mkdtempSync(join(tmpdir(), 'embedded-coord-fleet-'))
+  #ports: number[] = []
+
+  constructor(durable: boolean) {
+    this.#durable = durable
+  }
+
+  async start(): Promise<void> {
+    const servers = [0, 1, 2].map(() => createServer().listen(0, '127.0.0.1'))
+    await Promise.all(servers.map((server) => once(server, 'listening')))
+    this.#ports = servers.map((server) => (server.address() as { port: number }).port)
+    await Promise.all(servers.map((server) => once(server.close(), 'close')))
+    await Promise.all(this.#ports.map((_, index) => this.launch(index)))
+  }
+
+  async launch(index: number): Promise<App> {
+    const app = new App(this)
+    this.apps[index] = app
+    const peers = this.#ports.map((port) => `ws://127.0.0.1:${port}`)
+    const dir = this.#durable ? { dir: join(this.#directory, `${index}`) } : {}
+    await app.ask('join', { name: `app-${index}`, port: this.#ports[index], peers, ...dir })
+    return app
+  }
+
+  running(): App[] {
+    return this.apps.filter((app): app is App => app?.isRunning === true)
+  }
+
+  /** The index of the member that leads; waits until all that run agree that one does. */
+  async leader(): Promise<number> {
+    return this.eventually(async () => {
+      const running = this.running()
+      const roles = await Promise.all(running.map((app) => app.ask('role')))
+      const leading = running.filter((_, index) => roles[index]?.role === 'leader')
+      const settled = roles.every(({ state, role }) => state === 'connected' && role !== 'looking')
+      return leading.length === 1 && settled ? this.apps.indexOf(leading[0]) : undefined
+    })
+  }
+
+  /** Waits for a number of acknowledged writes beyond what there is. */
+  async progress(count: number): Promise<void> {
+    const target = this.acknowledged.size + count
+    await this.eventually(async () => (this.acknowledged.size >= target ? true : undefined))
+  }
+
+  async eventually<T>(attempt: () => Promise<T | undefined>, limitMs = 60_000): Promise<T> {
+    const limit = Date.now() + limitMs
+    for (;;) {
+      const found = await attempt()
+      if (found !== undefined) return found
+      assert.ok(Date.now() < limit, `not within ${limitMs} ms`)
+      await sleep(20)
+    }
+  }
+
+  /** Every acknowledged write is there, once, at its path. */
+  async check(): Promise<void> {
+    await Promise.all(this.running().map((app) => app.ask('stop')))
+    const [app] = this.running()
+    assert.ok(app !== undefined)
+    const { entries = [] } = await this.eventually(async () => app.ask('list').catch(() => undefined))
+    const paths = new Map<string, string>()
+    for (const [path, value] of entries) {
+      assert.ok(!paths.has(value), `${value} is there twice`)
+      paths.set(value, path)
+    }
+    for (const [value, path] of this.acknowledged) assert.equal(paths.get(value), path, `acknowledged ${value} is lost`)
+    assert.ok(this.acknowledged.size > 0)
+  }
+
+  async dispose(): Promise<void> {
+    await Promise.all(this.running().map((app) => app.kill()))
+    rmSync(this.#directory, { recursive: true, force: true })
+  }
+}
