@@ -5,6 +5,7 @@
  * A namespace is a client under a path that shares the session; closing it closes only what it opened.
  */
 
+import { checkCallOptions, requireMs } from './api/checks.ts'
 import { emitSafely } from './api/emit.ts'
 import { Session, type SessionOptions } from './api/session.ts'
 import { codecOf, type ValueCodec, type ValueEncoding, type ValueOf } from './api/values.ts'
@@ -120,6 +121,8 @@ export class Client<V = Uint8Array> extends Znodes<V, ClientEvents> implements A
   /** Opens a session of its own, which does not renew itself. Resolves once it is open. */
   async openSession(options: OpenSessionOptions & CallOptions = {}): Promise<Session<V>> {
     this.#requireOpen()
+    checkCallOptions(options)
+    requireMs('timeoutMs', options.timeoutMs)
     const timeoutMs = options.timeoutMs ?? this.#renewing.options.timeoutMs
     const { attach } = options
     if (attach !== undefined) checkTicket(attach)

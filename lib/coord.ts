@@ -2,6 +2,7 @@
  * What `joinEnsemble` returns: a client, and the member of the ensemble that lives in this process.
  */
 import { EventEmitter } from 'node:events'
+import { checkCallOptions } from './api/checks.ts'
 import { emitSafely } from './api/emit.ts'
 import { abortError, withJson } from './api/results.ts'
 import type { ValueCodec } from './api/values.ts'
@@ -140,6 +141,7 @@ export class Coord<V = Uint8Array> extends Client<V> {
 
   /** Resolves once a quorum serves this member. */
   async ready(options: CallOptions = {}): Promise<void> {
+    checkCallOptions(options)
     const { signal } = options
     if (signal?.aborted === true) throw abortError(signal)
     if (this.#failure !== undefined) throw this.#failure

@@ -17,7 +17,7 @@ export interface ErrorFacts {
 
 /** Every code with its facts. */
 export const errorCodes = {
-  COORD_SYSTEM_ERROR: { zk: -1, retryable: true, text: 'the member failed' },
+  COORD_SYSTEM_ERROR: { zk: -1, retryable: false, text: 'the member failed' },
   COORD_RUNTIME_INCONSISTENCY: {
     zk: -2,
     retryable: true,

@@ -2,6 +2,7 @@
  * The composition root: `joinEnsemble` checks its options, wires the default adapters to a member, and waits until the
  * member serves. Nothing else in lib knows an adapter.
  */
+import { once } from 'node:events'
 import { hostname } from 'node:os'
 import { MemoryLevel } from 'memory-level'
 import { type Level, levelStorage } from '../adapters/storage-level/index.ts'
@@ -49,7 +50,7 @@ export async function joinWith(options: JoinOptions, surroundings: JoinSurroundi
   if (options.namespace !== undefined) assertPath(options.namespace)
   const transport = transportOf(options)
   const founders = foundersOf(options, transport)
-  const waiting: { refuse?: (error: CoordError) => void } = {}
+  const waiting: Waiting = { refuse: undefined }
   const parts = { view: undefined as EnsembleMember | undefined, coord: undefined as Coord<unknown> | undefined }
   const advertise =
     options.advertise === undefined ? undefined : (transport?.normalize(options.advertise) ?? options.advertise)
@@ -72,7 +73,11 @@ export async function joinWith(options: JoinOptions, surroundings: JoinSurroundi
     {
       status: (status) => parts.view?.onStatus(status),
       members: (members) => parts.view?.onMembers(members),
-      refused: (code, reason) => waiting.refuse?.(new CoordError(code, reason)),
+      refused: (code, reason) => {
+        const error = new CoordError(code, reason)
+        if (waiting.refuse === undefined) parts.coord?.onFailed(error)
+        else waiting.refuse(error)
+      },
       failed: (error) => {
         waiting.refuse?.(error)
         parts.coord?.onFailed(error)
@@ -90,6 +95,11 @@ export async function joinWith(options: JoinOptions, surroundings: JoinSurroundi
   return coord
 }
 
+/** Who is to be told that joining cannot succeed, while somebody waits for it. */
+interface Waiting {
+  refuse: ((error: CoordError) => void) | undefined
+}
+
 /** Starts the member and waits as the options say; where that fails, nothing is left behind. */
 async function joined(
   options: JoinOptions,
@@ -97,7 +107,7 @@ async function joined(
   member: Member,
   clock: Clock,
   transport: Transport | undefined,
-  waiting: { refuse?: (error: CoordError) => void },
+  waiting: Waiting,
 ): Promise<void> {
   const { signal, joinTimeoutMs = 60_000, waitFor = 'quorum' } = options
   const cut = new AbortController()
@@ -112,15 +122,24 @@ async function joined(
   const timer = clock.setTimer(joinTimeoutMs, () => fail(joinTimeout(joinTimeoutMs, member, transport)))
   try {
     await Promise.race([member.start(cut.signal), aborted(cut.signal)])
-    if (waitFor === 'quorum') await coord.ready({ signal: cut.signal })
+    if (waitFor === 'quorum') {
+      await coord.ready({ signal: cut.signal })
+      await seated(coord.member, cut.signal)
+    }
   } catch (error) {
     await coord.close({ timeoutMs: 0 })
     throw failure ?? error
   } finally {
     timer.cancel()
     signal?.removeEventListener('abort', onAbort)
-    waiting.refuse = () => {}
+    waiting.refuse = undefined
   }
+}
+
+/** Who comes back waits for the seat of its predecessor: it may turn out that another one lives under this name. */
+async function seated(member: EnsembleMember, signal: AbortSignal): Promise<void> {
+  const isTaken = (): boolean => member.members.some(({ id, name }) => name === member.name && id !== member.id)
+  while (isTaken()) await once(member, 'members', { signal })
 }
 
 function aborted(signal: AbortSignal): Promise<never> {
@@ -141,9 +160,11 @@ function transportOf(options: JoinOptions): Transport | undefined {
   if (options.transport === undefined && listen === undefined) return undefined
   const transport =
     options.transport ?? webSocketTransport({ listen: listen as ListenOnPort | ListenOnServer, advertise, tls })
-  if (transport.exposed && secret === undefined && tls === undefined) {
+  // On the application's server its own settings decide whom TLS lets in: only the secret is ours to check there.
+  const isProtected = secret !== undefined || (tls !== undefined && !(listen !== undefined && 'server' in listen))
+  if (transport.exposed && !isProtected) {
     throw new TypeError(
-      'others can reach this address: set secret (the same for all members) or tls, or listen on loopback only, for example listen: { port: 7400, host: "127.0.0.1" }',
+      'others can reach this address: set secret (the same for all members), or listen on a port of your own with tls or on loopback, for example listen: { port: 7400, host: "127.0.0.1" }',
     )
   }
   return transport
@@ -155,8 +176,9 @@ function foundersOf({ peers = [] }: JoinOptions, transport: Transport | undefine
 
 function storageOf({ storage }: JoinOptions): Storage {
   if (storage === undefined) return levelStorage(new MemoryLevel({ storeEncoding: 'view' }))
-  if (typeof (storage as Partial<Storage>).commit === 'function') return storage as Storage
-  if (typeof (storage as { batch?: unknown }).batch === 'function') return levelStorage(storage as unknown as Level)
+  if (typeof (storage as Partial<Storage> | null)?.commit === 'function') return storage as Storage
+  if (typeof (storage as { batch?: unknown } | null)?.batch === 'function')
+    return levelStorage(storage as unknown as Level)
   throw new TypeError(
     'storage must be an abstract-level database, for example new ClassicLevel(directory), or a Storage port',
   )
@@ -181,7 +203,7 @@ function shortId(entropy: Entropy): string {
   return Array.from(entropy.bytes(4), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
-export type { JoinOptions, LevelDatabase, ListenOption, TlsOption } from './api/join-options.ts'
+export type { JoinOptions, LevelDatabase, ListenOption, TimingOption, TlsOption } from './api/join-options.ts'
 export type { Session, SessionEvents } from './api/session.ts'
 export type { Transaction } from './api/transaction.ts'
 export type { ValueCodec, ValueEncoding, ValueOf } from './api/values.ts'

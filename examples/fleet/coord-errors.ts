@@ -11,3 +11,8 @@ export function ignoring(...codes: readonly ErrorCode[]): (error: unknown) => un
     if (!hasCode(error, ...codes)) throw error
   }
 }
+
+/** No quorum, or the session ended meanwhile. It may work again later; whether it worked this time is not always known. */
+export function isOutage(error: unknown): boolean {
+  return hasCode(error, 'COORD_NO_QUORUM', 'COORD_CONNECTION_LOSS', 'COORD_SESSION_EXPIRED')
+}

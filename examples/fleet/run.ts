@@ -47,6 +47,7 @@ async function stop(): Promise<void> {
 async function keepRunning(): Promise<void> {
   fleet.onUnexpectedEnd = (ended, how) => {
     timeline.add('end', `${ended.name} ended (${how}); it is started again in 5 s`)
+    if (ended.output !== '') console.error(ended.output)
     void delay(5_000, undefined, { signal }).then(
       () => {
         ended.start()

@@ -6,7 +6,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { joinEnsemble } from 'embedded-coord'
-import { hasCode } from './coord-errors.ts'
+import { hasCode, isOutage } from './coord-errors.ts'
 import { Election, type Term } from './election.ts'
 import { type Answer, BadRequest, jsonServer, type Routes } from './json-server.ts'
 import { LiveConfig } from './live-config.ts'
@@ -66,6 +66,8 @@ routes = {
 // All of them go on until the coord is closed.
 await Promise.all([config.run(), registry.run({ name, url }), election.run(job)])
 server.close()
+// Every request has been answered by now; some customers keep a connection for the next.
+setImmediate(() => server.closeAllConnections())
 // Nobody asked for it: the member has failed, and whoever supervises this process should start it again.
 if (!stopping.signal.aborted) process.exitCode = 1
 
@@ -138,8 +140,8 @@ async function createMissing(path: string, data: unknown): Promise<void> {
       return
     } catch (error) {
       if (hasCode(error, 'COORD_NODE_EXISTS')) return
-      // No quorum for a moment: trying again does no harm, as at most one creation succeeds.
-      if (!hasCode(error, 'COORD_NO_QUORUM', 'COORD_CONNECTION_LOSS', 'COORD_SESSION_EXPIRED')) throw error
+      // Trying again does no harm, as only one creation succeeds.
+      if (!isOutage(error)) throw error
     }
   }
 }

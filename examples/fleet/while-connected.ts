@@ -3,12 +3,13 @@
  * lost they are gone, and all of them have to be made anew in the next one.
  */
 import { once } from 'node:events'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Coord, WatchListener } from 'embedded-coord'
+import { hasCode, isOutage } from './coord-errors.ts'
 
 /**
  * Does `work` whenever a quorum serves this process, until the coord is closed. The signal aborts as soon as none does
- * (suspended) or the session is over (lost); when there is a quorum again, `work` begins anew. An error while all is well
- * ends it.
+ * (suspended) or the session is over (lost); when there is a quorum again, `work` begins anew. Any other error ends it.
  */
 export async function whileConnected(
   coord: Coord<unknown>,
@@ -20,13 +21,20 @@ export async function whileConnected(
       continue
     }
     const connection = new AbortController()
-    coord.once('state', () => connection.abort())
+    const abort = (): void => connection.abort()
+    coord.once('state', abort)
     try {
       await work(connection.signal)
+      if (!connection.signal.aborted) await once(connection.signal, 'abort')
     } catch (error) {
-      if (coord.state === 'connected' && !connection.signal.aborted) throw error
+      if (connection.signal.aborted || hasCode(error, 'COORD_CLOSED')) continue
+      if (!isOutage(error)) throw error
+      // A call that fails with its session may say so just before the coord does.
+      await delay(100)
+    } finally {
+      coord.off('state', abort)
+      abort()
     }
-    if (!connection.signal.aborted) await once(connection.signal, 'abort')
   }
 }
 

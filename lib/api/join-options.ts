@@ -1,6 +1,7 @@
 /** The options of `joinEnsemble`, checked at the door: what is wrong is a TypeError or RangeError that says what to do. */
 import type { Storage } from '../ports/storage.ts'
 import type { Transport } from '../ports/transport.ts'
+import { isObject, requireMs, requireSignal, requireText } from './checks.ts'
 import type { ValueEncoding } from './values.ts'
 
 /** Where others find this member: a port of our own, or the application's http(s) server. */
@@ -25,7 +26,7 @@ export interface TlsOption {
 
 /** Everything is optional; without anything it is one member, in memory, without a socket. */
 export interface JoinOptions<E extends ValueEncoding = ValueEncoding> {
-  /** Unique in the ensemble, the same after a restart. Default: the advertised address, else host name and process id. */
+  /** Unique in the ensemble, the same after a restart. Default: the address that others dial, else the host name and a random suffix. */
   readonly name?: string | undefined
   readonly listen?: ListenOption | undefined
   /** What others dial: `ws://host:port`. Default: from `listen`. */
@@ -54,12 +55,14 @@ export interface JoinOptions<E extends ValueEncoding = ValueEncoding> {
   /** Aborts the joining. */
   readonly signal?: AbortSignal | undefined
   /** How soon things are noticed. For all members alike. */
-  readonly timing?: {
-    /** Between two heartbeats of the leader. Default 250. */
-    readonly pingIntervalMs?: number | undefined
-    /** Silence after which a leader or follower is given up. Default 2,000. */
-    readonly syncLimitMs?: number | undefined
-  }
+  readonly timing?: TimingOption | undefined
+}
+
+export interface TimingOption {
+  /** Between two heartbeats of the leader. Default 250. */
+  readonly pingIntervalMs?: number | undefined
+  /** Silence after which a leader or follower is given up. Default 2,000. */
+  readonly syncLimitMs?: number | undefined
 }
 
 const optionNames = new Set<keyof JoinOptions>([
@@ -81,25 +84,67 @@ const optionNames = new Set<keyof JoinOptions>([
   'timing',
 ])
 
+const timingNames = new Set(['pingIntervalMs', 'syncLimitMs'] as const)
+
+/** What the handshake takes. */
+const nameBytesMax = 256
+
 /** Throws for options that cannot be meant. */
 export function checkJoinOptions(options: JoinOptions): void {
   if (typeof options !== 'object' || options === null) throw new TypeError('joinEnsemble takes an object of options')
   for (const name of Object.keys(options)) {
     if (!optionNames.has(name as keyof JoinOptions)) throw new TypeError(`unknown option '${name}' of joinEnsemble`)
   }
-  requireText('name', options.name)
-  requireText('secret', options.secret)
-  requireText('advertise', options.advertise)
-  requireText('namespace', options.namespace)
+  for (const name of ['name', 'secret', 'advertise', 'namespace'] as const) requireText(name, options[name])
+  if (options.name !== undefined && Buffer.byteLength(options.name) > nameBytesMax)
+    throw new TypeError(`name must be at most ${nameBytesMax} bytes`)
   for (const name of ['sessionTimeoutMs', 'requestTimeoutMs', 'joinTimeoutMs'] as const) requireMs(name, options[name])
-  requireMs('timing.pingIntervalMs', options.timing?.pingIntervalMs)
-  requireMs('timing.syncLimitMs', options.timing?.syncLimitMs)
+  checkTiming(options.timing)
+  checkListen(options.listen)
+  checkTls(options.tls)
+  checkTransport(options.transport)
   checkPeers(options)
   if (options.waitFor !== undefined && options.waitFor !== 'quorum' && options.waitFor !== 'start') {
     throw new TypeError(`waitFor must be 'quorum' or 'start', not ${String(options.waitFor)}`)
   }
-  if (options.signal !== undefined && !(options.signal instanceof AbortSignal))
-    throw new TypeError('signal must be an AbortSignal')
+  requireSignal(options.signal)
+}
+
+function checkTiming(timing: JoinOptions['timing']): void {
+  if (timing === undefined) return
+  if (!isObject(timing)) throw new TypeError('timing must be an object')
+  for (const name of Object.keys(timing)) {
+    if (!timingNames.has(name as never)) throw new TypeError(`unknown option 'timing.${name}' of joinEnsemble`)
+  }
+  for (const name of timingNames) requireMs(`timing.${name}`, timing[name])
+}
+
+function checkListen(listen: unknown): void {
+  if (listen === undefined) return
+  if (!isObject(listen) || !('port' in listen || 'server' in listen)) {
+    throw new TypeError('listen must be { port } or { server }, for example listen: { port: 7400 }')
+  }
+  requireText('listen.host', listen['host'])
+  requireText('listen.path', listen['path'])
+  const { port, server } = listen
+  if ('server' in listen) {
+    const isServer = isObject(server) && typeof server['on'] === 'function' && typeof server['address'] === 'function'
+    if (!isServer) throw new TypeError('listen.server must be an http(s) server of Node')
+  } else if (typeof port !== 'number' || !Number.isInteger(port) || port < 0 || port > 65_535) {
+    throw new TypeError(`listen.port must be a whole number from 0 to 65535, not ${JSON.stringify(port)}`)
+  }
+}
+
+function checkTls(tls: unknown): void {
+  if (tls === undefined) return
+  if (isObject(tls) && ['key', 'cert', 'ca'].every((name) => tls[name] !== undefined)) return
+  throw new TypeError('tls must be { key, cert, ca }, in PEM: members know each other by their certificates')
+}
+
+function checkTransport(transport: unknown): void {
+  if (transport === undefined) return
+  if (isObject(transport) && ['listen', 'dial', 'close'].every((name) => typeof transport[name] === 'function')) return
+  throw new TypeError('transport must be a Transport port: see embedded-coord/ports')
 }
 
 function checkPeers(options: JoinOptions): void {
@@ -122,19 +167,4 @@ function checkPeers(options: JoinOptions): void {
       'peers without listen: members reach each other, so say where this one listens, for example listen: { port: 7400 }',
     )
   }
-}
-
-function requireText(name: string, value: unknown): void {
-  if (value === undefined) return
-  if (typeof value !== 'string' || value === '') throw new TypeError(`${name} must be a text that is not empty`)
-}
-
-/** A day; more would be a mistake in the unit. */
-const msMax = 86_400_000
-
-function requireMs(name: string, value: unknown): void {
-  if (value === undefined) return
-  if (typeof value !== 'number' || !Number.isInteger(value))
-    throw new TypeError(`${name} must be whole milliseconds, not ${JSON.stringify(value)}`)
-  if (value < 1 || value > msMax) throw new RangeError(`${name} must be from 1 to ${msMax} milliseconds, not ${value}`)
 }

@@ -21,12 +21,16 @@ import type { Stat } from '../core/tree/stat.ts'
 import { zxidFrom } from '../core/zab/zxid.ts'
 import { CoordError, errorCodes } from '../errors.ts'
 import type { CallResult, Consistency, ReadOperation, SessionCall, WatchEvent } from '../ports/session-link.ts'
+import { checkCallOptions } from './checks.ts'
 import { statView, withJson } from './results.ts'
 import { Transaction } from './transaction.ts'
 import { decodeValue, encodeValue, type ValueCodec } from './values.ts'
 
 /** The largest data of a znode, bytes: ZooKeeper's default. */
 export const dataBytesMax = 0xf_ffff
+
+/** The longest path, the namespace included. UTF-16 code units. */
+export const pathLengthMax = 0x4000
 
 /** Every call takes them. Aborting rejects with an AbortError; a write that was sent may still commit. */
 export interface CallOptions {
@@ -231,6 +235,7 @@ export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends Ev
       ...(held === undefined ? {} : { ifHeld: { path: this.#resolve(held.path), czxid: zxidFrom(held.token) } }),
     }
     if (operations.length === 0 && held === undefined) return [] as never
+    requireSmall(operation.operations)
     return this.#write(operation, (result) => this.#multiResults(expect(result, 'multi').results) as never, options)
   }
 
@@ -242,8 +247,9 @@ export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends Ev
   /** The absolute path of one of this root's. Throws a TypeError for what is no path. */
   #resolve(path: string, sequential = false): string {
     assertPath(path, sequential)
-    if (this.#root === '') return path
-    return path === '/' ? this.#root : this.#root + path
+    const absolute = this.#root === '' ? path : path === '/' ? this.#root : this.#root + path
+    if (absolute.length <= pathLengthMax) return absolute
+    throw new CoordError('COORD_TOO_LARGE', `a path of ${absolute.length} characters: at most ${pathLengthMax}`)
   }
 
   #strip(path: string): string {
@@ -257,6 +263,8 @@ export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends Ev
     const { path, data, mode = 'persistent', acl, ttlMs } = operation
     if (!createModes.includes(mode))
       throw new TypeError(`mode must be one of ${createModes.join(', ')}, not ${String(mode)}`)
+    if (ttlMs !== undefined && !Number.isSafeInteger(ttlMs))
+      throw new TypeError(`ttlMs must be whole milliseconds, not ${String(ttlMs)}`)
     return {
       type: 'create',
       path: this.#resolve(path, mode.includes('sequential')),
@@ -275,7 +283,7 @@ export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends Ev
   }
 
   #subOperation(operation: MultiOperation<V>): SubOperation {
-    switch (operation.type) {
+    switch (operation?.type) {
       case 'create':
         return this.#createOperation(operation)
       case 'setData':
@@ -313,6 +321,7 @@ export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends Ev
     options: CallOptions | undefined,
     watch?: WatchRequest,
   ): Promise<T> {
+    checkCallOptions(options)
     const settled = (result: CallResult): T => {
       throwIfError(result, (path) => this.#strip(path))
       return settle(result)
@@ -362,6 +371,16 @@ export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends Ev
     }
     return stripping
   }
+}
+
+/** A multi is one request, and as large as one at the most: ZooKeeper's limit. */
+function requireSmall(operations: readonly SubOperation[]): void {
+  let bytes = 0
+  for (const operation of operations) {
+    bytes += operation.path.length + ('data' in operation ? (operation.data?.length ?? 0) : 0)
+  }
+  if (bytes <= dataBytesMax) return
+  throw new CoordError('COORD_TOO_LARGE', `${bytes} bytes in one multi: at most ${dataBytesMax}, split it`)
 }
 
 /** The root of a namespace under another one; a TypeError for what is no path. */

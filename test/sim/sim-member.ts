@@ -16,6 +16,8 @@ import { SimHost } from './workload.ts'
 
 export interface MemberSpec {
   readonly name: string
+  /** The name that it gives itself, where that is not its own. */
+  readonly alias?: string | undefined
   readonly address: string
   /** Whether its disk survives a crash, and its id with it. */
   readonly isDurable: boolean
@@ -68,7 +70,7 @@ export class SimMember {
   }
 
   get record(): MemberRecord {
-    return { id: this.id, name: this.spec.name, address: this.spec.address }
+    return { id: this.id, name: this.spec.alias ?? this.spec.name, address: this.spec.address }
   }
 
   get status(): Status | undefined {

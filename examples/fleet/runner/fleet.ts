@@ -72,7 +72,7 @@ export class FleetProcess {
     return this.#child?.pid
   }
 
-  /** What it has written, if anything. */
+  /** What it has written since it was started, if anything. */
   get output(): string {
     return this.#output
   }
@@ -87,6 +87,7 @@ export class FleetProcess {
     })
     this.#child = child
     this.#isToEnd = false
+    this.#output = ''
     for (const stream of [child.stdout, child.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => {
         this.#output += text

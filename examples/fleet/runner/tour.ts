@@ -69,7 +69,7 @@ export class Tour {
     )
     assert.equal(repeated, 200, 'a repeated order was counted again')
     const counter = await this.#verifyCount(processes)
-    this.#timeline.add('order', `30 orders to all three at once, one of them sent twice: each counted once, ${counter}`)
+    this.#timeline.add('order', `30 orders to all three at once, one of them sent twice: ${counter} are counted`)
   }
 
   async #configure(): Promise<void> {
@@ -140,7 +140,7 @@ export class Tour {
     const counter = await this.#verifyCount(processes)
     this.#timeline.add(
       'restart',
-      `${killed.name} is back, without a disk: it has the configuration and all orders, and counts number ${counter}`,
+      `${killed.name} is back with an empty memory, has all orders again, and counts number ${counter}`,
     )
   }
 

@@ -52,11 +52,13 @@ export function isElectable(zab: Zab): boolean {
   )
 }
 
-/** A linked member that looks, or already took us for the leader. */
+/**
+ * A linked member that looks, or whose vote for us waits here. One whose vote we have used up does not count: it must
+ * learn first that we gave up, and look anew.
+ */
 function isAvailable(zab: Zab, id: MemberId): boolean {
-  const notification = zab.links.get(id)?.notification
-  if (notification === undefined) return false
-  return notification.role === 'looking' || (notification.leader?.id === zab.id && notification.epoch === 0)
+  const link = zab.links.get(id)
+  return link?.notification?.role === 'looking' || link?.heldFollowerInfo !== undefined
 }
 
 /** What a new notification means for a role that already has its leader, or is one. */

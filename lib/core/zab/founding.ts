@@ -34,10 +34,13 @@ export function announcePresence(zab: Zab): void {
   }
 }
 
-export function onPresence(_zab: Zab, _role: Role, from: Link, message: MessageOf<'presence'>): void {
+export function onPresence(zab: Zab, role: Role, from: Link, message: MessageOf<'presence'>): void {
   if (from.presence?.cluster !== message.cluster) {
     from.notification = undefined
     from.heldFollowerInfo = undefined
+    // Whoever takes part in another founding neither leads us nor follows us any more.
+    if (role.name === 'leading') role.learners.delete(from.peer.id)
+    if (role.name === 'following' && role.leader.id === from.peer.id) becomeLooking(zab, `${from.peer.name} has left`)
   }
   from.presence = message
 }
@@ -161,10 +164,13 @@ function persistPreparation(zab: Zab, preparation: Preparation): void {
   zab.persist({ belonging: zab.belonging }, { kind: 'prepare', cluster: preparation.cluster })
 }
 
-/** Only who has nothing to lose prepares. */
+/**
+ * Only who has nothing to lose prepares, an election that is not won yet included: whoever asks reaches no quorum in it,
+ * and would be refused again and again by a leader that waits for its vote.
+ */
 export function onPrepare(zab: Zab, role: Role, from: Link, message: MessageOf<'prepare'>): void {
   const { cluster, epoch, members } = message
-  const reason = reasonToRefuse(zab, role, members)
+  const reason = reasonToRefuse(zab, members)
   if (reason !== undefined) {
     zab.mark('founding.refused')
     zab.send(from.peer.id, { type: 'refusePrepare', cluster, reason })
@@ -175,9 +181,8 @@ export function onPrepare(zab: Zab, role: Role, from: Link, message: MessageOf<'
   persistPreparation(zab, { cluster, epoch, members })
 }
 
-function reasonToRefuse(zab: Zab, role: Role, members: readonly MemberRecord[]): string | undefined {
+function reasonToRefuse(zab: Zab, members: readonly MemberRecord[]): string | undefined {
   if (zab.belonging.presence === 'member') return 'belongs to an ensemble'
-  if (role.name !== 'outside' && role.name !== 'looking') return 'is about to have a leader'
   if (!members.some(({ id }) => id === zab.id)) return 'is not among the members'
   return undefined
 }

@@ -1,0 +1,31 @@
+/** The checks that several doors share. What is wrong is misuse: a TypeError or RangeError that names it. */
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null
+}
+
+export function requireText(name: string, value: unknown): void {
+  if (value === undefined) return
+  if (typeof value !== 'string' || value === '') throw new TypeError(`${name} must be a text that is not empty`)
+}
+
+/** A day; more would be a mistake in the unit. */
+const msMax = 86_400_000
+
+export function requireMs(name: string, value: unknown): void {
+  if (value === undefined) return
+  if (typeof value !== 'number' || !Number.isInteger(value))
+    throw new TypeError(`${name} must be whole milliseconds, not ${JSON.stringify(value)}`)
+  if (value < 1 || value > msMax) throw new RangeError(`${name} must be from 1 to ${msMax} milliseconds, not ${value}`)
+}
+
+export function requireSignal(signal: unknown): void {
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw new TypeError('signal must be an AbortSignal')
+}
+
+/** The last argument of every call. */
+export function checkCallOptions(options: unknown): void {
+  if (options === undefined) return
+  if (!isObject(options)) throw new TypeError(`the options of a call must be an object, not a ${typeof options}`)
+  requireSignal(options['signal'])
+}

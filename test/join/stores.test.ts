@@ -1,0 +1,76 @@
+/** Durable stores: what was acknowledged is there after a restart, and what is damaged says so. */
+import assert from 'node:assert/strict'
+import { ClassicLevel } from 'classic-level'
+import { addressAt, freePorts, rejectsWith, World } from './fixture.ts'
+
+const text = (value: string): Uint8Array => new TextEncoder().encode(value)
+
+describe('a durable member', () => {
+  it('has everything after a restart, under the id that it had', async () => {
+    await using world = new World()
+    const folder = world.folder()
+    const first = await world.join({ name: 'one', storage: new ClassicLevel(folder) })
+    const { id, clusterId, epoch } = first.member
+    await first.create('/a', text('x'))
+    await first.create('/gone', undefined, { mode: 'ephemeral' })
+    await first.close()
+    const second = await world.join({ name: 'one', storage: new ClassicLevel(folder) })
+    assert.deepEqual((await second.getData('/a')).data, text('x'))
+    assert.equal(await second.exists('/gone'), undefined)
+    assert.equal(second.member.id, id)
+    assert.equal(second.member.clusterId, clusterId)
+    assert.ok(second.member.epoch > epoch)
+  })
+
+  it('takes another port after a restart, where it is alone', async () => {
+    await using world = new World()
+    const folder = world.folder()
+    for (const port of await freePorts(2)) {
+      const storage = new ClassicLevel(folder)
+      const coord = await world.join({ name: 'one', listen: { port }, storage, joinTimeoutMs: 3000 })
+      await coord.create('/n-', undefined, { mode: 'persistent-sequential' })
+      await coord.close()
+    }
+  })
+
+  it('whose store is damaged says so, and what to do', async () => {
+    await using world = new World()
+    const folder = world.folder()
+    const coord = await world.join({ name: 'one', storage: new ClassicLevel(folder) })
+    for (let index = 0; index < 10; index++) await coord.create(`/n-${index}`, text('x'.repeat(100)))
+    await coord.close()
+    await damage(folder)
+    await rejectsWith('COORD_STORE_DAMAGED', world.join({ name: 'one', storage: new ClassicLevel(folder) }), /damaged/)
+    // A refused store is closed again: the operator can look at it.
+    const store = new ClassicLevel(folder)
+    await store.open()
+    await store.close()
+  })
+
+  it('that was alone takes others in later', async () => {
+    await using world = new World()
+    const folder = world.folder()
+    const alone = await world.join({ name: 'one', storage: new ClassicLevel(folder) })
+    await alone.create('/before', text('x'))
+    await alone.close()
+    const [one, two] = (await freePorts(2)) as [number, number]
+    const peers = [addressAt(one)]
+    await world.join({ name: 'one', listen: { port: one }, peers, storage: new ClassicLevel(folder) })
+    const other = await world.join({ name: 'two', listen: { port: two }, peers })
+    assert.deepEqual((await other.getData('/before', { consistency: 'linearizable' })).data, text('x'))
+  })
+})
+
+/** Changes a byte in the middle of the largest entry. */
+async function damage(folder: string): Promise<void> {
+  const store = new ClassicLevel<Uint8Array, Uint8Array>(folder, { keyEncoding: 'view', valueEncoding: 'view' })
+  let largest: [Uint8Array, Uint8Array] | undefined
+  for await (const [key, value] of store.iterator()) {
+    if (largest === undefined || value.length > largest[1].length) largest = [key, value]
+  }
+  const [key, value] = largest as [Uint8Array, Uint8Array]
+  const changed = value.slice()
+  changed[changed.length >> 1] = (changed[changed.length >> 1] ?? 0) ^ 1
+  await store.put(key, changed)
+  await store.close()
+}

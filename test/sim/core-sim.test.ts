@@ -1,0 +1,68 @@
+/** Random schedules over the whole core. `SEEDS=5000 START=1 npx mocha test/sim/core-sim.test.ts` for a long run. */
+import assert from 'node:assert/strict'
+import { runSeed, type SeedResult } from './run-seed.ts'
+
+const first = Number(process.env['START'] ?? 1)
+const count = Number(process.env['SEEDS'] ?? 300)
+const groupSize = 50
+
+describe('core under random faults', () => {
+  const results: SeedResult[] = []
+
+  for (let begin = first; begin < first + count; begin += groupSize) {
+    const end = Math.min(begin + groupSize, first + count)
+    it(`holds its invariants and comes to rest, seeds ${begin} to ${end - 1}`, function () {
+      this.timeout(600_000)
+      for (let seed = begin; seed < end; seed += 1) results.push(runOrTell(seed))
+    })
+  }
+
+  it('runs the same seed the same way', () => {
+    for (const seed of [first, first + 1, first + 2, first + 3]) {
+      assert.deepEqual(runSeed(seed), runSeed(seed))
+    }
+  })
+
+  it('got somewhere', () => {
+    const sum = (of: (result: SeedResult) => number): number => results.reduce((total, one) => total + of(one), 0)
+    const hours = sum(({ virtualMs }) => virtualMs) / 3_600_000
+    const acknowledged = sum((result) => result.acknowledged)
+    console.log(`      ${results.length} seeds, ${hours.toFixed(2)} h simulated, ${acknowledged} acknowledged writes`)
+    assert.ok(acknowledged > results.length)
+  })
+
+  it('reached what is rare', () => {
+    if (count < 300) return
+    const reached = new Set(results.flatMap(({ marks }) => [...marks.keys()]))
+    for (const mark of rareMarks) assert.ok(reached.has(mark), `never reached: ${mark}`)
+  })
+})
+
+const rareMarks = [
+  'broadcast.counterEnds',
+  'broadcast.leaderSilent',
+  'broadcast.quorumLost',
+  'discovery.followerAhead',
+  'discovery.laterPromise',
+  'election.settled',
+  'election.yielded',
+  'founding.abandoned',
+  'founding.frozen',
+  'founding.joined',
+  'log.trimmed',
+  'membership.replaced',
+  'sync.diff',
+  'sync.installed',
+  'sync.snapshot',
+  'sync.trunc',
+]
+
+function runOrTell(seed: number): SeedResult {
+  try {
+    return runSeed(seed)
+  } catch (error) {
+    throw new Error(`seed ${seed} (npx tsx test/sim/run.ts --seed ${seed} --trace): ${(error as Error).message}`, {
+      cause: error,
+    })
+  }
+}

@@ -1,0 +1,399 @@
+/** What must happen in named situations, told with the world of the simulator. */
+import assert from 'node:assert/strict'
+import type { MemberId } from '../../lib/core/zab/configuration.ts'
+import { zxidPlus } from '../../lib/core/zab/zxid.ts'
+import { CoreWorld, defaultOptions, type WorldOptions } from './core-world.ts'
+import { settle } from './run-seed.ts'
+import { specsOf } from './schedule.ts'
+import type { MemberSpec, SimMember } from './sim-member.ts'
+
+const never = 1e12
+
+/** A world without random work and faults: what happens is what the scenario does. */
+function worldOf(members: readonly MemberSpec[], more: Partial<WorldOptions> = {}): CoreWorld {
+  return new CoreWorld({ ...defaultOptions, seed: 1, actionMs: never, sessionTimeoutsMs: [30_000], members, ...more })
+}
+
+const durable = (count: number): MemberSpec[] => specsOf(count, 0, () => true)
+const volatile = (count: number): MemberSpec[] => specsOf(count, 0, () => false)
+
+function startAndServe(world: CoreWorld): SimMember {
+  world.startAll()
+  assert.ok(
+    world.runFor(5000, () => world.isServing()),
+    'serves',
+  )
+  return world.leader as SimMember
+}
+
+function others(world: CoreWorld, member: SimMember): SimMember[] {
+  return world.members.filter((other) => other !== member)
+}
+
+/** Writes at a member, and runs until all of it is acknowledged. */
+function writeAt(world: CoreWorld, member: SimMember, count = 1): void {
+  submitAt(world, member, count)
+  const isDone = world.runFor(10_000, () => !member.host.isWaiting)
+  assert.ok(isDone, `${member.name} has its writes acknowledged`)
+}
+
+function submitAt(world: CoreWorld, member: SimMember, count: number): void {
+  if (member.host.sessionCount === 0) {
+    member.host.openSession(30_000)
+    world.runFor(5000, () => !member.host.isWaiting)
+  }
+  for (let index = 0; index < count; index += 1) {
+    const isSent = (): boolean =>
+      member.host.write({ type: 'create', path: '/s-', data: undefined, mode: 'persistent-sequential' })
+    if (!isSent()) world.runFor(1000, isSent)
+  }
+}
+
+function isolate(world: CoreWorld, member: SimMember, from: readonly SimMember[] = others(world, member)): void {
+  for (const other of from) {
+    world.network.block(member, other)
+    world.network.block(other, member)
+  }
+}
+
+function votersOf(member: SimMember): readonly MemberId[] {
+  return member.peer?.zab.configurations.latest?.configuration.voters.map(({ id }) => id) ?? []
+}
+
+function epochOf(world: CoreWorld): number {
+  return world.leader?.status?.epoch ?? 0
+}
+
+describe('core scenarios', () => {
+  describe('founding', () => {
+    it('takes three founders to their first write', () => {
+      const world = worldOf(durable(3))
+      startAndServe(world)
+      for (const member of world.members) writeAt(world, member)
+      settle(world)
+    })
+
+    it('survives a crash of each founder at each step', () => {
+      for (const isDurable of [true, false]) {
+        for (const name of ['a', 'b', 'c']) {
+          for (let steps = 1; steps <= 30; steps += 1) {
+            const world = worldOf(
+              specsOf(3, 0, () => isDurable),
+              { seed: steps },
+            )
+            world.startAll()
+            world.member(name).crashAfterSteps = steps
+            world.runFor(300, () => !world.member(name).isUp)
+            if (world.member(name).isUp) break
+            if (!isDurable && world.members.some(({ peer }) => peer?.zab.belonging.presence === 'member')) break
+            world.runFor(100)
+            world.member(name).start()
+            settle(world)
+          }
+        }
+      }
+    })
+
+    it('begins anew where all but one have forgotten', () => {
+      let reached = 0
+      for (let seed = 1; seed <= 20; seed += 1) {
+        const world = worldOf(volatile(3), { seed, latencyMs: 20 })
+        world.startAll()
+        const survivor = world.members.find((_, index) => index === seed % 3) as SimMember
+        world.runFor(3000, () => survivor.peer?.zab.belonging.presence === 'founded')
+        const isEarly = world.members.every(({ peer }) => {
+          const role = peer?.zab.role
+          return role?.name !== 'leading' || role.phase === 'discovery'
+        })
+        if (!isEarly) continue
+        reached += 1
+        for (const other of others(world, survivor)) other.crash()
+        world.runFor(50)
+        for (const other of others(world, survivor)) other.start()
+        settle(world)
+      }
+      assert.ok(reached > 5)
+    })
+
+    it('refuses founders with different lists', () => {
+      const specs = durable(3).map((spec) =>
+        spec.name === 'b'
+          ? { ...spec, founders: spec.founders.filter((address) => !address.startsWith('host-c')) }
+          : spec,
+      )
+      const world = worldOf(specs)
+      world.startAll()
+      assert.ok(!world.runFor(10_000, () => world.leader !== undefined))
+      assert.ok(world.member('a').refusals.includes('COORD_FOUNDERS_DIFFER'))
+    })
+  })
+
+  describe('election', () => {
+    it('does not depose a leader in a partial partition', () => {
+      const world = worldOf(durable(3))
+      const leader = startAndServe(world)
+      const epoch = epochOf(world)
+      const [cut, linked] = others(world, leader) as [SimMember, SimMember]
+      isolate(world, cut, [leader])
+      world.runFor(10_000)
+      writeAt(world, linked, 5)
+      assert.equal(world.leader, leader)
+      assert.equal(epochOf(world), epoch)
+      assert.equal(cut.status?.serving, false)
+      world.network.heal()
+      settle(world)
+      assert.equal(epochOf(world), epoch)
+    })
+
+    it('lets an isolated member return without a disturbance', () => {
+      const world = worldOf(durable(3))
+      const leader = startAndServe(world)
+      const epoch = epochOf(world)
+      const [cut, linked] = others(world, leader) as [SimMember, SimMember]
+      isolate(world, cut)
+      world.runFor(60_000)
+      writeAt(world, linked, 5)
+      world.network.heal()
+      settle(world)
+      assert.equal(world.leader, leader)
+      assert.equal(epochOf(world), epoch)
+    })
+
+    it('makes an isolated leader step down, and acknowledge nothing', () => {
+      const world = worldOf(durable(3))
+      const leader = startAndServe(world)
+      writeAt(world, leader)
+      isolate(world, leader)
+      const before = world.clients.acknowledgedCount
+      submitAt(world, leader, 3)
+      const { syncLimitMs } = world.options.timing
+      world.runFor(syncLimitMs + 500)
+      assert.equal(leader.status?.serving, false)
+      assert.equal(world.clients.acknowledgedCount, before)
+      world.runFor(3000)
+      assert.notEqual(world.leader, undefined)
+      assert.notEqual(world.leader, leader)
+      world.network.heal()
+      settle(world)
+      assert.equal(world.clients.acknowledgedCount, before + 3)
+    })
+
+    it('is not blocked by a voter that is ahead and reaches no quorum', () => {
+      const world = worldOf(durable(5))
+      const leader = startAndServe(world)
+      writeAt(world, leader)
+      isolate(world, leader)
+      submitAt(world, leader, 3)
+      world.runFor(500)
+      for (const member of world.members) member.crash()
+      world.network.heal()
+      const [friend, ...rest] = others(world, leader) as [SimMember, ...SimMember[]]
+      isolate(world, leader, rest)
+      world.startAll()
+      assert.ok(world.runFor(10_000, () => world.isServing([friend, ...rest])))
+      world.network.heal()
+      settle(world)
+    })
+
+    it('burns the epoch of a leader that dies before it is established', () => {
+      for (let steps = 1; steps <= 40; steps += 1) {
+        const world = worldOf(durable(3), { seed: steps })
+        const leader = startAndServe(world)
+        writeAt(world, leader, 3)
+        for (const member of world.members) member.crash()
+        world.startAll()
+        const best = world.members.at(-1) as SimMember
+        best.crashAfterSteps = steps
+        world.runFor(500)
+        best.crashAfterSteps = undefined
+        best.start()
+        settle(world)
+      }
+    })
+
+    it('goes to the next epoch in time, without an election', () => {
+      const world = worldOf(durable(3), { counterLast: 5 })
+      const leader = startAndServe(world)
+      const epoch = epochOf(world)
+      for (let round = 0; round < 10; round += 1) for (const member of world.members) writeAt(world, member, 3)
+      assert.equal(world.leader, leader)
+      assert.ok(epochOf(world) > epoch + 5)
+      assert.equal(new Set([...world.history.leaders.values()].flatMap((ids) => [...ids])).size, 1)
+      settle(world)
+    })
+  })
+
+  describe('synchronization', () => {
+    const boundaries = 45
+
+    /** The same story again and again, with a crash of one member after each of its steps. */
+    function crashAtEachStep(
+      mark: string,
+      more: Partial<WorldOptions>,
+      prepare: (world: CoreWorld, leader: SimMember) => SimMember,
+    ): void {
+      let reached = 0
+      for (let steps = 1; steps <= boundaries; steps += 1) {
+        const world = worldOf(durable(3), { seed: steps, isChoppy: true, ...more })
+        const leader = startAndServe(world)
+        const member = prepare(world, leader)
+        member.start()
+        member.crashAfterSteps = steps
+        world.network.heal()
+        world.runFor(2000, () => !member.isUp)
+        member.crashAfterSteps = undefined
+        member.start()
+        settle(world)
+        if (world.marks.has(mark)) reached += 1
+      }
+      assert.ok(reached > boundaries / 2, `${mark} was reached ${reached} times`)
+    }
+
+    it('survives a crash at each step of a DIFF', () => {
+      crashAtEachStep('sync.diff', {}, (world, leader) => {
+        const [follower, other] = others(world, leader) as [SimMember, SimMember]
+        writeAt(world, other, 2)
+        follower.crash()
+        writeAt(world, other, 12)
+        return follower
+      })
+    })
+
+    it('survives a crash at each step of a TRUNC', () => {
+      crashAtEachStep('sync.truncated', {}, (world, leader) => {
+        writeAt(world, leader, 2)
+        isolate(world, leader)
+        submitAt(world, leader, 4)
+        world.runFor(500)
+        leader.crash()
+        world.runFor(4000)
+        writeAt(world, world.leader as SimMember, 4)
+        return leader
+      })
+    })
+
+    it('survives a crash at each step of a snapshot', () => {
+      const tail = { entries: 0, bytes: 0 }
+      crashAtEachStep('sync.snapshot', { tail, chunkBytesMax: 1 }, (world, leader) => {
+        const [follower, other] = others(world, leader) as [SimMember, SimMember]
+        writeAt(world, other, 2)
+        follower.crash()
+        writeAt(world, other, 12)
+        return follower
+      })
+    })
+
+    it('takes a link that is reset in the middle of a snapshot', () => {
+      for (let seed = 1; seed <= 20; seed += 1) {
+        const tail = { entries: 0, bytes: 0 }
+        const world = worldOf(durable(3), { seed, isChoppy: true, tail, chunkBytesMax: 1, latencyMs: 5 })
+        const leader = startAndServe(world)
+        const [follower, other] = others(world, leader) as [SimMember, SimMember]
+        follower.crash()
+        writeAt(world, other, 10)
+        follower.start()
+        world.runFor(2000, () => world.marks.has('sync.snapshot'))
+        world.runFor(seed)
+        world.network.reset(follower, leader)
+        settle(world)
+      }
+    })
+
+    it('never applies a proposal after a gap', () => {
+      const world = worldOf(durable(3))
+      const leader = startAndServe(world)
+      const [follower, other] = others(world, leader) as [SimMember, SimMember]
+      writeAt(world, other, 3)
+      const batch = leader.log.at(-1)
+      assert.ok(batch !== undefined)
+      const wrong = { ...batch, first: zxidPlus(batch.first, 2), previous: zxidPlus(batch.first, 1) }
+      const message = { type: 'propose', batch: wrong, committed: wrong.first } as const
+      follower.receive({ type: 'message', from: leader.id, message })
+      world.runFor(100)
+      assert.equal(world.marks.get('broadcast.hole'), 1)
+      settle(world)
+    })
+  })
+
+  describe('power cuts', () => {
+    it('keeps what was acknowledged when all lose power at once', () => {
+      for (let seed = 1; seed <= 20; seed += 1) {
+        const world = worldOf(durable(3), { seed, diskMs: 5 })
+        startAndServe(world)
+        for (const member of world.members) submitAt(world, member, 5)
+        world.runFor(seed)
+        for (const member of world.members) member.crash()
+        world.runFor(10)
+        world.startAll()
+        settle(world)
+      }
+    })
+  })
+
+  describe('members that forget', () => {
+    it('does not elect without the voters that remember', () => {
+      const specs = volatile(3).map((spec) => ({ ...spec, isDurable: spec.name === 'a' }))
+      for (let seed = 1; seed <= 10; seed += 1) {
+        const world = worldOf(specs, { seed })
+        startAndServe(world)
+        const [a, b, c] = world.members as [SimMember, SimMember, SimMember]
+        isolate(world, c)
+        world.runFor(5000)
+        writeAt(world, a, 3)
+        b.crash()
+        a.crash()
+        b.start()
+        world.network.heal()
+        assert.ok(!world.runFor(30_000, () => world.leader !== undefined), 'no leader')
+        a.start()
+        settle(world)
+        assert.ok(votersOf(a).includes(b.id))
+      }
+    })
+
+    it('seats a member that forgot in the place of its predecessor', () => {
+      const world = worldOf(volatile(3))
+      const leader = startAndServe(world)
+      writeAt(world, leader, 3)
+      for (const member of others(world, leader)) {
+        const before = member.id
+        member.crash()
+        world.runFor(100)
+        member.start()
+        assert.notEqual(member.id, before)
+        assert.ok(world.runFor(10_000, () => votersOf(leader).includes(member.id) && world.isServing()))
+        assert.ok(!votersOf(leader).includes(before))
+        world.runFor(1000)
+      }
+      settle(world)
+    })
+
+    it('refuses a newcomer whose name a live voter has, and seats it when that one is gone', () => {
+      const founders = volatile(3)
+      const newcomer: MemberSpec = { name: 'x', alias: 'c', address: 'host-x:1', isDurable: false, founders: [] }
+      const world = worldOf([...founders, newcomer])
+      const [a, b, c, x] = world.members as [SimMember, SimMember, SimMember, SimMember]
+      for (const member of [a, b, c]) member.start()
+      world.runFor(5000, () => world.isServing([a, b, c]))
+      const voters = votersOf(a)
+      x.start()
+      assert.ok(world.runFor(10_000, () => x.refusals.includes('COORD_NAME_IN_USE')))
+      assert.deepEqual(votersOf(a), voters)
+      c.crash()
+      assert.ok(world.runFor(20_000, () => votersOf(a).includes(x.id) && votersOf(b).includes(x.id)))
+      assert.ok(!votersOf(a).includes(c.id))
+    })
+
+    it('lets a voter that was only paused go on as it was', () => {
+      const world = worldOf(volatile(3))
+      const leader = startAndServe(world)
+      const [paused, other] = others(world, leader) as [SimMember, SimMember]
+      paused.pause()
+      world.runFor(3_600_000)
+      writeAt(world, other, 3)
+      paused.resume()
+      settle(world)
+      assert.ok(!world.marks.has('membership.replaced'))
+    })
+  })
+})
