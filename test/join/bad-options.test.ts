@@ -29,7 +29,7 @@ const wrong: readonly (readonly [what: string, options: unknown, text: RegExp, k
   ['a server that is none', { listen: { server: {} }, secret: 's' }, /listen\.server must be an http\(s\) server/],
   ['a path without a slash', { listen: { server: createServer(), path: 'coord' }, secret: 's' }, /slash/],
   ['an address that is none', { listen: { port: 0 }, advertise: 'localhost:1' }, /not an address/],
-  ['all addresses without a secret', { listen: { port: 0, host: '0.0.0.0' } }, /set secret.*loopback only/],
+  ['all addresses without a secret', { listen: { port: 0, host: '0.0.0.0' } }, /set secret.*on loopback/],
   ['a shared server without a secret', { listen: { server: createServer() } }, /set secret/],
   ['an empty secret', { listen: { port: 0 }, secret: '' }, /secret must be a text that is not empty/],
   ['a secret that is no text', { secret: 42 }, /secret must be a text/],
