@@ -46,5 +46,7 @@ console.log(
   `${count} seeds from ${first}: ${failures} failures, ${(virtualMs / 3_600_000).toFixed(2)} h simulated, ${steps} steps, ` +
     `${acknowledged} acknowledged, ${((cpu.user + cpu.system) / 1e6).toFixed(1)} s CPU`,
 )
-if (values.marks) for (const [name, times] of [...marks].sort()) console.log(`${times.toString().padStart(8)} ${name}`)
+if (values.marks)
+  for (const [name, times] of [...marks].sort(([a], [b]) => (a < b ? -1 : 1)))
+    console.log(`${times.toString().padStart(8)} ${name}`)
 if (failures > 0) process.exitCode = 1

@@ -87,7 +87,7 @@ function describeChange(change: PersistChange): string {
   if (belonging !== undefined) parts.push(`belonging ${belonging.presence} ${belonging.cluster}`)
   if (truncateAfter !== undefined) parts.push(`truncateAfter ${formatZxid(truncateAfter)}`)
   if (append !== undefined)
-    parts.push(`append ${formatZxid(append.first)} [${append.requests.map(({ type }) => type)}]`)
+    parts.push(`append ${formatZxid(append.first)} [${append.requests.map(({ type }) => type).join()}]`)
   if (install !== undefined) parts.push(`install ${formatZxid(install.zxid)}`)
   return parts.join(', ')
 }
