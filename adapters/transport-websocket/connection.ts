@@ -27,6 +27,7 @@ export class WebSocketConnection implements Connection {
   #reason: string | undefined
   #hasEnded = false
 
+  /** @internal Keeps the types of ws out of what applications compile against. */
   constructor(webSocket: WebSocket, socket: Socket, remoteAddress: string, bufferedBytesMax: number) {
     this.#webSocket = webSocket
     this.#socket = socket

@@ -25,7 +25,7 @@ const textOf = (page: string): string => readFileSync(join(root, page), 'utf8')
 /** The cells of the rows of all tables of a page whose first cell is a name in code. */
 function rowsOf(page: string): Map<string, readonly string[]> {
   const rows = new Map<string, readonly string[]>()
-  for (const [line, name] of textOf(page).matchAll(/^\| `([^`]+)` \|.*$/gm)) {
+  for (const [line, name] of textOf(page).matchAll(/^\| `([^`]+)` +\|.*$/gm)) {
     assert.ok(line.startsWith('| `timing.') || !rows.has(name as string), `${page} has ${name} twice`)
     const cells = line.split(/(?<!\\)\|/).map((cell) => cell.trim())
     rows.set(name as string, cells.slice(2, -1))

@@ -205,7 +205,11 @@ export class CoreWorld {
     return best
   }
 
-  isServing(members: readonly SimMember[] = this.members): boolean {
+  get running(): readonly SimMember[] {
+    return this.members.filter(({ isUp }) => isUp)
+  }
+
+  isServing(members: readonly SimMember[] = this.running): boolean {
     const leader = this.leader
     if (leader === undefined) return false
     return members.every(({ peer }) => peer?.status.serving && peer.status.leader?.id === leader.id)

@@ -3,6 +3,7 @@ import { CoreWorld, type CoreWorld as World, type WorldOptions } from './core-wo
 import { Faults } from './faults.ts'
 import { Violation } from './invariants/invariant.ts'
 import { scheduleOf } from './schedule.ts'
+import type { SimMember } from './sim-member.ts'
 
 export interface SeedResult {
   readonly seed: number
@@ -44,24 +45,42 @@ export function settle(world: World, limitMs: number = healingMs): void {
   world.isCalm = true
   world.runFor(2000)
   world.isQuiet = true
+  stopNamesakes(world, limitMs)
   if (!world.runFor(limitMs, () => world.isServing())) throw new Violation('Liveness', stuck(world, 'serving'))
-  const isAnswered = (): boolean => world.members.every(({ host }) => !host.isWaiting)
+  const isAnswered = (): boolean => world.running.every(({ host }) => !host.isWaiting)
   if (!world.runFor(limitMs, () => world.isServing() && isAnswered() && isEqual(world) && isSeated(world))) {
     throw new Violation('Liveness', stuck(world, 'quiet'))
   }
   world.check('onEnd')
 }
 
-function isEqual({ members }: World): boolean {
-  const zxid = members[0]?.peer?.zab.log.last
-  return members.every(({ peer }) => peer?.state.lastZxid === zxid && peer?.zab.log.last === zxid)
+/** Of two live members with one name, only one can ever be served: the other one goes. */
+function stopNamesakes(world: World, limitMs: number): void {
+  if (world.members.every(({ spec }) => spec.alias === undefined)) return
+  const votersNow = (): readonly { id: string }[] | undefined => {
+    const history = world.leader?.peer?.zab.configurations
+    return history?.pending === undefined ? history?.latest?.configuration.voters : undefined
+  }
+  if (!world.runFor(limitMs, () => votersNow() !== undefined)) throw new Violation('Liveness', stuck(world, 'led'))
+  const isVoter = (member: SimMember): boolean => votersNow()?.some(({ id }) => id === member.id) === true
+  for (const member of world.members) {
+    const namesakes = world.members.filter((other) => other.record.name === member.record.name && other.isUp)
+    const heir = namesakes.find(isVoter)
+    if (namesakes.length > 1) for (const other of namesakes) if (other !== (heir ?? namesakes[0])) other.crash()
+  }
+}
+
+function isEqual({ running }: World): boolean {
+  const zxid = running[0]?.peer?.zab.log.last
+  return running.every(({ peer }) => peer?.state.lastZxid === zxid && peer?.zab.log.last === zxid)
 }
 
 /** Whoever has the name of a voter has its seat. */
-function isSeated({ members }: World): boolean {
-  return members.every(({ peer, id, spec }) => {
-    const configuration = peer?.zab.configurations.latest?.configuration
-    return spec.founders.length === 0 || configuration?.voters.some((voter) => voter.id === id)
+function isSeated({ running }: World): boolean {
+  return running.every(({ peer, record }) => {
+    const voters = peer?.zab.configurations.latest?.configuration.voters ?? []
+    const seat = voters.find(({ name }) => name === record.name)
+    return seat === undefined || seat.id === record.id
   })
 }
 

@@ -29,7 +29,11 @@ export function scheduleOf(seed: number): Schedule {
   const founders = random.pick([1, 2, 3, 3, 3, 3, 3, 5, 5])
   const joiners = random.pick([0, 0, 0, 1, 2])
   const mix = random.pick(['durable', 'volatile', 'mixed'])
-  const members = specsOf(founders, joiners, () => (mix === 'mixed' ? random.chance(0.5) : mix === 'durable'))
+  const specs = specsOf(founders, joiners, () => (mix === 'mixed' ? random.chance(0.5) : mix === 'durable'))
+  // Some newcomers have the name of a founder, and take its seat when it seems to be gone.
+  const members = specs.map((spec) =>
+    spec.founders.length === 0 && random.chance(0.4) ? { ...spec, alias: letters[random.int(0, founders - 1)] } : spec,
+  )
   const often = (chance: number, from: number, to: number): number =>
     random.chance(chance) ? random.between(from, to) : Number.POSITIVE_INFINITY
   const isCalm = random.chance(0.1)
@@ -64,5 +68,5 @@ export function scheduleOf(seed: number): Schedule {
     actionMs: random.pick([20, 100, 100, 500]),
     checkpointEvery: random.chance(0.5) ? random.int(5, 60) : Number.POSITIVE_INFINITY,
   }
-  return { options, rates, chaosMs: random.between(3000, 15000) }
+  return { options, rates, chaosMs: random.between(2000, 12000) }
 }

@@ -251,7 +251,9 @@ export class SimHost {
     }
     if (result.type === 'void' || result.type === 'attached') return
     session.unanswered.delete(request.cxid)
-    session.answeredThrough = request.cxid
+    // A snapshot may have skipped earlier ones: those are not answered yet, and their results must be kept.
+    const [oldest] = session.unanswered.keys()
+    session.answeredThrough = (oldest ?? session.nextCxid) - 1
     this.#world.clients.noteAcknowledged(session.id, request.cxid, zxid)
   }
 
