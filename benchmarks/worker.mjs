@@ -30,6 +30,8 @@ const commands = {
   },
 
   async read({ keys, outstanding, seconds, consistency }) {
+    // What another process prepared may not have arrived here.
+    await coord.sync()
     return load(outstanding, seconds, (turn) => coord.getData(`/key-${turn % keys}`, { consistency }))
   },
 

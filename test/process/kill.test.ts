@@ -42,6 +42,15 @@ describe('real processes', () => {
     const before = fleet.acknowledged.size
     await sleep(500)
     assert.equal(fleet.acknowledged.size, before, 'nothing is acknowledged without a quorum')
+    // Two that come back without memory are no quorum of what was: they must not found anew beside the survivor.
+    let joined = 0
+    const back = [0, 1, 2].filter((index) => index !== survivor)
+    const count = (): number => (joined += 1)
+    for (const index of back) fleet.launch(index).then(count, () => {})
+    await sleep(3000)
+    assert.equal(joined, 0, 'nobody joins')
+    assert.notEqual((await (fleet.apps[survivor] as App).ask('role')).state, 'connected')
+    assert.equal(fleet.acknowledged.size, before, 'nothing is acknowledged by those who came back')
   }).timeout(120_000)
 
   it('have every acknowledged write on disk when all three are killed at once', async () => {

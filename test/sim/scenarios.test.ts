@@ -384,6 +384,27 @@ describe('core scenarios', () => {
       assert.ok(!votersOf(a).includes(c.id))
     })
 
+    it('never gives the seat of the last founder to another address', () => {
+      const impostor: MemberSpec = { name: 'x', alias: 'a', address: 'host-x:1', isDurable: true, founders: [] }
+      const second: MemberSpec = { name: 'y', alias: 'b', address: 'host-y:1', isDurable: true, founders: [] }
+      const third: MemberSpec = { name: 'z', alias: 'c', address: 'host-z:1', isDurable: true, founders: [] }
+      const world = worldOf([...durable(3), impostor, second, third])
+      const [a, b, c, ...newcomers] = world.members as [SimMember, SimMember, SimMember, ...SimMember[]]
+      for (const member of [a, b, c]) member.start()
+      world.runFor(5000, () => world.isServing([a, b, c]))
+      for (const newcomer of newcomers) newcomer.start()
+      world.runFor(1000)
+      for (const member of [c, b, a]) {
+        member.crash()
+        world.runFor(10_000)
+      }
+      const founders = world.members.filter(({ id }) => votersOf(newcomers[0] as SimMember).includes(id))
+      assert.deepEqual(founders.filter((member) => member === a).length, 1)
+      assert.equal(world.leader, undefined)
+      a.start()
+      assert.ok(world.runFor(10_000, () => world.leader !== undefined))
+    })
+
     it('lets a voter that was only paused go on as it was', () => {
       const world = worldOf(volatile(3))
       const leader = startAndServe(world)

@@ -83,8 +83,8 @@ export class Log {
   /** The highest batch end at or below `zxid`; `undefined` where that is older than what is held. */
   lastBatchEndUpTo(zxid: Zxid): Zxid | undefined {
     if (zxid < this.#base) return undefined
-    const batch = this.#batches[this.#indexAfter(zxid) - 1]
-    return batch === undefined ? this.#base : lastOf(batch)
+    const ends = this.#batches.slice(0, this.#indexAfter(zxid)).findLast((batch) => lastOf(batch) <= zxid)
+    return ends === undefined ? this.#base : lastOf(ends)
   }
 
   /** The batches after a batch end. */

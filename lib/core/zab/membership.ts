@@ -42,13 +42,20 @@ function nextChange(zab: Zab, leading: Leading): Configuration | undefined {
       continue
     }
     const predecessor = configuration.voters.find((voter) => voter.name === learner.member.name)
-    if (predecessor !== undefined && isGone(zab, leading, learner, predecessor)) {
+    if (predecessor === undefined) continue
+    const change = replaceVoter(configuration, predecessor, learner.member)
+    // The last founder's seat is for a founder: without one there is no quorum.
+    if (hasFounder(change) && isGone(zab, leading, learner, predecessor)) {
       zab.mark('membership.replaced')
       leading.probes.delete(predecessor.id)
-      return replaceVoter(configuration, predecessor, learner.member)
+      return change
     }
   }
   return undefined
+}
+
+function hasFounder({ voters, founders }: Configuration): boolean {
+  return voters.some(({ address }) => founders.includes(address))
 }
 
 function replaceVoter(configuration: Configuration, before: MemberRecord, after: MemberRecord): Configuration {

@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict'
+import type { Batch } from '../../../lib/core/zab/batch.ts'
+import { lastOf } from '../../../lib/core/zab/batch.ts'
+import { Log } from '../../../lib/core/zab/log.ts'
+import { type Zxid, zxidOf, zxidZero } from '../../../lib/core/zab/zxid.ts'
+
+function batchOf(previous: Zxid, first: Zxid, count = 1): Batch {
+  const requests = Array.from({ length: count }, () => ({ type: 'noop' }) as const)
+  return { first, previous, timeMs: 0, clockMs: 0, settled: zxidZero, requests }
+}
+
+/** 1.1, 1.2–1.4, 1.5, 2.1 */
+function filled(): Log {
+  const log = new Log(zxidZero)
+  log.append(batchOf(zxidZero, zxidOf(1, 1)))
+  log.append(batchOf(zxidOf(1, 1), zxidOf(1, 2), 3))
+  log.append(batchOf(zxidOf(1, 4), zxidOf(1, 5)))
+  log.append(batchOf(zxidOf(1, 5), zxidOf(2, 1)))
+  return log
+}
+
+const ends = (batches: readonly Batch[]): Zxid[] => batches.map(lastOf)
+
+describe('log', () => {
+  it('takes what follows its last batch, and nothing else', () => {
+    const log = filled()
+    assert.equal(log.last, zxidOf(2, 1))
+    assert.throws(() => log.append(batchOf(zxidOf(1, 5), zxidOf(2, 2))), /a hole in the log/)
+    assert.throws(() => log.append(batchOf(zxidOf(2, 1), zxidOf(1, 9))), /a hole in the log/)
+    assert.throws(() => log.append(batchOf(zxidOf(2, 1), zxidOf(2, 2), 0)), /at least one request/)
+  })
+
+  it('knows where its batches end', () => {
+    const log = filled()
+    assert.ok(log.isBatchEnd(zxidOf(1, 4)))
+    assert.ok(!log.isBatchEnd(zxidOf(1, 3)))
+    assert.ok(log.isBatchEnd(zxidZero))
+    assert.equal(log.lastBatchEndUpTo(zxidOf(1, 3)), zxidOf(1, 1))
+    assert.equal(log.lastBatchEndUpTo(zxidOf(1, 9)), zxidOf(1, 5))
+    assert.equal(log.lastBatchEndUpTo(zxidOf(9, 9)), zxidOf(2, 1))
+    assert.deepEqual(ends(log.after(zxidOf(1, 4))), [zxidOf(1, 5), zxidOf(2, 1)])
+  })
+
+  it('is durable through what was reported, and no further than it was cut', () => {
+    const log = filled()
+    log.markDurable(zxidOf(1, 5))
+    const { fence } = log
+    log.truncateAfter(zxidOf(1, 4))
+    assert.equal(log.durable, zxidOf(1, 4))
+    assert.equal(log.last, zxidOf(1, 4))
+    assert.notEqual(log.fence, fence)
+    assert.throws(() => log.markDurable(zxidOf(2, 1)), /durable beyond the log/)
+    assert.throws(() => log.truncateAfter(zxidOf(1, 3)), /cannot cut/)
+  })
+
+  it('trims what is applied and does not fit, and serves nothing older', () => {
+    const log = filled()
+    assert.ok(!log.trim(zxidOf(2, 1), { entries: 6, bytes: 1e9 }))
+    assert.ok(log.trim(zxidOf(1, 4), { entries: 0, bytes: 1e9 }))
+    assert.equal(log.base, zxidOf(1, 4))
+    assert.equal(log.lastBatchEndUpTo(zxidOf(1, 1)), undefined)
+    assert.equal(log.lastBatchEndUpTo(zxidOf(1, 4)), zxidOf(1, 4))
+    assert.equal(log.last, zxidOf(2, 1))
+  })
+
+  it('starts over behind a snapshot', () => {
+    const log = filled()
+    log.reset(zxidOf(3, 7))
+    assert.equal(log.last, zxidOf(3, 7))
+    assert.equal(log.durable, zxidOf(3, 7))
+    assert.deepEqual(log.after(zxidZero), [])
+    log.append(batchOf(zxidOf(3, 7), zxidOf(3, 8)))
+    assert.equal(log.last, zxidOf(3, 8))
+  })
+})

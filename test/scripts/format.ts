@@ -1,0 +1,48 @@
+/** How values look in a trace: short, and the same every time. */
+import type { TreeRequest } from '../../lib/core/tree/operation.ts'
+import type { Batch, LogRequest } from '../../lib/core/zab/batch.ts'
+import type { Message } from '../../lib/core/zab/message.ts'
+import type { PersistChange } from '../../lib/core/zab/zab.ts'
+import { formatZxid, type Zxid } from '../../lib/core/zab/zxid.ts'
+
+export function formatRequest(request: LogRequest | TreeRequest): string {
+  if (request.type === 'reconfigure')
+    return `reconfigure [${request.configuration.voters.map(({ id }) => id).join(' ')}]`
+  if (request.type !== 'write') return 'session' in request ? `${request.type} ${request.session}` : request.type
+  const { operation } = request
+  return `${operation.type}${'path' in operation ? ` ${operation.path}` : ''}`
+}
+
+function formatBatch(batch: Batch): string {
+  return `${formatZxid(batch.first)} [${batch.requests.map(formatRequest).join(', ')}]`
+}
+
+export function formatMessage(message: Message): string {
+  const { type, ...fields } = message
+  return [type, ...Object.entries(fields).map(([key, value]) => formatField(key, value))]
+    .filter((text) => text !== '')
+    .join(' ')
+}
+
+function formatField(key: string, value: unknown): string {
+  if (value === undefined) return ''
+  if (key === 'batch') return formatBatch(value as Batch)
+  if (key === 'requests') return `[${(value as LogRequest[]).map(formatRequest).join(', ')}]`
+  if (key === 'records') return `${(value as unknown[]).length} records`
+  if (key === 'configurations') return ''
+  if (key === 'cluster') return value === '' ? '' : 'cluster'
+  if (key === 'leader') return `leader=${(value as { name: string }).name}`
+  if (key === 'members') return `[${(value as { id: string }[]).map(({ id }) => id).join(' ')}]`
+  if (Array.isArray(value)) return `${key}=[${value.join(' ')}]`
+  return `${key}=${typeof value === 'bigint' ? formatZxid(value as Zxid) : String(value)}`
+}
+
+export function formatPersist({ epochs, belonging, truncateAfter, install, append }: PersistChange): string {
+  const parts: string[] = []
+  if (belonging !== undefined) parts.push(belonging.presence)
+  if (epochs !== undefined) parts.push(`accepted=${epochs.accepted} current=${epochs.current}`)
+  if (truncateAfter !== undefined) parts.push(`a cut after ${formatZxid(truncateAfter)}`)
+  if (install !== undefined) parts.push(`a snapshot at ${formatZxid(install.zxid)}`)
+  if (append !== undefined) parts.push(formatBatch(append))
+  return parts.join(', ')
+}
