@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 describe('examples/fleet', function () {
   // It takes six seconds; a machine that is busy with something else may take its time.
-  this.timeout(120_000)
+  this.timeout(180_000)
 
   it('shows every step and exits with 0', async () => {
     const runner = run()

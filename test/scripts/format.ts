@@ -34,7 +34,7 @@ function formatField(key: string, value: unknown): string {
   if (key === 'leader') return `leader=${(value as { name: string }).name}`
   if (key === 'members') return `[${(value as { id: string }[]).map(({ id }) => id).join(' ')}]`
   if (Array.isArray(value)) return `${key}=[${value.join(' ')}]`
-  return `${key}=${typeof value === 'bigint' ? formatZxid(value as Zxid) : String(value)}`
+  return `${key}=${typeof value === 'bigint' ? formatZxid(value as Zxid) : JSON.stringify(value)?.replaceAll('"', '')}`
 }
 
 export function formatPersist({ epochs, belonging, truncateAfter, install, append }: PersistChange): string {

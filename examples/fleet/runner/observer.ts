@@ -15,7 +15,8 @@ export interface Status {
   readonly orders: { readonly counter: number; readonly nodes: number }
 }
 
-const deadlineMs = 20_000
+/** Of one step. Seconds are enough; a machine that is busy with something else may take its time. */
+const deadlineMs = 60_000
 
 export class Observer {
   readonly #signal: AbortSignal

@@ -8,7 +8,7 @@
  * end, or a follower has promised somebody a later one. That costs a round trip, not an election.
  */
 import type { MemberId } from './configuration.ts'
-import { yieldToBetterLooker } from './election.ts'
+import { yieldToBetterCandidate } from './election.ts'
 import type { MessageOf } from './message.ts'
 import { isQuorum } from './quorum.ts'
 import { becomeLooking, type Following, type Leading } from './roles.ts'
@@ -129,7 +129,7 @@ function mayCount(zab: Zab, leading: Leading, id: MemberId): boolean {
 export function progressDiscovery(zab: Zab, leading: Leading): void {
   const { active } = zab.configurations
   if (leading.epoch === undefined) {
-    if (yieldToBetterLooker(zab)) return
+    if (yieldToBetterCandidate(zab)) return
     if (isQuorum(active, (id) => id === zab.id || leading.learners.has(id))) startEpoch(zab, leading)
     return
   }

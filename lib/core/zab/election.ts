@@ -112,9 +112,12 @@ function candidates(zab: Zab): Candidate[] {
   for (const link of zab.comrades()) {
     const notification = link.notification
     if (notification === undefined || notification.role === 'following' || notification.epoch > 0) continue
-    const { currentEpoch, lastZxid, electable, role } = notification
-    if (!electable && !zab.configurations.isVoter(link.peer.id)) continue
-    found.push({ id: link.peer.id, currentEpoch, lastZxid, link, electable: electable || role === 'leading' })
+    const { currentEpoch, lastZxid } = notification
+    const electable = notification.electable || notification.role === 'leading'
+    // Whoever reaches a quorum may be a voter of a configuration that is not in our log yet.
+    if (electable || zab.configurations.isVoter(link.peer.id)) {
+      found.push({ id: link.peer.id, currentEpoch, lastZxid, link, electable })
+    }
   }
   if (zab.isVoter) found.push({ ...credentialsOf(zab), link: undefined, electable: isElectable(zab) })
   return found.sort((a, b) => compareCredentials(b, a))
@@ -150,13 +153,13 @@ function followBestElectable(zab: Zab): void {
 }
 
 /**
- * Before its epoch is chosen, a would-be leader gives way to a better looker, if that one can be elected: one that
+ * Before its epoch is chosen, a would-be leader gives way to a better candidate, if that one can be elected: one that
  * reaches no quorum would block the others for ever. Returns whether it did.
  */
-export function yieldToBetterLooker(zab: Zab): boolean {
+export function yieldToBetterCandidate(zab: Zab): boolean {
   for (const link of zab.comrades()) {
     const notification = link.notification
-    if (notification?.role !== 'looking' || !notification.electable) continue
+    if (notification === undefined || !mayBeElected(notification)) continue
     if (!zab.configurations.isVoter(link.peer.id)) continue
     const { currentEpoch, lastZxid } = notification
     if (compareCredentials({ currentEpoch, lastZxid, id: link.peer.id }, credentialsOf(zab)) <= 0) continue
@@ -165,4 +168,9 @@ export function yieldToBetterLooker(zab: Zab): boolean {
     return true
   }
   return false
+}
+
+/** It reaches a quorum of lookers, or thinks itself elected: but no quorum has promised it an epoch yet. */
+function mayBeElected({ role, electable, epoch }: MessageOf<'notification'>): boolean {
+  return (role === 'looking' && electable) || (role === 'leading' && epoch === 0)
 }

@@ -4,7 +4,9 @@ import { type Configuration, ConfigurationHistory, memberIdFrom } from '../../..
 import { type Zxid, zxidOf, zxidZero } from '../../../lib/core/zab/zxid.ts'
 
 function configurationOf(letters: string): Configuration {
-  const voters = [...letters].map((letter) => ({ id: memberIdFrom(letter), name: letter, address: `host-${letter}` }))
+  const voters = letters
+    .split('')
+    .map((letter) => ({ id: memberIdFrom(letter), name: letter, address: `host-${letter}` }))
   return { voters, observers: [], founders: voters.map(({ address }) => address) }
 }
 

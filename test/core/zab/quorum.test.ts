@@ -4,8 +4,10 @@ import { isQuorum, reachedByQuorum } from '../../../lib/core/zab/quorum.ts'
 
 /** Voters by their letters; the first ones are founders. */
 function configurationOf(letters: string, founders: string = letters): Configuration {
-  const voters = [...letters].map((letter) => ({ id: memberIdFrom(letter), name: letter, address: `host-${letter}` }))
-  return { voters, observers: [], founders: [...founders].map((letter) => `host-${letter}`) }
+  const voters = letters
+    .split('')
+    .map((letter) => ({ id: memberIdFrom(letter), name: letter, address: `host-${letter}` }))
+  return { voters, observers: [], founders: founders.split('').map((letter) => `host-${letter}`) }
 }
 
 const among =
