@@ -22,6 +22,7 @@ async function throughput(settings: Settings, loads: readonly Load[]): Promise<r
   const workers = await startEnsemble(3)
   try {
     await workers[0]?.ask('prepare', { keys, bytes })
+    await Promise.all(workers.map((worker) => worker.ask('sync')))
     const rows: Row[] = []
     for (const load of loads) rows.push(await measure(workers, load, settings))
     return rows

@@ -24,14 +24,18 @@ const commands = {
     return {}
   },
 
+  /** Until what another process has prepared is here, too. */
+  async sync() {
+    await coord.sync()
+    return {}
+  },
+
   async write({ keys, bytes, outstanding, seconds }) {
     const data = new Uint8Array(bytes)
     return load(outstanding, seconds, (turn) => coord.setData(`/key-${turn % keys}`, data))
   },
 
   async read({ keys, outstanding, seconds, consistency }) {
-    // What another process prepared may not have arrived here.
-    await coord.sync()
     return load(outstanding, seconds, (turn) => coord.getData(`/key-${turn % keys}`, { consistency }))
   },
 

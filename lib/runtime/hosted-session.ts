@@ -50,6 +50,8 @@ export interface SessionSurroundings {
   readIndex(ready: (zxid: Zxid) => void): void
   /** The next answer waits for an entry to be applied: `pump` is wanted then. */
   isBehind(session: HostedSession): void
+  /** Whether one more read may be answered in this turn of the event loop; else `pump` is called in the next one. */
+  mayRead(session: HostedSession): boolean
   ended(session: HostedSession): void
 }
 
@@ -198,6 +200,8 @@ export class HostedSession {
     this.#calls = []
     this.#state = state
     this.#host.ended(this)
+    // First: whoever tries again when a call is rejected must find the next session, not this one.
+    this.#deliver({ kind: 'state', state, reason })
     for (const { call, cxid, result } of calls) {
       const code = cxid === undefined ? unsent : 'COORD_CONNECTION_LOSS'
       if (result !== undefined) this.#answer(call.id, result)
@@ -207,7 +211,6 @@ export class HostedSession {
           state === 'closed' ? { type: 'error', code: 'COORD_CLOSED' } : { type: 'error', code, reason },
         )
     }
-    this.#deliver({ kind: 'state', state, reason })
   }
 
   /** The host is closed: the session never begins. */
@@ -321,7 +324,8 @@ export class HostedSession {
       this.#host.isBehind(this)
       return undefined
     }
-    return call.kind === 'read' ? this.#read(call.read) : { type: 'done' }
+    if (call.kind !== 'read') return { type: 'done' }
+    return this.#host.mayRead(this) ? this.#read(call.read) : undefined
   }
 
   #read(read: ReadOperation): ReadResult {

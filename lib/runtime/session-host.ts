@@ -38,6 +38,9 @@ interface Heartbeat {
   readonly sessions: readonly SessionId[]
 }
 
+/** A local read is answered at once, without I/O: a loop of them must not keep the event loop from turning. */
+const readsPerTurn = 1000
+
 export class SessionHost implements SessionDoor {
   readonly #member: HostSurroundings
   readonly #sessions = new Map<SessionId, HostedSession>()
@@ -48,6 +51,9 @@ export class SessionHost implements SessionDoor {
   readonly #heartbeats = new Map<number, Heartbeat>()
   /** Sessions whose next answer waits for a zxid to be applied: asked again at each applied entry. */
   readonly #behind = new Set<HostedSession>()
+  /** Sessions whose next read waits for the next turn. */
+  readonly #nextTurn = new Set<HostedSession>()
+  #readsOfTurn = 0
   readonly #heartbeatTimer: LagAwareTimer
   readonly #expiryTimer: LagAwareTimer
   readonly #deadlineTimer: LagAwareTimer
@@ -207,6 +213,21 @@ export class SessionHost implements SessionDoor {
     for (const session of sessions) session.pump()
   }
 
+  #mayRead(session: HostedSession): boolean {
+    this.#readsOfTurn += 1
+    if (this.#readsOfTurn === 1) this.#member.clock.defer(() => this.#beginTurn())
+    if (this.#readsOfTurn <= readsPerTurn) return true
+    this.#nextTurn.add(session)
+    return false
+  }
+
+  #beginTurn(): void {
+    this.#readsOfTurn = 0
+    const sessions = [...this.#nextTurn]
+    this.#nextTurn.clear()
+    for (const session of sessions) session.pump()
+  }
+
   #surroundings(): SessionSurroundings {
     const isServing = (): boolean => this.#serving
     const state = (): ReplicatedState => this.#member.state
@@ -227,8 +248,10 @@ export class SessionHost implements SessionDoor {
       isBehind: (session) => {
         this.#behind.add(session)
       },
+      mayRead: (session) => this.#mayRead(session),
       ended: (session) => {
         this.#behind.delete(session)
+        this.#nextTurn.delete(session)
         if (this.#arriving.get(session.id) === session) this.#arriving.delete(session.id)
         if (this.#sessions.get(session.id) !== session) return
         this.#sessions.delete(session.id)

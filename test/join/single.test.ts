@@ -103,6 +103,16 @@ describe('a single member', () => {
     }))
 })
 
+describe('a loop of local reads', () => {
+  it('lets the event loop turn: what it waits for can happen', () =>
+    withCoord(async (coord) => {
+      setTimeout(() => void coord.create('/awaited'), 20)
+      while ((await coord.exists('/awaited')) === undefined);
+      const reads = await Promise.all(Array.from({ length: 5000 }, () => coord.exists('/awaited')))
+      assert.ok(reads.every((stat) => stat?.version === 0))
+    }))
+})
+
 describe('multi', () => {
   it('gives a typed result per operation, at one zxid', () =>
     withCoord(async (coord) => {

@@ -51,3 +51,24 @@ describe('createTestEnsemble', () => {
     assert.equal(await run(), await run())
   })
 })
+
+describe('a session that is lost', () => {
+  it('says so before it rejects what waited: whoever tries again gets the next one', async () => {
+    await using ensemble = await createTestEnsemble({ size: 3, seed: 7 })
+    const [a, b, c] = ensemble.coords
+    ensemble.partition([a], [b, c])
+    await ensemble.advance(1_000)
+    const seen: string[] = []
+    a.on('state', (next) => seen.push(next))
+    const call = a.create('/x').catch(async (error: { code: string }) => {
+      seen.push(error.code)
+      await a.create('/y')
+      seen.push('created')
+    })
+    await ensemble.advance(12_000)
+    ensemble.heal()
+    await ensemble.advance(5_000)
+    await call
+    assert.deepEqual(seen, ['suspended', 'lost', 'COORD_CONNECTION_LOSS', 'connected', 'created'])
+  })
+})
