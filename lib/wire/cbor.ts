@@ -14,19 +14,20 @@ export function encode<T>(schema: Schema<T>, value: T): Uint8Array {
 
 /** Throws a CoordError COORD_PROTOCOL for everything that is not exactly one value of the schema. */
 export function decode<T>(schema: Schema<T>, bytes: Uint8Array): T {
-  return schema.read(plainOf(() => cbor.decode(bytes as Buffer)))
+  return orMalformed(() => schema.read(cbor.decode(bytes as Buffer)))
 }
 
 /** Several values, one after the other. */
 export function decodeEach<T>(schema: Schema<T>, bytes: Uint8Array): readonly T[] {
-  const plain = plainOf(() => cbor.decodeMultiple(bytes as Buffer) as unknown[])
-  return plain.map((item) => schema.read(item))
+  return orMalformed(() => (cbor.decodeMultiple(bytes as Buffer) as unknown[]).map((item) => schema.read(item)))
 }
 
-function plainOf<P>(read: () => P): P {
+/** Whatever goes wrong while bytes from outside are read is those bytes' fault. */
+function orMalformed<T>(read: () => T): T {
   try {
     return read()
   } catch (cause) {
-    throw new CoordError('COORD_PROTOCOL', 'malformed: not CBOR', { cause })
+    if (cause instanceof CoordError) throw cause
+    throw new CoordError('COORD_PROTOCOL', 'malformed: not what this version writes', { cause })
   }
 }

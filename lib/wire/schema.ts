@@ -75,11 +75,16 @@ export function copied(lengthMax: number): Schema<Uint8Array> {
   return { write: same, read: (plain) => new Uint8Array(aliased.read(plain)) }
 }
 
+/** An item by an index from outside: a text as index would reach the list's own properties. */
+function itemAt<T>(items: readonly T[], index: unknown): T | undefined {
+  return Number.isInteger(index) ? items[index as number] : undefined
+}
+
 /** One of a fixed list of texts, sent as its index: the list may only grow at its end. */
 export function oneOf<const T extends string>(values: readonly T[]): Schema<T> {
   return {
     write: (value) => values.indexOf(value),
-    read: (plain) => values[plain as number] ?? malformed(`not one of ${values.join(', ')}`),
+    read: (plain) => itemAt(values, plain) ?? malformed(`not one of ${values.join(', ')}`),
   }
 }
 
@@ -135,7 +140,7 @@ export function union<T extends object, D extends keyof T & string>(
       return [index, schema.write(value)]
     },
     read: (plain) => {
-      const schema = Array.isArray(plain) && plain.length === 2 ? schemas[plain[0] as number] : undefined
+      const schema = Array.isArray(plain) && plain.length === 2 ? itemAt(schemas, plain[0]) : undefined
       if (schema === undefined) malformed(`not a variant of ${discriminant} of this version`)
       const [index, body] = plain as [number, unknown]
       return { [discriminant]: names[index], ...schema.read(body) } as unknown as T

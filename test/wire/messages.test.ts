@@ -1,0 +1,177 @@
+import assert from 'node:assert/strict'
+import { Encoder } from 'cbor-x'
+import { sessionIdFrom } from '../../lib/core/tree/session-id.ts'
+import type { Batch, LogRequest } from '../../lib/core/zab/batch.ts'
+import { type MemberRecord, memberIdFrom } from '../../lib/core/zab/configuration.ts'
+import type { Message } from '../../lib/core/zab/message.ts'
+import { zxidOf, zxidZero } from '../../lib/core/zab/zxid.ts'
+import { CoordError } from '../../lib/errors.ts'
+import { Random } from '../../lib/testing/random.ts'
+import { decodeBatch, encodeBatch } from '../../lib/wire/log.ts'
+import { decodeMessages, encodeMessage } from '../../lib/wire/messages.ts'
+
+const a: MemberRecord = { id: memberIdFrom('A'), name: 'a', address: 'ws://a' }
+const session = sessionIdFrom(0x7fff_ffff_ffff_ffffn)
+const small = sessionIdFrom(1n)
+
+const requests: readonly LogRequest[] = [
+  { type: 'noop' },
+  { type: 'createSession', session, passwordHash: new Uint8Array(32).fill(7), timeoutMs: 10_000 },
+  { type: 'attachSession', session: small, passwordHash: new Uint8Array(32), timeoutMs: 1, generation: 2 },
+  { type: 'expireSession', session, generation: 3 },
+  { type: 'reconfigure', configuration: { voters: [a], observers: [], founders: ['ws://a'] } },
+  {
+    type: 'write',
+    session,
+    generation: 1,
+    cxid: 9,
+    answeredThrough: 8,
+    operation: {
+      type: 'multi',
+      ifHeld: { path: '/lock', czxid: zxidOf(5, 6) },
+      operations: [
+        { type: 'create', path: '/ä', data: new Uint8Array([0, 1, 255]), mode: 'ephemeral-sequential', parents: true },
+        { type: 'create', path: '/null', data: undefined, mode: 'persistent' },
+        { type: 'setData', path: '/empty', data: new Uint8Array(), version: -1 },
+        { type: 'delete', path: '/d', version: 4, recursive: true },
+        { type: 'check', path: '/c', version: 0 },
+      ],
+    },
+  },
+  { type: 'write', session, generation: 1, cxid: 10, answeredThrough: 8, operation: { type: 'closeSession' } },
+]
+
+const batch = (): Batch => ({
+  first: zxidOf(0x7fff_fff0, 0xffff_fff0),
+  previous: zxidZero,
+  timeMs: 1_800_000_000_000,
+  clockMs: 5,
+  settled: zxidOf(1, 1),
+  requests,
+})
+
+/** Without what is undefined: absent and undefined are the same here. */
+function bare(value: unknown): unknown {
+  if (value instanceof Uint8Array) return [...value]
+  if (Array.isArray(value)) return value.map(bare)
+  if (typeof value !== 'object' || value === null) return value
+  const entries = Object.entries(value).filter(([key, field]) => field !== undefined && key !== 'encoded')
+  return Object.fromEntries(entries.map(([key, field]) => [key, bare(field)]))
+}
+
+const messages: readonly Message[] = [
+  { type: 'presence', state: 'founded', cluster: 'c', founders: ['ws://a'], acceptedEpoch: 4 },
+  {
+    type: 'notification',
+    role: 'leading',
+    currentEpoch: 3,
+    lastZxid: zxidOf(3, 4),
+    electable: false,
+    leader: a,
+    epoch: 0,
+  },
+  {
+    type: 'notification',
+    role: 'looking',
+    currentEpoch: 0,
+    lastZxid: zxidZero,
+    electable: true,
+    leader: undefined,
+    epoch: 0,
+  },
+  { type: 'followerInfo', attempt: 1, acceptedEpoch: 2, acceptedFrom: a.id },
+  { type: 'propose', batch: batch(), committed: zxidOf(1, 2) },
+  { type: 'request', requests: requests.slice(-2) },
+  { type: 'ping', round: 2 ** 40, committed: zxidOf(1, 2) },
+  { type: 'heartbeat', id: 1, sessions: [session, small] },
+  {
+    type: 'snapshotChunk',
+    index: 0,
+    records: [
+      { kind: 'header', zxid: zxidOf(1, 2), clockMs: 3, version: 1 },
+      {
+        kind: 'session',
+        session,
+        passwordHash: new Uint8Array(32),
+        timeoutMs: 4,
+        generation: 1,
+        lastCxid: 2,
+        results: [
+          {
+            cxid: 1,
+            result: { type: 'error', code: 'COORD_NO_NODE', path: '/x', index: 1, results: [{ type: 'rolledBack' }] },
+          },
+          { cxid: 2, result: { type: 'delete' } },
+        ],
+      },
+    ],
+  },
+]
+
+describe('messages', () => {
+  it('come back as they went, several in one frame', () => {
+    const frame = Buffer.concat(messages.map(encodeMessage))
+    assert.deepEqual(decodeMessages(frame).map(bare), messages.map(bare))
+  })
+
+  it('carry a batch as its own bytes, made once', () => {
+    const original = batch()
+    const bytes = encodeBatch(original)
+    assert.equal(encodeBatch(original), bytes)
+    const [message] = decodeMessages(encodeMessage({ type: 'propose', batch: original, committed: zxidZero }))
+    assert.ok(message?.type === 'propose')
+    assert.deepEqual(message.batch.encoded === undefined ? [] : [...message.batch.encoded], [...bytes])
+    assert.deepEqual(bare(decodeBatch(bytes)), bare(original))
+  })
+
+  it('have data of their own: a frame that is overwritten changes nothing', () => {
+    const frame = new Uint8Array(encodeMessage({ type: 'request', requests: requests.slice(-2) }))
+    const before = decodeMessages(frame).map(bare)
+    const decoded = decodeMessages(frame)
+    frame.fill(0)
+    assert.deepEqual(decoded.map(bare), before)
+  })
+
+  const cbor = new Encoder({ useRecords: false, tagUint8Array: false })
+  const hostile: Readonly<Record<string, Uint8Array>> = {
+    'an endless array': Uint8Array.from([0x9f]),
+    'an array of 112 million': Uint8Array.from([0x9a, 0x06, 0xac, 0xfc, 0x00]),
+    'a length beyond the frame': Uint8Array.from([0x5b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]),
+    'deep nesting': new Uint8Array(200_000).fill(0x81),
+    'a map': cbor.encode({ type: 'ping' }),
+    'a key of prototypes': cbor.encode({ __proto__: { polluted: true }, constructor: 1 }),
+    'no such type': cbor.encode([9999, []]),
+    'a type that is a text': cbor.encode(['constructor', []]),
+    'too many fields': cbor.encode([25, [1, 2, 3, 4, 5, 6]]),
+    'a number where bytes belong': cbor.encode([22, [7, 1n]]),
+    'a negative zxid': cbor.encode([23, [-1n]]),
+    'a zxid of 64 bits': cbor.encode([23, [2n ** 63n]]),
+    'a fraction': cbor.encode([26, [0.5]]),
+    'nothing where something must be': cbor.encode([26, []]),
+  }
+  for (const [what, bytes] of Object.entries(hostile)) {
+    it(`are refused as a whole: ${what}`, () => {
+      assert.throws(
+        () => decodeMessages(bytes),
+        (error) => error instanceof CoordError && error.code === 'COORD_PROTOCOL',
+      )
+      assert.equal(({} as { polluted?: boolean }).polluted, undefined)
+    })
+  }
+
+  it('never break the reader, whatever is done to their bytes', () => {
+    const random = new Random(1, 'fuzz')
+    const frame = new Uint8Array(Buffer.concat(messages.map(encodeMessage)))
+    for (let round = 0; round < 20_000; round++) {
+      const bytes = frame.slice(random.between(0, 40), random.between(41, frame.length))
+      for (let flips = random.between(0, 4); flips > 0; flips--) {
+        bytes[random.between(0, bytes.length - 1)] = random.between(0, 255)
+      }
+      try {
+        decodeMessages(bytes)
+      } catch (error) {
+        assert.ok(error instanceof CoordError, `round ${round}: ${String(error)}`)
+      }
+    }
+  })
+})
