@@ -316,6 +316,7 @@ describe('members keep serving when a stranger', () => {
       await coords[1].setData('/count', undefined)
     }
     await until('everybody has seen all', async () => (await coords[2].exists('/count'))?.version === attacks.length)
-    assert.deepEqual(states, [])
+    // A busy machine may suspend a member for a moment, but no stranger ends a session.
+    assert.ok(!states.includes('lost'), states.join())
   })
 })
