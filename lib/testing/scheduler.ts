@@ -4,24 +4,15 @@
  */
 import { assert } from '../errors.ts'
 import { SystemClock } from '../runtime/system-clock.ts'
+import { EventQueue } from './event-queue.ts'
 
 /** More than this without any time passing is a loop that never ends. */
 const eventsPerInstantMax = 100_000
 
-interface Event {
-  readonly at: number
-  readonly sequence: number
-  readonly run: () => void
-}
-
-const isBefore = (a: Event, b: Event): boolean => a.at < b.at || (a.at === b.at && a.sequence < b.sequence)
-
 export class Scheduler {
   readonly #real = new SystemClock()
-  /** A binary heap. */
-  readonly #events: Event[] = []
+  readonly #events = new EventQueue()
   #now = 0
-  #sequence = 0
   #running: Promise<void> | undefined
   /** How many events have run. */
   count = 0
@@ -32,13 +23,12 @@ export class Scheduler {
 
   /** When the next event is due; infinite if there is none. */
   get next(): number {
-    return this.#events[0]?.at ?? Number.POSITIVE_INFINITY
+    return this.#events.nextTime
   }
 
   /** Runs `run` `delayMs` from now; without a delay in this very instant, after what is due before it. */
   schedule(delayMs: number, run: () => void): void {
-    this.#sequence += 1
-    this.#push({ at: this.#now + Math.max(0, delayMs), sequence: this.#sequence, run })
+    this.#events.add(this.#now + Math.max(0, delayMs), run)
     if (delayMs <= 0) this.#wake()
   }
 
@@ -84,39 +74,8 @@ export class Scheduler {
     while (this.next <= this.#now) {
       this.count += 1
       assert(this.count < limit, `${eventsPerInstantMax} events at ${this.#now} ms: the world does not come to rest`)
-      this.#pop().run()
+      this.#events.take()?.action()
       await this.#turn()
     }
-  }
-
-  #push(event: Event): void {
-    const heap = this.#events
-    let index = heap.length
-    heap.push(event)
-    while (index > 0) {
-      const parent = (index - 1) >>> 1
-      if (!isBefore(event, heap[parent] as Event)) break
-      heap[index] = heap[parent] as Event
-      index = parent
-    }
-    heap[index] = event
-  }
-
-  #pop(): Event {
-    const heap = this.#events
-    const top = heap[0] as Event
-    const last = heap.pop() as Event
-    if (heap.length === 0) return top
-    let index = 0
-    for (;;) {
-      let child = 2 * index + 1
-      if (child >= heap.length) break
-      if (child + 1 < heap.length && isBefore(heap[child + 1] as Event, heap[child] as Event)) child += 1
-      if (!isBefore(heap[child] as Event, last)) break
-      heap[index] = heap[child] as Event
-      index = child
-    }
-    heap[index] = last
-    return top
   }
 }

@@ -8,7 +8,7 @@ import type { MemberId } from '../../lib/core/zab/configuration.ts'
 import type { LogTail } from '../../lib/core/zab/log.ts'
 import { isEstablished } from '../../lib/core/zab/roles.ts'
 import type { Timing, ZabOptions } from '../../lib/core/zab/zab.ts'
-import { EventQueue } from './event-queue.ts'
+import { EventQueue } from '../../lib/testing/event-queue.ts'
 import { History } from './history.ts'
 import { Clients } from './invariants/clients.ts'
 import { allInvariants } from './invariants/index.ts'
@@ -136,7 +136,7 @@ export class CoreWorld {
   wallOf(member: SimMember): number {
     let skew = this.#wallSkew.get(member.name)
     if (skew === undefined) {
-      skew = this.random.clock.int(-5000, 5000)
+      skew = this.random.clock.between(-5000, 5000)
       this.#wallSkew.set(member.name, skew)
     }
     return Math.floor(wallBegin + this.now + skew)
@@ -147,27 +147,27 @@ export class CoreWorld {
   latency(): number {
     const { network } = this.random
     const { latencyMs, spikeChance } = this.options
-    if (!this.isCalm && network.chance(spikeChance)) return network.between(50, 800)
+    if (!this.isCalm && network.chance(spikeChance)) return network.real(50, 800)
     return 0.05 + network.exponential(latencyMs)
   }
 
   /** Between two messages of one direction. */
   gap(): number {
-    return this.options.isChoppy ? this.random.network.between(0.001, 0.5) : 0
+    return this.options.isChoppy ? this.random.network.real(0.001, 0.5) : 0
   }
 
   turnDelay(): number {
-    return this.options.isChoppy ? 0 : this.random.network.between(0, 0.3)
+    return this.options.isChoppy ? 0 : this.random.network.real(0, 0.3)
   }
 
   diskDelay(): number {
     const { disk } = this.random
-    if (this.isCalm) return disk.between(0, 1)
-    return disk.chance(0.02) ? disk.between(0, 40 * this.options.diskMs) : disk.exponential(this.options.diskMs)
+    if (this.isCalm) return disk.real(0, 1)
+    return disk.chance(0.02) ? disk.real(0, 40 * this.options.diskMs) : disk.exponential(this.options.diskMs)
   }
 
   lateness(): number {
-    return this.random.clock.chance(0.01) ? this.random.clock.between(0, 100) : this.random.clock.between(0, 2)
+    return this.random.clock.chance(0.01) ? this.random.clock.real(0, 100) : this.random.clock.real(0, 2)
   }
 
   // Members
@@ -220,7 +220,7 @@ export class CoreWorld {
       const other = this.members.find((one) => one.spec.address === address && one.id === id)
       return other?.isUp === true && !other.isPaused && !this.network.isCut(from, other)
     }
-    from.later(this.random.network.between(1, 50), () => from.receive({ type: 'probed', id, reached: isReached() }))
+    from.later(this.random.network.real(1, 50), () => from.receive({ type: 'probed', id, reached: isReached() }))
   }
 
   /** A member's disk completed a change: now and then it is time for a checkpoint. */

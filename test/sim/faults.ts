@@ -73,14 +73,14 @@ export class Faults {
 
   #restartLater(member: SimMember): void {
     const { faults } = this.#world.random
-    this.#unlessStopped(faults.chance(0.5) ? faults.between(1, 50) : faults.exponential(3000), () => member.start())
+    this.#unlessStopped(faults.chance(0.5) ? faults.real(1, 50) : faults.exponential(3000), () => member.start())
   }
 
   #crashOne(): void {
     const { faults } = this.#world.random
     const member = faults.pick(this.#world.members)
     if (!member.isUp || !(member.spec.isDurable || mayForget(this.#world, [member]))) return
-    if (member.spec.isDurable && faults.chance(0.3)) member.crashAfterSteps = faults.int(1, 12)
+    if (member.spec.isDurable && faults.chance(0.3)) member.crashAfterSteps = faults.between(1, 12)
     else member.crash()
     this.#restartLater(member)
   }
@@ -103,7 +103,7 @@ export class Faults {
   #partition(): void {
     const { faults } = this.#world.random
     const shuffled = faults.shuffled(this.#world.members)
-    const size = faults.int(1, Math.max(1, shuffled.length - 1))
+    const size = faults.between(1, Math.max(1, shuffled.length - 1))
     const isPair = faults.chance(0.4)
     const left = shuffled.slice(0, isPair ? 1 : size)
     const right = shuffled.slice(isPair ? 1 : size, isPair ? 2 : undefined)
@@ -134,7 +134,7 @@ export class Faults {
     const { faults } = this.#world.random
     const member = faults.pick(this.#world.members)
     member.pause()
-    this.#unlessStopped(faults.chance(0.5) ? faults.between(1, 300) : faults.exponential(3000), () => member.resume())
+    this.#unlessStopped(faults.chance(0.5) ? faults.real(1, 300) : faults.exponential(3000), () => member.resume())
   }
 }
 

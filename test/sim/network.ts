@@ -69,7 +69,7 @@ export class Network {
     if (this.#dialing.has(key) || !this.#canLink(a, b)) return
     this.#dialing.add(key)
     const { network } = this.#world.random
-    this.#world.after(network.between(1, 40), () => {
+    this.#world.after(network.real(1, 40), () => {
       this.#dialing.delete(key)
       if (this.#canLink(a, b)) this.#open(key, a, b)
     })
@@ -129,7 +129,7 @@ export class Network {
       const isDrained = network.chance(0.3) && !this.isBlocked(pipe.from, pipe.to)
       pipe.isFlowing = isDrained
       pipe.held.length = 0
-      const known = this.#world.now + network.between(0, 20)
+      const known = this.#world.now + network.real(0, 20)
       this.#world.at(isDrained ? Math.max(known, pipe.lastArrival) : known, () => this.#tellDown(link, pipe))
     }
   }
@@ -148,7 +148,7 @@ export class Network {
     this.#blocked.add(`${from.name}>${to.name}`)
     const link = this.#links.get(keyOf(from, to))
     if (link === undefined || !link.isOpen) return
-    this.#world.after(this.#world.random.network.between(1900, 2100), () => {
+    this.#world.after(this.#world.random.network.real(1900, 2100), () => {
       if (link.isOpen && this.isBlocked(from, to)) this.#close(link)
     })
   }

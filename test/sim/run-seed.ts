@@ -23,7 +23,7 @@ export function runSeed(seed: number, extra: Pick<WorldOptions, 'onTrace' | 'wit
   const { options, rates, chaosMs } = scheduleOf(seed)
   const world = new CoreWorld({ ...options, ...extra })
   const { faults: random } = world.random
-  for (const member of world.members) world.after(random.between(0, 200), () => member.start())
+  for (const member of world.members) world.after(random.real(0, 200), () => member.start())
   const faults = new Faults(world, rates)
   world.run(chaosMs)
   faults.stop()

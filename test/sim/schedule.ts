@@ -32,10 +32,12 @@ export function scheduleOf(seed: number): Schedule {
   const specs = specsOf(founders, joiners, () => (mix === 'mixed' ? random.chance(0.5) : mix === 'durable'))
   // Some newcomers have the name of a founder, and take its seat when it seems to be gone.
   const members = specs.map((spec) =>
-    spec.founders.length === 0 && random.chance(0.4) ? { ...spec, alias: letters[random.int(0, founders - 1)] } : spec,
+    spec.founders.length === 0 && random.chance(0.4)
+      ? { ...spec, alias: letters[random.between(0, founders - 1)] }
+      : spec,
   )
   const often = (chance: number, from: number, to: number): number =>
-    random.chance(chance) ? random.between(from, to) : Number.POSITIVE_INFINITY
+    random.chance(chance) ? random.real(from, to) : Number.POSITIVE_INFINITY
   const isCalm = random.chance(0.1)
   const rates: FaultRates = isCalm
     ? noFaults
@@ -53,20 +55,20 @@ export function scheduleOf(seed: number): Schedule {
     ...defaultOptions,
     seed,
     members,
-    tail: tiny ? { entries: random.int(0, 8), bytes: 1 << 20 } : defaultOptions.tail,
+    tail: tiny ? { entries: random.between(0, 8), bytes: 1 << 20 } : defaultOptions.tail,
     batchBytesMax: random.chance(0.3) ? 1 : defaultOptions.batchBytesMax,
     chunkBytesMax: random.chance(0.3) ? 1 : defaultOptions.chunkBytesMax,
-    counterLast: random.chance(0.2) ? random.int(3, 40) : undefined,
+    counterLast: random.chance(0.2) ? random.between(3, 40) : undefined,
     latencyMs: random.pick([0.3, 2, 2, 20]),
     spikeChance: random.pick([0, 0, 0.01, 0.1]),
     diskMs: random.pick([0.1, 1, 5, 50]),
     drift: random.pick([0, 0.001, 0.05]),
     isChoppy: random.chance(0.3),
     isFrozen: random.chance(0.2),
-    sessionsPerMember: random.int(1, 3),
+    sessionsPerMember: random.between(1, 3),
     sessionTimeoutsMs: random.pick([[1000], [4000], [1000, 8000]]),
     actionMs: random.pick([20, 100, 100, 500]),
-    checkpointEvery: random.chance(0.5) ? random.int(5, 60) : Number.POSITIVE_INFINITY,
+    checkpointEvery: random.chance(0.5) ? random.between(5, 60) : Number.POSITIVE_INFINITY,
   }
-  return { options, rates, chaosMs: random.between(2000, 12000) }
+  return { options, rates, chaosMs: random.real(2000, 12000) }
 }

@@ -83,7 +83,7 @@ export class SimMember {
   }
 
   #newId(): MemberId {
-    const random = this.#world.random.clock.int(0x1000, 0xffff).toString(16)
+    const random = this.#world.random.clock.between(0x1000, 0xffff).toString(16)
     return memberIdFrom(`${random}-${this.spec.name}.${this.incarnation}`)
   }
 
@@ -106,8 +106,8 @@ export class SimMember {
       this.id = this.#newId()
     }
     this.#bootedAt = this.#world.now
-    this.#bootLocal = clock.between(1, 1000)
-    this.#rate = 1 + clock.between(-1, 1) * this.#world.options.drift
+    this.#bootLocal = clock.real(1, 1000)
+    this.#rate = 1 + clock.real(-1, 1) * this.#world.options.drift
     this.isPaused = false
     this.#inbox = []
     this.#turnScheduled = false
@@ -130,7 +130,7 @@ export class SimMember {
     if (!this.isUp) return
     this.#world.trace(this, 'crashes')
     this.peer = undefined
-    this.disk.crash(this.#world.random.disk.int(0, this.disk.backlog))
+    this.disk.crash(this.#world.random.disk.between(0, this.disk.backlog))
     if (!this.spec.isDurable) this.disk.wipe()
     this.#world.network.crash(this)
     this.#world.check('onCrash', this)

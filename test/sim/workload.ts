@@ -123,7 +123,7 @@ export class SimHost {
   }
 
   openSession(timeoutMs: number): SessionId {
-    const id = sessionIdFrom(BigInt(this.#world.random.workload.int(1, 0x7fff_ffff)) << 8n)
+    const id = sessionIdFrom(BigInt(this.#world.random.workload.between(1, 0x7fff_ffff)) << 8n)
     const session = new SimSession(id, timeoutMs, this.#member.localNow)
     this.#sessions.set(id, session)
     if (this.#serving) this.#open(session)
@@ -166,7 +166,7 @@ export class SimHost {
 
   #actOnce(): void {
     const { workload } = this.#world.random
-    const dice = workload.next()
+    const dice = workload.random()
     if (this.#sessions.size < this.#world.options.sessionsPerMember && dice < 0.3) {
       this.openSession(workload.pick(this.#world.options.sessionTimeoutsMs))
     } else if (dice < 0.1) {
@@ -174,7 +174,7 @@ export class SimHost {
     } else if (dice < 0.12) {
       this.write({ type: 'closeSession' })
     } else {
-      const burst = workload.chance(0.2) ? workload.int(2, 5) : 1
+      const burst = workload.chance(0.2) ? workload.between(2, 5) : 1
       for (let count = 0; count < burst; count += 1) this.write(this.#anyOperation())
     }
   }
@@ -182,9 +182,9 @@ export class SimHost {
   #anyOperation(): Operation {
     const { workload } = this.#world.random
     const path = workload.pick(paths)
-    const data = new Uint8Array([workload.int(0, 255)])
-    const version = workload.chance(0.5) ? -1 : workload.int(0, 3)
-    const dice = workload.next()
+    const data = new Uint8Array([workload.between(0, 255)])
+    const version = workload.chance(0.5) ? -1 : workload.between(0, 3)
+    const dice = workload.random()
     if (dice < 0.25) return { type: 'create', path, data, mode: 'persistent' }
     if (dice < 0.35) return { type: 'create', path, data, mode: 'ephemeral' }
     if (dice < 0.45) return { type: 'create', path: '/a/n-', data, mode: 'ephemeral-sequential' }

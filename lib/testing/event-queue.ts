@@ -1,5 +1,5 @@
-/** What will happen, ordered by (virtual time, order of scheduling): a binary heap. */
-interface Event {
+/** What will happen, in the order of (virtual time, order of scheduling): a binary heap. */
+export interface Event {
   readonly time: number
   readonly sequence: number
   readonly action: () => void
