@@ -38,6 +38,10 @@ export interface JoinSurroundings {
   readonly clock: Clock
   readonly entropy: Entropy
   readonly mark?: ((name: string) => void) | undefined
+  /** Other limits than the defaults: what is rare with those becomes common. */
+  readonly limits?: Partial<MemberLimits> | undefined
+  /** At this counter a leader goes to its next epoch. */
+  readonly counterLast?: number | undefined
   /** Called with the member as soon as it exists. */
   readonly onMember?: ((member: Member) => void) | undefined
 }
@@ -54,7 +58,7 @@ export async function joinWith(options: JoinOptions, surroundings: JoinSurroundi
   const parts = { view: undefined as EnsembleMember | undefined, coord: undefined as Coord<unknown> | undefined }
   const advertise =
     options.advertise === undefined ? undefined : (transport?.normalize(options.advertise) ?? options.advertise)
-  const { clock, entropy, mark } = surroundings
+  const { clock, entropy, mark, limits, counterLast } = surroundings
   const member = new Member(
     {
       name: options.name ?? advertise ?? `${hostname()}-${shortId(entropy)}`,
@@ -67,7 +71,8 @@ export async function joinWith(options: JoinOptions, surroundings: JoinSurroundi
       clock,
       entropy,
       secret: new Secret(options.secret),
-      limits: limitsOf(options),
+      limits: { ...limitsOf(options), ...limits },
+      counterLast,
       mark,
     },
     {

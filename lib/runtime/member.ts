@@ -62,6 +62,8 @@ export interface MemberOptions {
   readonly entropy: Entropy
   readonly secret: Secret
   readonly limits: MemberLimits
+  /** At this counter a leader goes to its next epoch. Default: near the end of the counter. */
+  readonly counterLast?: number | undefined
   readonly mark?: ((name: string) => void) | undefined
 }
 
@@ -203,11 +205,11 @@ export class Member {
   }
 
   #begin(stored: StoredState, self: MemberRecord): void {
-    const { storage, peers, founds, limits, mark } = this.#options
+    const { storage, peers, founds, limits, counterLast, mark } = this.#options
     const start = storage.durable ? startFromStore(stored) : {}
     const founders = founds ? [...new Set(peers.length === 0 ? [self.address] : peers)].sort() : []
     const { timing, tail, batchBytesMax, chunkBytesMax } = limits
-    const options: ZabOptions = { timing, tail, batchBytesMax, chunkBytesMax, founders, mark }
+    const options: ZabOptions = { timing, tail, batchBytesMax, chunkBytesMax, founders, counterLast, mark }
     this.#self = self
     this.#peer = new Peer({ ...start, self }, options, (applied) => {
       this.#appliedSinceCheckpoint += 1

@@ -1,87 +1,121 @@
 /**
- * The disk of a process of the test world, as a Storage port: a commit is written at once, and durable after the sync,
- * which takes a while. A crash may lose what was not synced. A volatile one forgets everything.
+ * The disk of a machine of the test world: an abstract-level database with a write cache. A batch is written at once and
+ * durable after its sync, which takes a while; a crash of the machine loses what was not synced. LevelDB applies a batch
+ * as a whole and in order, so what survives of the cache is a beginning of it: a torn batch is as good as none.
+ *
+ * The store on top is the one that applications use (adapters/storage-level), so its checks are in the game, too.
  */
-import { CoordError } from '../errors.ts'
-import type { Checkpoint, LogRecord, Storage, StorageChange, StoredState } from '../ports/storage.ts'
+import type { Level } from '../../adapters/storage-level/index.ts'
 import type { VirtualProcess } from './process.ts'
 
-interface Image {
-  readonly values: Map<string, Uint8Array>
-  checkpoint: Checkpoint | undefined
-  records: LogRecord[]
-}
+/** How a sync fails: whether the batch is on the disk all the same. Either happens on real machines. */
+export type SyncError = 'written' | 'lost'
 
-const blank = (): Image => ({ values: new Map(), checkpoint: undefined, records: [] })
-
-const copyOf = ({ values, checkpoint, records }: Image): Image => ({
-  values: new Map(values),
-  checkpoint,
-  records: [...records],
-})
-
-function apply(image: Image, change: StorageChange): void {
-  const { values, truncateAfter, checkpoint, purgeThrough, append } = change
-  for (const [name, value] of values ?? []) {
-    if (value === undefined) image.values.delete(name)
-    else image.values.set(name, value)
-  }
-  if (truncateAfter !== undefined) image.records = image.records.filter(({ last }) => last <= truncateAfter)
-  if (checkpoint !== undefined) image.checkpoint = checkpoint
-  if (purgeThrough !== undefined) image.records = image.records.filter(({ last }) => last > purgeThrough)
-  if (append !== undefined) image.records.push(...append)
-}
+type Operation =
+  | { readonly type: 'put'; readonly key: string; readonly value: Uint8Array }
+  | { readonly type: 'del'; readonly key: string }
+type Batch = readonly Operation[]
 
 export class VirtualDisk {
   readonly durable: boolean
   /** How long a sync takes, milliseconds. */
   syncMs: () => number
-  #synced = blank()
-  /** Written, and not synced yet. */
-  #cache: StorageChange[] = []
-  #failures = 0
+  /** Nothing more fits: a batch fails and is not written. */
+  isFull = false
+  /** Told of every sync that failed. */
+  onFailed: (reason: string) => void = () => {}
+  /** Batches that were tried after a failed one, by the process that had seen it fail: there must be none. */
+  writesAfterFailure = 0
+  #entries = new Map<string, Uint8Array>()
+  /** Written, and not synced yet: in order. */
+  #cache: Batch[] = []
+  #errors: SyncError[] = []
 
   constructor(durable: boolean, syncMs: () => number = () => 0) {
     this.durable = durable
     this.syncMs = syncMs
   }
 
-  /** The next commit fails, with its outcome unknown. */
-  failNextCommit(): void {
-    this.#failures += 1
+  get unsynced(): number {
+    return this.#cache.length
   }
 
-  /** The process that used it is gone. `loseUnsynced`: the host, too. */
-  crash(loseUnsynced: boolean): void {
-    if (!this.durable) this.#synced = blank()
-    else if (!loseUnsynced) for (const change of this.#cache) apply(this.#synced, change)
+  /** The next commit fails, with its outcome unknown to whoever made it. */
+  failNextCommit(error: SyncError = 'lost'): void {
+    this.#errors.push(error)
+  }
+
+  /** The process that used it is gone. With `kept`, the machine, too: so many batches of the cache had reached the disk. */
+  crash(kept: number = this.#cache.length): void {
+    if (!this.durable) this.#entries.clear()
+    else for (const batch of this.#cache.slice(0, kept)) this.#write(batch)
     this.#cache = []
   }
 
-  /** The disk as a process uses it. */
-  storage(process: VirtualProcess): Storage {
+  /** Everything on it is gone: another disk. */
+  wipe(): void {
+    this.#entries.clear()
+    this.#cache = []
+  }
+
+  /** Flips one bit of what lies there; `at` in [0, 1) says where. Whether there was anything. */
+  flipBit(at: number): boolean {
+    const keys = [...this.#entries.keys()].sort()
+    const key = keys[Math.floor(at * keys.length)]
+    const value = key === undefined ? undefined : this.#entries.get(key)?.slice()
+    if (key === undefined || value === undefined || value.length === 0) return false
+    const position = Math.floor(at * keys.length * value.length) % value.length
+    value[position] = (value[position] as number) ^ (1 << (position % 8))
+    this.#entries.set(key, value)
+    return true
+  }
+
+  /** The database as one process has it open. */
+  level(process: VirtualProcess): Level {
+    const handle = { failed: false }
     return {
-      durable: this.durable,
-      open: async (): Promise<StoredState> => copyOf(this.#synced),
-      commit: (change) => this.#commit(process, change),
-      close: async () => this.crash(false),
+      supports: { permanence: this.durable },
+      open: async () => {},
+      close: async () => this.crash(),
+      get: async (key) => this.#entries.get(key),
+      iterator: ({ gte, lt }) => ({ all: async () => this.#range(gte, lt) }),
+      batch: (operations) => this.#commit(process, operations as unknown as Batch, handle),
     }
   }
 
-  #commit(process: VirtualProcess, change: StorageChange): Promise<void> {
-    this.#cache.push(change)
+  #range(gte: string, lt: string): [string, Uint8Array][] {
+    return [...this.#entries].filter(([key]) => key >= gte && key < lt).sort(([a], [b]) => (a < b ? -1 : 1))
+  }
+
+  #write(batch: Batch): void {
+    for (const operation of batch) {
+      if (operation.type === 'put') this.#entries.set(operation.key, operation.value)
+      else this.#entries.delete(operation.key)
+    }
+  }
+
+  #commit(process: VirtualProcess, batch: Batch, handle: { failed: boolean }): Promise<void> {
+    if (handle.failed) this.writesAfterFailure += 1
+    if (!this.isFull) this.#cache.push(batch)
     return new Promise((resolve, reject) => {
-      const syncMs = this.syncMs()
-      const synced = (): void => {
-        if (this.#failures > 0) {
-          this.#failures -= 1
-          reject(new CoordError('COORD_STORE_FAILED', 'the sync failed: input/output error'))
-          return
-        }
-        apply(this.#synced, change)
-        this.#cache = this.#cache.filter((cached) => cached !== change)
-        resolve()
+      const fail = (reason: string): void => {
+        handle.failed = true
+        this.onFailed(reason)
+        reject(new Error(reason))
       }
+      const synced = (): void => {
+        const error = this.#errors.shift()
+        const index = this.#cache.indexOf(batch)
+        if (index !== -1) this.#cache.splice(index, 1)
+        if (index === -1) fail('no space left on device')
+        else if (error === 'lost') fail('the sync failed: input/output error')
+        else {
+          this.#write(batch)
+          if (error === undefined) resolve()
+          else fail('the sync failed after the write: input/output error')
+        }
+      }
+      const syncMs = this.syncMs()
       // Without a delay no time passes at all, and nobody need advance the clock.
       if (syncMs === 0) process.clock.defer(synced)
       else process.clock.setTimer(syncMs, synced)
