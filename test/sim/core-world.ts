@@ -12,12 +12,14 @@ import { EventQueue } from '../../lib/testing/event-queue.ts'
 import { History } from './history.ts'
 import { Clients } from './invariants/clients.ts'
 import { allInvariants } from './invariants/index.ts'
-import type { Invariant } from './invariants/invariant.ts'
+import { hooks, type Invariant } from './invariants/invariant.ts'
 import { Network } from './network.ts'
 import { Prng } from './prng.ts'
 import { type MemberSpec, SimMember } from './sim-member.ts'
 import { describeInput, describeOutput } from './timeline.ts'
+import type { SimSession } from './workload.ts'
 
+/** All of it is JSON: a schedule is written to a file and read back. */
 export interface WorldOptions {
   readonly seed: number
   readonly members: readonly MemberSpec[]
@@ -26,7 +28,7 @@ export interface WorldOptions {
   readonly batchBytesMax: number
   readonly chunkBytesMax: number
   /** Leaders go to their next epoch at this counter. */
-  readonly counterLast: number | undefined
+  readonly counterLast?: number | undefined
   /** Mean delay of a message, and the chance of a long one. */
   readonly latencyMs: number
   readonly spikeChance: number
@@ -41,8 +43,12 @@ export interface WorldOptions {
   readonly sessionTimeoutsMs: readonly number[]
   /** Mean time between two actions of a host. */
   readonly actionMs: number
-  /** How many changes become durable between two checkpoints. */
+  /** How many changes become durable between two checkpoints; 0 for none at all. */
   readonly checkpointEvery: number
+}
+
+/** How a run is looked at. Nothing in it changes what happens. */
+export interface Watching {
   /** Invariants that are not checked, by class name: to see what else finds a bug. */
   readonly without?: readonly string[] | undefined
   readonly onTrace?: ((line: string) => void) | undefined
@@ -53,7 +59,6 @@ export const defaultOptions: Omit<WorldOptions, 'seed' | 'members'> = {
   tail: { entries: 1000, bytes: 1 << 20 },
   batchBytesMax: 1 << 16,
   chunkBytesMax: 1 << 14,
-  counterLast: undefined,
   latencyMs: 2,
   spikeChance: 0,
   diskMs: 1,
@@ -63,46 +68,62 @@ export const defaultOptions: Omit<WorldOptions, 'seed' | 'members'> = {
   sessionsPerMember: 2,
   sessionTimeoutsMs: [4000],
   actionMs: 100,
-  checkpointEvery: Number.POSITIVE_INFINITY,
+  checkpointEvery: 0,
 }
 
 const wallBegin = 1_790_000_000_000
 
 export class CoreWorld {
   readonly options: WorldOptions
-  readonly random: Record<'network' | 'disk' | 'workload' | 'faults' | 'clock', Prng>
   readonly members: SimMember[] = []
   readonly network: Network
   readonly history: History = new History()
   readonly clients: Clients = new Clients()
   /** Rare situations that were reached, by name. */
   readonly marks: Map<string, number> = new Map()
-  /** No more work comes up. */
-  isQuiet = false
   /** The network and the disks are at their best. */
   isCalm = false
   now = 0
   steps = 0
   traceHash = 0x811c9dc5
+  /** Every session that any client ever opened. */
+  readonly sessions: SimSession[] = []
   readonly #queue = new EventQueue()
-  readonly #invariants: readonly Invariant[]
+  /** By hook, those that listen to it. */
+  readonly #hooks = new Map<keyof Invariant, readonly Invariant[]>()
+  readonly #watching: Watching
+  readonly #streams = new Map<string, Prng>()
   readonly #wallSkew = new Map<string, number>()
   #durableChanges = 0
 
-  constructor(options: WorldOptions) {
+  constructor(options: WorldOptions, watching: Watching = {}) {
     this.options = options
-    const stream = (name: string): Prng => new Prng(options.seed, name)
-    this.random = {
-      network: stream('network'),
-      disk: stream('disk'),
-      workload: stream('workload'),
-      faults: stream('faults'),
-      clock: stream('clock'),
-    }
+    this.#watching = watching
     this.network = new Network(this)
-    const isChecked = (invariant: Invariant): boolean => !options.without?.includes(invariant.constructor.name)
-    this.#invariants = [...allInvariants(), this.clients].filter(isChecked)
+    const isChecked = (invariant: Invariant): boolean => !watching.without?.includes(invariant.constructor.name)
+    const invariants: readonly Invariant[] = [...allInvariants(), this.clients].filter(isChecked)
+    for (const hook of hooks) {
+      this.#hooks.set(
+        hook,
+        invariants.filter((invariant) => invariant[hook] !== undefined),
+      )
+    }
     for (const spec of options.members) this.members.push(new SimMember(this, spec))
+  }
+
+  /** Random numbers for one concern. What is drawn for one member, or one direction, leaves all the others as they were. */
+  random(concern: 'network' | 'disk' | 'clock', whose: string): Prng {
+    const name = `${concern} ${whose}`
+    let stream = this.#streams.get(name)
+    if (stream === undefined) {
+      stream = new Prng(this.options.seed, name)
+      this.#streams.set(name, stream)
+    }
+    return stream
+  }
+
+  mark(name: string): void {
+    this.marks.set(name, (this.marks.get(name) ?? 0) + 1)
   }
 
   // Time
@@ -136,38 +157,44 @@ export class CoreWorld {
   wallOf(member: SimMember): number {
     let skew = this.#wallSkew.get(member.name)
     if (skew === undefined) {
-      skew = this.random.clock.between(-5000, 5000)
+      skew = this.random('clock', member.name).between(-5000, 5000)
       this.#wallSkew.set(member.name, skew)
     }
     return Math.floor(wallBegin + this.now + skew)
   }
 
+  jumpWall(member: SimMember, byMs: number): void {
+    this.wallOf(member)
+    this.#wallSkew.set(member.name, (this.#wallSkew.get(member.name) ?? 0) + byMs)
+  }
+
   // Delays
 
-  latency(): number {
-    const { network } = this.random
+  latency(random: Prng): number {
     const { latencyMs, spikeChance } = this.options
-    if (!this.isCalm && network.chance(spikeChance)) return network.real(50, 800)
-    return 0.05 + network.exponential(latencyMs)
+    if (!this.isCalm && random.chance(spikeChance)) return random.real(50, 800)
+    return 0.05 + random.exponential(latencyMs)
   }
 
   /** Between two messages of one direction. */
-  gap(): number {
-    return this.options.isChoppy ? this.random.network.real(0.001, 0.5) : 0
+  gap(random: Prng): number {
+    return this.options.isChoppy ? random.real(0.001, 0.5) : 0
   }
 
-  turnDelay(): number {
-    return this.options.isChoppy ? 0 : this.random.network.real(0, 0.3)
+  turnDelay(member: SimMember): number {
+    return this.options.isChoppy ? 0 : this.random('clock', member.name).real(0, 0.3)
   }
 
-  diskDelay(): number {
-    const { disk } = this.random
+  diskDelay(member: SimMember): number {
+    const disk = this.random('disk', member.name)
     if (this.isCalm) return disk.real(0, 1)
-    return disk.chance(0.02) ? disk.real(0, 40 * this.options.diskMs) : disk.exponential(this.options.diskMs)
+    const delay = disk.chance(0.02) ? disk.real(0, 40 * this.options.diskMs) : disk.exponential(this.options.diskMs)
+    return Math.max(delay, member.diskStalledUntil - this.now)
   }
 
-  lateness(): number {
-    return this.random.clock.chance(0.01) ? this.random.clock.real(0, 100) : this.random.clock.real(0, 2)
+  lateness(member: SimMember): number {
+    const clock = this.random('clock', member.name)
+    return clock.chance(0.01) ? clock.real(0, 100) : clock.real(0, 2)
   }
 
   // Members
@@ -184,10 +211,12 @@ export class CoreWorld {
 
   zabOptions(spec: MemberSpec): ZabOptions {
     const { timing, tail, batchBytesMax, chunkBytesMax, counterLast } = this.options
-    const mark = (name: string): void => {
-      this.marks.set(name, (this.marks.get(name) ?? 0) + 1)
-    }
+    const mark = (name: string): void => this.mark(name)
     return { timing, tail, batchBytesMax, chunkBytesMax, founders: spec.founders, mark, counterLast }
+  }
+
+  nextSessionNumber(): number {
+    return this.sessions.length + 1
   }
 
   startAll(): void {
@@ -220,21 +249,24 @@ export class CoreWorld {
       const other = this.members.find((one) => one.spec.address === address && one.id === id)
       return other?.isUp === true && !other.isPaused && !this.network.isCut(from, other)
     }
-    from.later(this.random.network.real(1, 50), () => from.receive({ type: 'probed', id, reached: isReached() }))
+    from.later(this.random('network', from.name).real(1, 50), () =>
+      from.receive({ type: 'probed', id, reached: isReached() }),
+    )
   }
 
   /** A member's disk completed a change: now and then it is time for a checkpoint. */
   noteDurable(member: SimMember): void {
     this.#durableChanges += 1
-    if (this.#durableChanges % this.options.checkpointEvery === 0) member.checkpoint()
+    const { checkpointEvery } = this.options
+    if (checkpointEvery > 0 && this.#durableChanges % checkpointEvery === 0) member.checkpoint()
   }
 
   // Checks and traces
 
   check<K extends keyof Invariant>(hook: K, ...args: CheckArguments<K>): void {
-    for (const invariant of this.#invariants) {
-      const handler = invariant[hook] as ((world: CoreWorld, ...rest: unknown[]) => void) | undefined
-      handler?.call(invariant, this, ...args)
+    for (const invariant of this.#hooks.get(hook) ?? []) {
+      const handler = invariant[hook] as (world: CoreWorld, ...rest: unknown[]) => void
+      handler.call(invariant, this, ...args)
     }
   }
 
@@ -244,21 +276,21 @@ export class CoreWorld {
 
   trace(member: SimMember, text: string): void {
     this.#hash(text.length + member.name.charCodeAt(0) * 256)
-    this.options.onTrace?.(`${this.now.toFixed(2).padStart(10)} ${member.name.padEnd(3)} ${text}`)
+    this.#watching.onTrace?.(`${this.now.toFixed(2).padStart(10)} ${member.name.padEnd(3)} ${text}`)
   }
 
   traceInput(member: SimMember, input: Input): void {
     this.steps += 1
     this.#hash(Math.floor(this.now * 1000))
     this.#hash(input.type.length + (input.type === 'message' ? input.message.type.charCodeAt(2) * 64 : 0))
-    if (this.options.onTrace === undefined) return
+    if (this.#watching.onTrace === undefined) return
     const text = describeInput(input)
     if (text !== undefined) this.trace(member, `  < ${text}`)
   }
 
   traceOutput(member: SimMember, output: Output): void {
     this.#hash(output.type.length + (output.type === 'send' ? output.message.type.charCodeAt(3) * 64 : 0))
-    if (this.options.onTrace === undefined) return
+    if (this.#watching.onTrace === undefined) return
     const text = describeOutput(output, (id) => this.memberById(id)?.name ?? id)
     if (text !== undefined) this.trace(member, `  > ${text}`)
   }

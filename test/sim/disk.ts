@@ -78,6 +78,8 @@ export class DiskImage {
 
 export class Disk {
   image: DiskImage = new DiskImage()
+  /** Called instead of the completion of the next commit. */
+  failNext: (() => void) | undefined
   readonly #queue: DiskJob[] = []
   #isBusy = false
 
@@ -97,6 +99,12 @@ export class Disk {
     this.#isBusy = true
     const count = this.#queue.length
     later(() => {
+      const { failNext } = this
+      this.failNext = undefined
+      if (failNext !== undefined) {
+        failNext()
+        return
+      }
       const jobs = this.#queue.splice(0, count)
       for (const job of jobs) this.image.apply(job)
       this.#isBusy = false
@@ -107,6 +115,7 @@ export class Disk {
 
   /** The power fails: of what was on its way, the first `kept` changes made it. */
   crash(kept: number): void {
+    this.failNext = undefined
     for (const job of this.#queue.splice(0, this.#queue.length).slice(0, kept)) this.image.apply(job)
     this.#isBusy = false
   }

@@ -1,68 +1,163 @@
 /**
- * Faults at random: crashes, restarts, resets, partitions of one or both directions, pauses. Within a budget: voters
- * that forget are never so many that those who remember are no quorum; what survives a crash may crash all at once.
+ * The faults of a schedule, performed: crashes, restarts, resets, partitions of one or both directions, pauses, bad
+ * disks and clocks. Within a budget: voters that forget are never so many that those who remember are no quorum; what
+ * survives a crash may crash all at once. What the budget, or the moment, does not allow is left out.
  */
 import type { Configuration, MemberId } from '../../lib/core/zab/configuration.ts'
 import { isQuorum } from '../../lib/core/zab/quorum.ts'
 import type { CoreWorld } from './core-world.ts'
 import type { SimMember } from './sim-member.ts'
 
-/** Mean time between two faults of a kind, milliseconds; infinite for none. */
-export interface FaultRates {
-  readonly crashMs: number
-  readonly resetMs: number
-  readonly partitionMs: number
-  readonly oneWayMs: number
-  readonly pauseMs: number
-  /** A durable member's disk is lost while it is down: another member. */
-  readonly wipes: boolean
-  readonly powerCutMs: number
-}
+/** A member by its name, or by what it is when the fault happens. */
+export type Target = string
 
-export const noFaults: FaultRates = {
-  crashMs: Number.POSITIVE_INFINITY,
-  resetMs: Number.POSITIVE_INFINITY,
-  partitionMs: Number.POSITIVE_INFINITY,
-  oneWayMs: Number.POSITIVE_INFINITY,
-  pauseMs: Number.POSITIVE_INFINITY,
-  wipes: false,
-  powerCutMs: Number.POSITIVE_INFINITY,
-}
+export type FaultEvent = { readonly at: number } & (
+  | {
+      readonly type: 'crash'
+      readonly member: Target
+      readonly downMs: number
+      /** In the middle of a turn, after so many more steps; at once where it is not given. */
+      readonly afterSteps?: number | undefined
+      /** Its disk is lost with it. */
+      readonly isWiped?: boolean | undefined
+    }
+  /** All durable members lose power at once, and come back after so long each. */
+  | { readonly type: 'powerCut'; readonly downMs: readonly number[] }
+  | { readonly type: 'diskError'; readonly member: Target; readonly downMs: number }
+  | { readonly type: 'diskStall'; readonly member: Target; readonly forMs: number }
+  | { readonly type: 'reset'; readonly between: readonly [Target, Target] }
+  /** Between these and all the others; `isOneWay`: what these send is lost, what they are sent arrives. */
+  | { readonly type: 'partition'; readonly members: readonly Target[]; readonly forMs: number }
+  | {
+      readonly type: 'cut'
+      readonly from: Target
+      readonly to: Target
+      readonly isOneWay: boolean
+      readonly forMs: number
+    }
+  | { readonly type: 'pause'; readonly member: Target; readonly forMs: number }
+  | { readonly type: 'stepDown'; readonly member: Target }
+  | { readonly type: 'wallJump'; readonly member: Target; readonly byMs: number }
+)
 
 export class Faults {
   readonly #world: CoreWorld
   #stopped = false
-  count = 0
+  /** How many faults of each kind came about. */
+  readonly counts: Map<string, number> = new Map()
 
-  constructor(world: CoreWorld, rates: FaultRates) {
+  constructor(world: CoreWorld, events: readonly FaultEvent[]) {
     this.#world = world
-    this.#repeat(rates.crashMs, () => this.#crashOne())
-    this.#repeat(rates.resetMs, () => this.#resetOne())
-    this.#repeat(rates.partitionMs, () => this.#partition())
-    this.#repeat(rates.oneWayMs, () => this.#blockOneWay())
-    this.#repeat(rates.pauseMs, () => this.#pauseOne())
-    this.#repeat(rates.powerCutMs, () => this.#powerCut())
+    for (const event of events) {
+      world.at(event.at, () => {
+        if (this.#stopped || !this.#perform(event)) return
+        this.counts.set(event.type, (this.counts.get(event.type) ?? 0) + 1)
+      })
+    }
   }
 
   /** No more faults; what is broken heals, whoever is down comes back. */
   stop(): void {
     this.#stopped = true
     this.#world.network.heal()
-    for (const member of this.#world.members) {
-      member.resume()
-      member.crashAfterSteps = undefined
-      member.start()
+    for (const member of this.#world.members) this.#mend(member)
+  }
+
+  /**
+   * No more faults, and these alone are well: the others are cut off for ever. Returns to the world of before with `stop`.
+   */
+  stopFor(core: readonly SimMember[]): void {
+    this.#stopped = true
+    this.#world.network.heal()
+    for (const member of core) this.#mend(member)
+    for (const other of this.#world.members) {
+      if (core.includes(other)) continue
+      for (const member of this.#world.members) {
+        this.#world.network.block(member, other)
+        this.#world.network.block(other, member)
+      }
     }
   }
 
-  #repeat(meanMs: number, fault: () => void): void {
-    if (meanMs === Number.POSITIVE_INFINITY) return
-    this.#world.after(this.#world.random.faults.exponential(meanMs), () => {
-      if (this.#stopped) return
-      this.count += 1
-      fault()
-      this.#repeat(meanMs, fault)
-    })
+  #mend(member: SimMember): void {
+    member.resume()
+    member.crashAfterSteps = undefined
+    member.disk.failNext = undefined
+    member.start()
+  }
+
+  /** Returns whether it came about. */
+  #perform(event: FaultEvent): boolean {
+    switch (event.type) {
+      case 'crash':
+        return this.#crash(this.#find(event.member), event)
+      case 'powerCut':
+        return this.#powerCut(event.downMs)
+      case 'diskError': {
+        const member = this.#find(event.member)
+        if (member?.isUp !== true || !member.spec.isDurable) return false
+        member.failNextCommit()
+        this.#restartLater(member, event.downMs)
+        return true
+      }
+      case 'diskStall': {
+        const member = this.#find(event.member)
+        if (member !== undefined) member.diskStalledUntil = this.#world.now + event.forMs
+        return member !== undefined
+      }
+      case 'reset': {
+        const [a, b] = event.between.map((target) => this.#find(target))
+        if (a === undefined || b === undefined || a === b) return false
+        this.#world.network.reset(a, b)
+        return true
+      }
+      case 'partition': {
+        const left = event.members.flatMap((target) => this.#find(target) ?? [])
+        const right = this.#world.members.filter((member) => !left.includes(member))
+        return this.#cutFor(
+          event.forMs,
+          left.flatMap((a) => right.flatMap((b) => [[a, b] as const, [b, a] as const])),
+        )
+      }
+      case 'cut': {
+        const from = this.#find(event.from)
+        const to = this.#find(event.to)
+        if (from === undefined || to === undefined || from === to) return false
+        return this.#cutFor(
+          event.forMs,
+          event.isOneWay
+            ? [[from, to]]
+            : [
+                [from, to],
+                [to, from],
+              ],
+        )
+      }
+      case 'pause': {
+        const member = this.#find(event.member)
+        member?.pause()
+        if (member !== undefined) this.#unlessStopped(event.forMs, () => member.resume())
+        return member !== undefined
+      }
+      case 'stepDown': {
+        const member = this.#find(event.member)
+        member?.receive({ type: 'stepDown' })
+        return member !== undefined
+      }
+      case 'wallJump': {
+        const member = this.#find(event.member)
+        if (member !== undefined) this.#world.jumpWall(member, event.byMs)
+        return member !== undefined
+      }
+    }
+  }
+
+  #find(target: Target): SimMember | undefined {
+    const { leader, members } = this.#world
+    if (target === 'leader') return leader
+    if (target === 'follower') return members.find((member) => member !== leader && member.status?.serving === true)
+    if (target === 'looking') return members.find(({ status }) => status?.role === 'looking')
+    return members.find(({ name }) => name === target)
   }
 
   #unlessStopped(delay: number, action: () => void): void {
@@ -71,55 +166,34 @@ export class Faults {
     })
   }
 
-  #restartLater(member: SimMember): void {
-    const { faults } = this.#world.random
-    this.#unlessStopped(faults.chance(0.5) ? faults.real(1, 50) : faults.exponential(3000), () => member.start())
+  #restartLater(member: SimMember, downMs: number): void {
+    this.#unlessStopped(downMs, () => member.start())
   }
 
-  #crashOne(): void {
-    const { faults } = this.#world.random
-    const member = faults.pick(this.#world.members)
-    if (!member.isUp || !(member.spec.isDurable || mayForget(this.#world, [member]))) return
-    if (member.spec.isDurable && faults.chance(0.3)) member.crashAfterSteps = faults.between(1, 12)
+  #crash(member: SimMember | undefined, event: FaultEvent & { type: 'crash' }): boolean {
+    if (member?.isUp !== true) return false
+    const forgets = event.isWiped === true || !member.spec.isDurable
+    if (forgets && !mayForget(this.#world, [member])) return false
+    if (member.spec.isDurable && event.afterSteps !== undefined) member.crashAfterSteps = event.afterSteps
     else member.crash()
-    this.#restartLater(member)
+    if (event.isWiped === true && member.spec.isDurable && !member.isUp) {
+      this.#world.mark('fault.wiped')
+      member.wipe()
+    }
+    this.#restartLater(member, event.downMs)
+    return true
   }
 
-  /** All durable members lose power at once. */
-  #powerCut(): void {
-    for (const member of this.#world.members) {
+  #powerCut(downMs: readonly number[]): boolean {
+    for (const [index, member] of this.#world.members.entries()) {
       if (!member.spec.isDurable || !member.isUp) continue
       member.crash()
-      this.#restartLater(member)
+      this.#restartLater(member, downMs[index % downMs.length] ?? 0)
     }
+    return true
   }
 
-  #resetOne(): void {
-    const [a, b] = this.#world.random.faults.shuffled(this.#world.members)
-    if (a !== undefined && b !== undefined) this.#world.network.reset(a, b)
-  }
-
-  /** One side sees nothing of the other: one member alone, some, or just a pair. */
-  #partition(): void {
-    const { faults } = this.#world.random
-    const shuffled = faults.shuffled(this.#world.members)
-    const size = faults.between(1, Math.max(1, shuffled.length - 1))
-    const isPair = faults.chance(0.4)
-    const left = shuffled.slice(0, isPair ? 1 : size)
-    const right = shuffled.slice(isPair ? 1 : size, isPair ? 2 : undefined)
-    this.#cutFor(
-      faults.exponential(4000),
-      left.flatMap((a) => right.flatMap((b) => [[a, b] as const, [b, a] as const])),
-    )
-  }
-
-  #blockOneWay(): void {
-    const { faults } = this.#world.random
-    const [from, to] = faults.shuffled(this.#world.members)
-    if (from !== undefined && to !== undefined) this.#cutFor(faults.exponential(3000), [[from, to]])
-  }
-
-  #cutFor(durationMs: number, directions: readonly (readonly [SimMember, SimMember])[]): void {
+  #cutFor(durationMs: number, directions: readonly (readonly [SimMember, SimMember])[]): boolean {
     const { network } = this.#world
     for (const [from, to] of directions) {
       this.#world.trace(from, `is cut off from ${to.name}`)
@@ -128,38 +202,34 @@ export class Faults {
     this.#unlessStopped(durationMs, () => {
       for (const [from, to] of directions) network.unblock(from, to)
     })
-  }
-
-  #pauseOne(): void {
-    const { faults } = this.#world.random
-    const member = faults.pick(this.#world.members)
-    member.pause()
-    this.#unlessStopped(faults.chance(0.5) ? faults.real(1, 300) : faults.exponential(3000), () => member.resume())
+    return directions.length > 0
   }
 }
 
 /** Whether those who remember would still be a quorum of every configuration that anybody knows, without these. */
 export function mayForget(world: CoreWorld, lost: readonly SimMember[]): boolean {
   const rememberers = new Set<MemberId>()
-  const configurations = new Set<Configuration>()
-  let isFounded = false
   for (const member of world.members) {
-    if (lost.includes(member)) continue
-    if (!member.isUp && !member.spec.isDurable) continue
-    rememberers.add(member.id)
-    for (const configuration of knownConfigurations(member)) configurations.add(configuration)
+    if (!lost.includes(member) && (member.isUp || member.spec.isDurable)) rememberers.add(member.id)
   }
-  for (const { peer, disk, spec, isUp } of world.members) {
-    if (peer?.zab.belonging.presence === 'member' || (spec.isDurable && disk.image.belonging?.presence === 'member')) {
-      isFounded = true
-    }
-    const role = isUp ? peer?.zab.role : undefined
-    if (role?.name === 'leading' && role.phase !== 'discovery') isFounded = true
-  }
-  for (const member of lost) for (const configuration of knownConfigurations(member)) configurations.add(configuration)
   // Before there is an ensemble, there is nothing to forget: it is founded anew.
-  if (!isFounded) return true
-  return [...configurations].every((configuration) => isQuorum([configuration], (id) => rememberers.has(id)))
+  if (!isFounded(world)) return true
+  return allConfigurations(world).every((configuration) => isQuorum([configuration], (id) => rememberers.has(id)))
+}
+
+/** Whether anybody may rely on an ensemble by now. */
+export function isFounded({ members }: CoreWorld): boolean {
+  return members.some(({ peer, disk, spec, isUp }) => {
+    if (peer?.zab.belonging.presence === 'member') return true
+    if (spec.isDurable && disk.image.belonging?.presence === 'member') return true
+    const role = isUp ? peer?.zab.role : undefined
+    return role?.name === 'leading' && role.phase !== 'discovery'
+  })
+}
+
+/** Every configuration that is in force in somebody's eyes. */
+export function allConfigurations({ members }: CoreWorld): readonly Configuration[] {
+  return [...new Set(members.flatMap(knownConfigurations))]
 }
 
 function knownConfigurations(member: SimMember): readonly Configuration[] {
@@ -169,5 +239,5 @@ function knownConfigurations(member: SimMember): readonly Configuration[] {
   const appended = batches.flatMap(({ requests }) =>
     requests.flatMap((request) => (request.type === 'reconfigure' ? [request.configuration] : [])),
   )
-  return [...logged, ...appended].slice(-1)
+  return [...logged, ...appended].slice(-2)
 }

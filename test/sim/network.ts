@@ -68,8 +68,7 @@ export class Network {
     const key = keyOf(a, b)
     if (this.#dialing.has(key) || !this.#canLink(a, b)) return
     this.#dialing.add(key)
-    const { network } = this.#world.random
-    this.#world.after(network.real(1, 40), () => {
+    this.#world.after(this.#world.random('network', key).real(1, 40), () => {
       this.#dialing.delete(key)
       if (this.#canLink(a, b)) this.#open(key, a, b)
     })
@@ -102,7 +101,8 @@ export class Network {
 
   /** Schedules an arrival after all earlier ones of this direction. */
   #arrive(pipe: Pipe, action: () => void): void {
-    const at = Math.max(pipe.lastArrival + this.#world.gap(), this.#world.now + this.#world.latency())
+    const random = this.#world.random('network', `${pipe.from.name}>${pipe.to.name}`)
+    const at = Math.max(pipe.lastArrival + this.#world.gap(random), this.#world.now + this.#world.latency(random))
     pipe.lastArrival = at
     this.#world.at(at, () => {
       if (pipe.isFlowing && pipe.to.isUp && pipe.to.id === pipe.toId) action()
@@ -123,7 +123,7 @@ export class Network {
   }
 
   #close(link: SimLink): void {
-    const { network } = this.#world.random
+    const network = this.#world.random('network', link.key)
     link.isOpen = false
     for (const pipe of link.pipes) {
       const isDrained = network.chance(0.3) && !this.isBlocked(pipe.from, pipe.to)
@@ -148,7 +148,7 @@ export class Network {
     this.#blocked.add(`${from.name}>${to.name}`)
     const link = this.#links.get(keyOf(from, to))
     if (link === undefined || !link.isOpen) return
-    this.#world.after(this.#world.random.network.real(1900, 2100), () => {
+    this.#world.after(this.#world.random('network', link.key).real(1900, 2100), () => {
       if (link.isOpen && this.isBlocked(from, to)) this.#close(link)
     })
   }

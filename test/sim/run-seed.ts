@@ -1,8 +1,10 @@
-/** One seed from the founding to the end: chaos, healing, and then everything must be well again. */
-import { CoreWorld, type CoreWorld as World, type WorldOptions } from './core-world.ts'
-import { Faults } from './faults.ts'
+/** One schedule from the founding to the end: chaos, healing, and then everything must be well again. */
+
+import { isQuorum } from '../../lib/core/zab/quorum.ts'
+import { CoreWorld, type Watching, type CoreWorld as World } from './core-world.ts'
+import { allConfigurations, Faults, isFounded } from './faults.ts'
 import { Violation } from './invariants/invariant.ts'
-import { scheduleOf } from './schedule.ts'
+import { type Schedule, scheduleOf } from './schedule.ts'
 import type { SimMember } from './sim-member.ts'
 
 export interface SeedResult {
@@ -11,7 +13,8 @@ export interface SeedResult {
   readonly steps: number
   readonly acknowledged: number
   readonly terms: number
-  readonly faults: number
+  /** How many faults of each kind came about. */
+  readonly faults: ReadonlyMap<string, number>
   readonly traceHash: number
   readonly marks: ReadonlyMap<string, number>
 }
@@ -19,39 +22,81 @@ export interface SeedResult {
 /** Within so long after the healing, everything is well. */
 const healingMs = 30_000
 
-export function runSeed(seed: number, extra: Pick<WorldOptions, 'onTrace' | 'without'> = {}): SeedResult {
-  const { options, rates, chaosMs } = scheduleOf(seed)
-  const world = new CoreWorld({ ...options, ...extra })
-  const { faults: random } = world.random
-  for (const member of world.members) world.after(random.real(0, 200), () => member.start())
-  const faults = new Faults(world, rates)
+export function runSeed(seed: number, watching: Watching = {}): SeedResult {
+  return runSchedule(scheduleOf(seed), watching)
+}
+
+export function runSchedule(schedule: Schedule, watching: Watching = {}): SeedResult {
+  const { options, startsAt, actions, chaosMs } = schedule
+  const world = new CoreWorld(options, watching)
+  for (const [index, member] of world.members.entries()) world.at(startsAt[index] ?? 0, () => member.start())
+  const faults = new Faults(world, schedule.faults)
+  for (const event of actions) {
+    world.at(event.at, () => {
+      const member = event.member === 'leader' ? world.leader : world.members.find(({ name }) => name === event.member)
+      if (member?.isUp === true) member.host.act(event)
+    })
+  }
   world.run(chaosMs)
+  if (schedule.healsToCore) healToCore(world, faults)
   faults.stop()
   settle(world)
   return {
-    seed,
+    seed: options.seed,
     virtualMs: world.now,
     steps: world.steps,
     acknowledged: world.clients.acknowledgedCount,
     terms: world.history.terms,
-    faults: faults.count,
+    faults: faults.counts,
     traceHash: world.traceHash,
     marks: world.marks,
   }
+}
+
+/** A quorum that is well must get along, whatever becomes of the others. */
+function healToCore(world: World, faults: Faults): void {
+  const core = coreOf(world)
+  if (core === undefined) return
+  world.mark('world.core')
+  faults.stopFor(core)
+  world.isCalm = true
+  if (!world.runFor(healingMs, () => world.isServing(core)))
+    throw new Violation('Liveness', stuck(world, 'led by its core'))
+  world.isCalm = false
+}
+
+/** The first members that remember and are a quorum of every configuration that anybody has. */
+function coreOf(world: World): readonly SimMember[] | undefined {
+  const configurations = allConfigurations(world)
+  if (!isFounded(world) || configurations.length === 0) return undefined
+  const core: SimMember[] = []
+  for (const member of world.random('network', 'core').shuffled(world.members)) {
+    if (!member.isUp && !member.spec.isDurable) continue
+    if (member.peer === undefined || member.peer.zab.belonging.presence !== 'member') continue
+    if (!configurations.every(({ voters }) => voters.some(({ id }) => id === member.id))) continue
+    core.push(member)
+    if (isQuorum(configurations, (id) => core.some((one) => one.id === id))) return core
+  }
+  return undefined
 }
 
 /** Demands that a healed world comes to rest: one leader, all serving, all answered, all equal. */
 export function settle(world: World, limitMs: number = healingMs): void {
   world.isCalm = true
   world.runFor(2000)
-  world.isQuiet = true
   stopNamesakes(world, limitMs)
   if (!world.runFor(limitMs, () => world.isServing())) throw new Violation('Liveness', stuck(world, 'serving'))
   const isAnswered = (): boolean => world.running.every(({ host }) => !host.isWaiting)
-  if (!world.runFor(limitMs, () => world.isServing() && isAnswered() && isEqual(world) && isSeated(world))) {
-    throw new Violation('Liveness', stuck(world, 'quiet'))
-  }
+  const isAtRest = (): boolean =>
+    world.isServing() && isAnswered() && isEqual(world) && isSeated(world) && isSwept(world)
+  if (!world.runFor(limitMs, isAtRest)) throw new Violation('Liveness', stuck(world, 'quiet'))
   world.check('onEnd')
+}
+
+/** Whoever is silent for good has no session any more. */
+function isSwept({ running }: World): boolean {
+  const kept = new Set(running.flatMap(({ host }) => host.kept.map(({ id }) => id)))
+  return running.every(({ peer }) => peer?.state.sessions.list().every(({ id }) => kept.has(id)) === true)
 }
 
 /** Of two live members with one name, only one can ever be served: the other one goes. */

@@ -1,17 +1,15 @@
 /** What must happen in named situations, told with the world of the simulator. */
 import assert from 'node:assert/strict'
 import type { MemberId } from '../../lib/core/zab/configuration.ts'
-import { zxidPlus } from '../../lib/core/zab/zxid.ts'
-import { CoreWorld, defaultOptions, type WorldOptions } from './core-world.ts'
+import { zxidPlus, zxidZero } from '../../lib/core/zab/zxid.ts'
+import { CoreWorld, defaultOptions, type Watching, type WorldOptions } from './core-world.ts'
 import { settle } from './run-seed.ts'
 import { specsOf } from './schedule.ts'
 import type { MemberSpec, SimMember } from './sim-member.ts'
 
-const never = 1e12
-
 /** A world without random work and faults: what happens is what the scenario does. */
-function worldOf(members: readonly MemberSpec[], more: Partial<WorldOptions> = {}): CoreWorld {
-  return new CoreWorld({ ...defaultOptions, seed: 1, actionMs: never, sessionTimeoutsMs: [30_000], members, ...more })
+function worldOf(members: readonly MemberSpec[], more: Partial<WorldOptions> = {}, watching: Watching = {}): CoreWorld {
+  return new CoreWorld({ ...defaultOptions, seed: 1, sessionTimeoutsMs: [30_000], members, ...more }, watching)
 }
 
 const durable = (count: number): MemberSpec[] => specsOf(count, 0, () => true)
@@ -299,8 +297,28 @@ describe('core scenarios', () => {
       }
     })
 
+    it('asks for a snapshot when a synchronization does not fit', () => {
+      const world = worldOf(durable(3), { isChoppy: true }, { without: ['PossibleMessages'] })
+      const leader = startAndServe(world)
+      const [follower, other] = others(world, leader) as [SimMember, SimMember]
+      follower.crash()
+      writeAt(world, other, 3)
+      follower.start()
+      assert.ok(world.runFor(2000, () => follower.peer?.zab.role.name === 'following'))
+      assert.ok(
+        world.runFor(2000, () => {
+          const role = follower.peer?.zab.role
+          return role?.name === 'following' && role.epoch !== undefined
+        }),
+      )
+      const after = zxidPlus(follower.peer?.zab.log.last ?? zxidZero, 1)
+      follower.receive({ type: 'message', from: leader.id, message: { type: 'diff', after } })
+      settle(world)
+      assert.ok(world.marks.has('sync.wantSnapshot'))
+    })
+
     it('never applies a proposal after a gap', () => {
-      const world = worldOf(durable(3))
+      const world = worldOf(durable(3), {}, { without: ['PossibleMessages'] })
       const leader = startAndServe(world)
       const [follower, other] = others(world, leader) as [SimMember, SimMember]
       writeAt(world, other, 3)

@@ -1,13 +1,25 @@
-/** What a seed stands for: the members, the mix of faults, and which rare things are made common. */
+/**
+ * What happens to a world from outside, as data: its members and settings, the faults, and what the clients do. A seed
+ * stands for one; a file can hold one, which is what is left of a failure after shrinking. All numbers are milliseconds of
+ * virtual time. The same schedule gives the same run.
+ */
+import type { Operation, SubOperation } from '../../lib/core/tree/operation.ts'
 import { defaultOptions, type WorldOptions } from './core-world.ts'
-import { type FaultRates, noFaults } from './faults.ts'
+import type { FaultEvent, Target } from './faults.ts'
 import { Prng } from './prng.ts'
 import type { MemberSpec } from './sim-member.ts'
+import type { ActionEvent } from './workload.ts'
 
 export interface Schedule {
   readonly options: WorldOptions
-  readonly rates: FaultRates
+  /** When each member starts first; the members' order. */
+  readonly startsAt: readonly number[]
+  readonly faults: readonly FaultEvent[]
+  readonly actions: readonly ActionEvent[]
+  /** When the faults end. */
   readonly chaosMs: number
+  /** Whether only a quorum heals first, and must get along without the others. */
+  readonly healsToCore: boolean
 }
 
 const letters = 'abcdefg'
@@ -24,41 +36,45 @@ export function specsOf(founders: number, joiners: number, isDurable: (index: nu
   }))
 }
 
+/** Each seed draws its own size, settings, faults and work; some draw no faults at all. */
 export function scheduleOf(seed: number): Schedule {
   const random = new Prng(seed, 'schedule')
-  const founders = random.pick([1, 2, 3, 3, 3, 3, 3, 5, 5])
-  const joiners = random.pick([0, 0, 0, 1, 2])
-  const mix = random.pick(['durable', 'volatile', 'mixed'])
+  const members = membersOf(random)
+  const options = optionsOf(seed, members, random)
+  const chaosMs = round(random.real(2000, 12_000))
+  const names = members.map(({ name }) => name)
+  const startsAt = members.map(() => round(random.real(0, 200)))
+  const healsToCore = random.chance(0.3)
+  const faults = random.chance(0.1) ? [] : faultsOf(new Prng(seed, 'faults'), names, chaosMs)
+  const actions = actionsOf(new Prng(seed, 'workload'), names, options, chaosMs)
+  if (faults.length > 0) addLostTails(new Prng(seed, 'tails'), chaosMs, faults, actions)
+  return { options, startsAt, faults, actions, chaosMs, healsToCore }
+}
+
+function membersOf(random: Prng): MemberSpec[] {
+  const founders = random.pick([1, 2, 3, 3, 3, 3, 3, 3, 4, 5, 5, 5, 6, 7])
+  const joiners = founders < 6 ? random.pick([0, 0, 0, 1, 2]) : 0
+  const mix = random.pick(['durable', 'durable', 'volatile', 'mixed'])
   const specs = specsOf(founders, joiners, () => (mix === 'mixed' ? random.chance(0.5) : mix === 'durable'))
   // Some newcomers have the name of a founder, and take its seat when it seems to be gone.
-  const members = specs.map((spec) =>
+  return specs.map((spec) =>
     spec.founders.length === 0 && random.chance(0.4)
       ? { ...spec, alias: letters[random.between(0, founders - 1)] }
       : spec,
   )
-  const often = (chance: number, from: number, to: number): number =>
-    random.chance(chance) ? random.real(from, to) : Number.POSITIVE_INFINITY
-  const isCalm = random.chance(0.1)
-  const rates: FaultRates = isCalm
-    ? noFaults
-    : {
-        crashMs: often(0.7, 300, 5000),
-        resetMs: often(0.5, 200, 5000),
-        partitionMs: often(0.5, 1000, 8000),
-        oneWayMs: often(0.3, 1000, 8000),
-        pauseMs: often(0.4, 500, 8000),
-        wipes: false,
-        powerCutMs: often(0.25, 2000, 15000),
-      }
-  const tiny = random.chance(0.4)
-  const options: WorldOptions = {
+}
+
+/** What is rare elsewhere is common here: short tails, small batches and chunks, counters that end. */
+function optionsOf(seed: number, members: readonly MemberSpec[], random: Prng): WorldOptions {
+  const size = members.length
+  return {
     ...defaultOptions,
     seed,
     members,
-    tail: tiny ? { entries: random.between(0, 8), bytes: 1 << 20 } : defaultOptions.tail,
+    tail: random.chance(0.4) ? { entries: random.between(0, 8), bytes: 1 << 20 } : defaultOptions.tail,
     batchBytesMax: random.chance(0.3) ? 1 : defaultOptions.batchBytesMax,
     chunkBytesMax: random.chance(0.3) ? 1 : defaultOptions.chunkBytesMax,
-    counterLast: random.chance(0.2) ? random.between(3, 40) : undefined,
+    ...(random.chance(0.15) ? { counterLast: random.between(3, 40) } : {}),
     latencyMs: random.pick([0.3, 2, 2, 20]),
     spikeChance: random.pick([0, 0, 0.01, 0.1]),
     diskMs: random.pick([0.1, 1, 5, 50]),
@@ -67,8 +83,180 @@ export function scheduleOf(seed: number): Schedule {
     isFrozen: random.chance(0.2),
     sessionsPerMember: random.between(1, 3),
     sessionTimeoutsMs: random.pick([[1000], [4000], [1000, 8000]]),
-    actionMs: random.pick([20, 100, 100, 500]),
-    checkpointEvery: random.chance(0.5) ? random.between(5, 60) : Number.POSITIVE_INFINITY,
+    actionMs: random.pick([20, 100, 100, 500]) * (size > 4 ? 2 : 1),
+    checkpointEvery: random.chance(0.5) ? random.between(5, 60) : 0,
   }
-  return { options, rates, chaosMs: random.real(2000, 12000) }
+}
+
+/** To the hundredth of a millisecond: short in a file, and fine enough. */
+function round(ms: number): number {
+  return Math.round(ms * 100) / 100
+}
+
+/** The kinds of a seed are drawn first, each with a rate of its own. */
+function faultsOf(random: Prng, names: readonly string[], chaosMs: number): FaultEvent[] {
+  const events: FaultEvent[] = []
+  const repeat = (chance: number, from: number, to: number, make: (at: number) => FaultEvent): void => {
+    if (!random.chance(chance)) return
+    const meanMs = random.real(from, to)
+    for (let at = random.exponential(meanMs); at < chaosMs; at += random.exponential(meanMs)) {
+      events.push(make(round(at)))
+    }
+  }
+  // Whom it hits: anybody, or preferably who leads just then, or looks for a leader.
+  const bias = random.pick([0, 0, 0.3, 0.7])
+  const anybody = (): Target =>
+    random.chance(bias) ? random.pick(['leader', 'leader', 'leader', 'follower', 'looking']) : random.pick(names)
+  const duration = (mean: number): number => round(random.chance(0.4) ? random.real(1, 60) : random.exponential(mean))
+  const wipes = random.chance(0.3)
+
+  repeat(0.6, 300, 5000, (at) => ({
+    at,
+    type: 'crash',
+    member: anybody(),
+    downMs: duration(3000),
+    ...(random.chance(0.3)
+      ? { afterSteps: random.between(1, 12) }
+      : wipes && random.chance(0.3)
+        ? { isWiped: true }
+        : {}),
+  }))
+  repeat(0.3, 2000, 15_000, (at) => ({ at, type: 'powerCut', downMs: names.map(() => duration(1000)) }))
+  repeat(0.2, 1000, 6000, (at) => ({ at, type: 'diskError', member: anybody(), downMs: 20 + duration(2000) }))
+  repeat(0.3, 1000, 6000, (at) => ({ at, type: 'diskStall', member: anybody(), forMs: duration(1500) }))
+  repeat(0.5, 200, 5000, (at) => ({ at, type: 'reset', between: [anybody(), random.pick(names)] }))
+  repeat(0.5, 1000, 8000, (at) => {
+    const some = random.shuffled(names).slice(0, random.between(1, Math.max(1, names.length - 1)))
+    return { at, type: 'partition', members: random.chance(0.5) ? [anybody()] : some, forMs: duration(4000) }
+  })
+  repeat(0.4, 600, 6000, (at) => ({
+    at,
+    type: 'cut',
+    from: anybody(),
+    to: random.pick(names),
+    isOneWay: random.chance(0.6),
+    forMs: duration(3000),
+  }))
+  repeat(0.4, 500, 8000, (at) => ({ at, type: 'pause', member: anybody(), forMs: duration(3000) }))
+  repeat(0.15, 1000, 5000, (at) => ({ at, type: 'stepDown', member: 'leader' }))
+  repeat(0.2, 1000, 5000, (at) => ({
+    at,
+    type: 'wallJump',
+    member: anybody(),
+    byMs: random.between(-3_600_000, 3_600_000),
+  }))
+  return events.sort(inTime)
+}
+
+function inTime(a: { readonly at: number }, b: { readonly at: number }): number {
+  return a.at - b.at
+}
+
+/**
+ * A leader that appends what reaches few or nobody, and comes back later with it: what truncation is for. The leader is
+ * cut off, or its messages are, or the others' disks are slow; it goes on writing, and crashes or is deposed.
+ */
+function addLostTails(random: Prng, chaosMs: number, faults: FaultEvent[], actions: ActionEvent[]): void {
+  if (!random.chance(0.5)) return
+  const meanMs = random.real(500, 4000)
+  for (let at = 500 + random.exponential(meanMs); at < chaosMs; at += 300 + random.exponential(meanMs)) {
+    const forMs = round(random.chance(0.5) ? random.real(20, 500) : random.real(500, 5000))
+    const kind = random.pick(['partition', 'cut', 'diskStall', 'none'])
+    const event = { at: round(at), forMs }
+    if (kind === 'partition') faults.push({ ...event, type: 'partition', members: ['leader'] })
+    else if (kind === 'cut') faults.push({ ...event, type: 'cut', from: 'leader', to: 'follower', isOneWay: true })
+    else if (kind === 'diskStall') faults.push({ ...event, type: 'diskStall', member: 'follower' })
+    const writes = random.between(0, 6)
+    for (let count = 0; count < writes; count += 1) {
+      const write = { at: round(at + random.real(0, 60)), member: 'leader', session: random.between(0, 2) }
+      actions.push({ ...write, do: 'write', operation: anyOperation(random) })
+    }
+    if (!random.chance(0.7)) continue
+    const crash = { at: round(at + random.real(1, Math.min(forMs, 300))), downMs: round(random.real(20, 3000)) }
+    if (random.chance(0.2))
+      faults.push({ at: crash.at, type: 'powerCut', downMs: [crash.downMs, round(random.real(20, 3000))] })
+    else faults.push({ ...crash, type: 'crash', member: 'leader' })
+  }
+  faults.sort(inTime)
+  actions.sort(inTime)
+}
+
+const paths = ['/a', '/b', '/c', '/a/x', '/a/y', '/b/z']
+
+/** What the clients of each member do, as long as there is chaos and a little longer. */
+function actionsOf(random: Prng, names: readonly string[], options: WorldOptions, chaosMs: number): ActionEvent[] {
+  const events: ActionEvent[] = []
+  const moves = random.chance(0.4)
+  for (const member of names) {
+    for (
+      let at = random.exponential(options.actionMs);
+      at < chaosMs + 2000;
+      at += random.exponential(options.actionMs)
+    ) {
+      const burst = random.chance(0.2) ? random.between(2, 5) : 1
+      const event = { at: round(at), member }
+      const dice = random.random()
+      if (dice < 0.1) events.push({ ...event, do: 'read' })
+      else if (dice < 0.12)
+        events.push({ ...event, do: 'write', session: random.between(0, 2), operation: { type: 'closeSession' } })
+      else if (dice < 0.13) events.push({ ...event, do: 'silence', session: random.between(0, 2) })
+      else if (dice < 0.16 && moves) events.push({ ...event, do: 'move', session: random.between(0, 5) })
+      else if (dice < 0.3) events.push({ ...event, do: 'open', timeoutMs: random.pick(options.sessionTimeoutsMs) })
+      else
+        for (let count = 0; count < burst; count += 1)
+          events.push({ ...event, do: 'write', session: random.between(0, 2), operation: anyOperation(random) })
+    }
+  }
+  return events.sort(inTime)
+}
+
+function anyOperation(random: Prng): Operation {
+  if (random.chance(0.85)) return anySubOperation(random)
+  const operations = Array.from({ length: random.between(1, 4) }, () => anySubOperation(random))
+  return { type: 'multi', operations: random.chance(0.6) ? operations.filter(isLikely) : operations }
+}
+
+/** What fails seldom: so that some transactions go through. */
+function isLikely(operation: SubOperation): boolean {
+  return operation.type === 'create'
+    ? operation.path.endsWith('-')
+    : !('version' in operation) || operation.version === -1
+}
+
+function anySubOperation(random: Prng): SubOperation {
+  const path = random.pick(paths)
+  const data = new Uint8Array([random.between(0, 255)])
+  const version = random.chance(0.5) ? -1 : random.between(0, 3)
+  const dice = random.random()
+  if (dice < 0.25)
+    return { type: 'create', path, data, mode: 'persistent', ...(random.chance(0.2) ? { parents: true } : {}) }
+  if (dice < 0.35) return { type: 'create', path, data, mode: 'ephemeral' }
+  if (dice < 0.45) return { type: 'create', path: '/a/n-', data, mode: 'ephemeral-sequential' }
+  if (dice < 0.5) return { type: 'create', path: '/b/s-', data, mode: 'persistent-sequential' }
+  if (dice < 0.75) return { type: 'setData', path, data, version }
+  if (dice < 0.92) return { type: 'delete', path, version, ...(random.chance(0.3) ? { recursive: true } : {}) }
+  return { type: 'check', path, version }
+}
+
+/** A schedule as a file holds it; bytes are lists of numbers. */
+export function stringifySchedule(schedule: Schedule, more: object = {}): string {
+  const plain = (_key: string, value: unknown): unknown => (value instanceof Uint8Array ? { bytes: [...value] } : value)
+  const line = (value: unknown): string => `    ${JSON.stringify(value, plain)}`
+  const { options, startsAt, faults, actions, chaosMs, healsToCore } = schedule
+  const list = (items: readonly unknown[]): string =>
+    items.length === 0 ? '[]' : `[\n${items.map(line).join(',\n')}\n  ]`
+  const fields = Object.entries({ ...more, chaosMs, healsToCore, startsAt }).map(
+    ([key, value]) => `  ${JSON.stringify(key)}: ${JSON.stringify(value)}`,
+  )
+  const { members, ...rest } = options
+  const settings = `  "options": ${JSON.stringify({ ...rest, members: 0 }).replace('"members":0', `"members": ${list(members)}`)}`
+  return `{\n${[...fields, settings, `  "faults": ${list(faults)}`, `  "actions": ${list(actions)}`].join(',\n')}\n}\n`
+}
+
+export function parseSchedule(text: string): Schedule & { readonly [key: string]: unknown } {
+  return JSON.parse(text, (_key, value: unknown) =>
+    typeof value === 'object' && value !== null && 'bytes' in value && Array.isArray(value.bytes)
+      ? new Uint8Array(value.bytes as number[])
+      : value,
+  ) as Schedule & { readonly [key: string]: unknown }
 }

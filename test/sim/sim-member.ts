@@ -52,6 +52,8 @@ export class SimMember {
   #lastTurnAt = -1
   /** Crash in the middle of a turn, after so many steps. */
   crashAfterSteps: number | undefined
+  /** Until then nothing becomes durable. */
+  diskStalledUntil = 0
   readonly refusals: string[] = []
 
   constructor(world: CoreWorld, spec: MemberSpec) {
@@ -83,7 +85,7 @@ export class SimMember {
   }
 
   #newId(): MemberId {
-    const random = this.#world.random.clock.between(0x1000, 0xffff).toString(16)
+    const random = this.#world.random('clock', this.spec.name).between(0x1000, 0xffff).toString(16)
     return memberIdFrom(`${random}-${this.spec.name}.${this.incarnation}`)
   }
 
@@ -99,7 +101,7 @@ export class SimMember {
 
   start(): void {
     if (this.isUp) return
-    const { clock } = this.#world.random
+    const clock = this.#world.random('clock', this.name)
     this.incarnation += 1
     if (!this.spec.isDurable) {
       this.disk.wipe()
@@ -125,12 +127,25 @@ export class SimMember {
     this.#world.network.dialAll()
   }
 
+  /** Down, and the disk is lost: whoever starts here next is another member. */
+  wipe(): void {
+    this.#world.trace(this, 'loses its disk')
+    this.disk.wipe()
+    this.id = this.#newId()
+    this.#world.check('onCrash', this)
+  }
+
+  /** The next commit of the store fails: nobody knows what of it is durable, and the member stops by itself. */
+  failNextCommit(): void {
+    this.disk.failNext = () => this.crash()
+  }
+
   /** The process dies: at once, with what its disk has by chance. */
   crash(): void {
     if (!this.isUp) return
     this.#world.trace(this, 'crashes')
     this.peer = undefined
-    this.disk.crash(this.#world.random.disk.between(0, this.disk.backlog))
+    this.disk.crash(this.#world.random('disk', this.name).between(0, this.disk.backlog))
     if (!this.spec.isDurable) this.disk.wipe()
     this.#world.network.crash(this)
     this.#world.check('onCrash', this)
@@ -172,7 +187,7 @@ export class SimMember {
   #scheduleTurn(): void {
     if (this.#turnScheduled || this.isPaused || !this.isUp) return
     this.#turnScheduled = true
-    this.later(this.#world.turnDelay(), () => {
+    this.later(this.#world.turnDelay(this), () => {
       this.#turnScheduled = false
       if (!this.isPaused) this.#turn()
     })
@@ -204,7 +219,7 @@ export class SimMember {
     if (deadline === Number.POSITIVE_INFINITY) return
     const generation = this.#tickGeneration
     const due = Math.max(0, this.worldTimeOf(deadline) - this.#world.now)
-    this.later(due + this.#world.lateness() + 0.01, () => {
+    this.later(due + this.#world.lateness(this) + 0.01, () => {
       if (generation !== this.#tickGeneration || this.isPaused) return
       const lateMs = this.localNow - deadline
       this.receive({ type: 'tick', lateMs: lateMs > latenessMs ? lateMs : 0 })
@@ -216,6 +231,7 @@ export class SimMember {
     if (peer === undefined) return
     const wallMs = this.#world.wallOf(this)
     this.#world.traceInput(this, input)
+    this.#world.check('onInput', this, input)
     const outputs = peer.step(input, { now: this.localNow, wallMs })
     for (const output of outputs) this.#perform(output)
     this.#observe(peer)
@@ -228,6 +244,7 @@ export class SimMember {
 
   #perform(output: Output): void {
     this.#world.traceOutput(this, output)
+    this.#world.check('onOutput', this, output)
     switch (output.type) {
       case 'persist':
         this.#persist(output.token, output.change)
@@ -288,7 +305,7 @@ export class SimMember {
   #write(job: DiskJob): void {
     this.disk.write(
       job,
-      (action) => this.later(this.#world.diskDelay(), action),
+      (action) => this.later(this.#world.diskDelay(this), action),
       ({ token }) => {
         if (token !== undefined) this.receive({ type: 'persisted', token })
         this.#world.noteDurable(this)

@@ -9,24 +9,40 @@ import type { Zxid } from '../../lib/core/zab/zxid.ts'
 import type { CoreWorld } from './core-world.ts'
 import type { SimMember } from './sim-member.ts'
 
-class SimSession {
+/** What a client does, at its member (or at the `leader` of the moment): skipped where the moment does not allow it. */
+export type ActionEvent = { readonly at: number; readonly member: string } & (
+  | { readonly do: 'open'; readonly timeoutMs: number }
+  /** `session` is a number among those that are open here. */
+  | { readonly do: 'write'; readonly session: number; readonly operation: Operation }
+  | { readonly do: 'read' }
+  /** The client goes away without a word: its session must expire. */
+  | { readonly do: 'silence'; readonly session: number }
+  /** A session of another member, which may be down, goes on at this one. */
+  | { readonly do: 'move'; readonly session: number }
+)
+
+/** A session, as the client and its host together know it. */
+export class SimSession {
   readonly id: SessionId
   readonly timeoutMs: number
   readonly passwordHash: Uint8Array
-  readonly askedAt: number
-  state: 'opening' | 'open' | 'over' = 'opening'
+  host: SimHost
+  askedAt: number
+  state: 'opening' | 'attaching' | 'open' | 'over' = 'opening'
   isClosing = false
+  isSilent = false
   generation = 0
   nextCxid = 1
   answeredThrough = 0
   gapSeenAt = 0
-  readonly unanswered = new Map<number, WriteRequest>()
+  readonly unanswered: Map<number, WriteRequest> = new Map()
 
-  constructor(id: SessionId, timeoutMs: number, askedAt: number) {
+  constructor(host: SimHost, id: SessionId, timeoutMs: number, askedAt: number) {
+    this.host = host
     this.id = id
     this.timeoutMs = timeoutMs
     this.askedAt = askedAt
-    this.passwordHash = new Uint8Array([Number(id & 0xffn), 1, 2])
+    this.passwordHash = new Uint8Array([Number((id >> 8n) & 0xffn), 1, 2])
   }
 }
 
@@ -37,7 +53,6 @@ interface Heartbeat {
 
 /** At most so many writes of a session are on their way. */
 const windowMax = 6
-const paths = ['/a', '/b', '/c', '/a/x', '/a/y', '/b/z']
 
 export class SimHost {
   readonly #world: CoreWorld
@@ -59,9 +74,15 @@ export class SimHost {
   get isWaiting(): boolean {
     if (this.#reads.size > 0) return true
     for (const session of this.#sessions.values()) {
-      if (session.state === 'opening' || session.unanswered.size > 0) return true
+      if (session.isSilent) continue
+      if (session.state === 'opening' || session.state === 'attaching' || session.unanswered.size > 0) return true
     }
     return false
+  }
+
+  /** The sessions that are alive because this host says so. */
+  get kept(): readonly SimSession[] {
+    return [...this.#sessions.values()].filter(({ isSilent, state }) => !isSilent && state !== 'over')
   }
 
   get sessionCount(): number {
@@ -69,7 +90,6 @@ export class SimHost {
   }
 
   start(): void {
-    this.#act()
     this.#beat()
   }
 
@@ -87,6 +107,7 @@ export class SimHost {
     for (const session of this.#sessions.values()) {
       session.gapSeenAt = 0
       if (session.state === 'opening') this.#open(session)
+      else if (session.state === 'attaching') this.#attach(session)
       else for (const request of session.unanswered.values()) this.#submit(stamped(session, request))
     }
   }
@@ -94,7 +115,8 @@ export class SimHost {
   onInstalled(): void {
     const { state } = this.#member.peer ?? {}
     for (const session of [...this.#sessions.values()]) {
-      if (session.state === 'open' && state?.sessions.get(session.id) === undefined) this.#end(session)
+      const known = session.state === 'open' || session.state === 'attaching'
+      if (known && state?.sessions.get(session.id) === undefined) this.#end(session)
     }
   }
 
@@ -103,6 +125,7 @@ export class SimHost {
     if (session !== undefined) {
       if (request.type === 'write') this.#onWritten(session, request, result, stamp.zxid)
       else if (request.type === 'createSession') this.#onCreated(session, result, stamp.zxid)
+      else if (request.type === 'attachSession') this.#onAttached(session, request.generation, result)
     }
     const ended = endedSession === undefined ? undefined : this.#sessions.get(endedSession)
     if (ended !== undefined) this.#end(ended)
@@ -122,17 +145,46 @@ export class SimHost {
     }
   }
 
+  /** What a schedule says that a client does here. */
+  act(event: ActionEvent): void {
+    if (this.#member.isPaused) return
+    switch (event.do) {
+      case 'open':
+        if (this.#sessions.size < this.#world.options.sessionsPerMember) this.openSession(event.timeoutMs)
+        return
+      case 'read':
+        this.read()
+        return
+      case 'write': {
+        const session = this.#pickOpen(event.session)
+        if (session !== undefined) this.#send(session, event.operation)
+        else if (this.#sessions.size === 0) this.openSession(this.#world.options.sessionTimeoutsMs[0] ?? 1000)
+        return
+      }
+      case 'silence': {
+        const session = this.#pickOpen(event.session)
+        if (session === undefined) return
+        session.isSilent = true
+        this.#world.mark('client.silent')
+        return
+      }
+      case 'move':
+        this.#takeOver(event.session)
+    }
+  }
+
   openSession(timeoutMs: number): SessionId {
-    const id = sessionIdFrom(BigInt(this.#world.random.workload.between(1, 0x7fff_ffff)) << 8n)
-    const session = new SimSession(id, timeoutMs, this.#member.localNow)
+    const id = sessionIdFrom(BigInt(this.#world.nextSessionNumber()) << 8n)
+    const session = new SimSession(this, id, timeoutMs, this.#member.localNow)
     this.#sessions.set(id, session)
+    this.#world.sessions.push(session)
     if (this.#serving) this.#open(session)
     return id
   }
 
-  /** A write of one of the hosted sessions, whichever is open. Returns whether there was one. */
-  write(operation: Operation, id?: SessionId): boolean {
-    const session = this.#pickOpen(id)
+  /** A write of the first open session. Returns whether there was one. */
+  write(operation: Operation): boolean {
+    const session = this.#pickOpen(0)
     if (session === undefined) return false
     this.#send(session, operation)
     return true
@@ -145,59 +197,30 @@ export class SimHost {
     this.#member.receive({ type: 'readIndex', id: this.#lastId })
   }
 
-  #pickOpen(id: SessionId | undefined): SimSession | undefined {
+  #pickOpen(number: number): SimSession | undefined {
     const open = [...this.#sessions.values()].filter(
-      (session) => session.state === 'open' && !session.isClosing && session.unanswered.size < windowMax,
+      ({ state, isClosing, isSilent, unanswered }) =>
+        state === 'open' && !isClosing && !isSilent && unanswered.size < windowMax,
     )
-    if (id !== undefined) return open.find((session) => session.id === id)
-    return open.length === 0 ? undefined : this.#world.random.workload.pick(open)
+    return open[number % open.length]
   }
 
-  /** What this host does next, again and again until the world grows quiet. */
-  #act(): void {
-    const { workload } = this.#world.random
-    const { options } = this.#world
-    this.#member.later(workload.exponential(options.actionMs), () => {
-      if (this.#world.isQuiet) return
-      if (!this.#member.isPaused) this.#actOnce()
-      this.#act()
-    })
-  }
-
-  #actOnce(): void {
-    const { workload } = this.#world.random
-    const dice = workload.random()
-    if (this.#sessions.size < this.#world.options.sessionsPerMember && dice < 0.3) {
-      this.openSession(workload.pick(this.#world.options.sessionTimeoutsMs))
-    } else if (dice < 0.1) {
-      this.read()
-    } else if (dice < 0.12) {
-      this.write({ type: 'closeSession' })
-    } else {
-      const burst = workload.chance(0.2) ? workload.between(2, 5) : 1
-      for (let count = 0; count < burst; count += 1) this.write(this.#anyOperation())
-    }
-  }
-
-  #anyOperation(): Operation {
-    const { workload } = this.#world.random
-    const path = workload.pick(paths)
-    const data = new Uint8Array([workload.between(0, 255)])
-    const version = workload.chance(0.5) ? -1 : workload.between(0, 3)
-    const dice = workload.random()
-    if (dice < 0.25) return { type: 'create', path, data, mode: 'persistent' }
-    if (dice < 0.35) return { type: 'create', path, data, mode: 'ephemeral' }
-    if (dice < 0.45) return { type: 'create', path: '/a/n-', data, mode: 'ephemeral-sequential' }
-    if (dice < 0.75) return { type: 'setData', path, data, version }
-    if (dice < 0.9) return { type: 'delete', path, version, recursive: workload.chance(0.3) }
-    const other = workload.pick(paths)
-    return {
-      type: 'multi',
-      operations: [
-        { type: 'check', path, version },
-        { type: 'setData', path: other, data, version: -1 },
-      ],
-    }
+  /** The client goes on here. Its old host learns nothing of it: what it has on its way may still arrive. */
+  #takeOver(number: number): void {
+    const others = this.#world.sessions.filter(
+      ({ host, state, isSilent }) => host !== this && state === 'open' && !isSilent,
+    )
+    const session = others[number % others.length]
+    if (session === undefined) return
+    this.#world.mark('client.moved')
+    session.host.#sessions.delete(session.id)
+    session.host = this
+    session.generation += 1
+    session.state = 'attaching'
+    session.askedAt = this.#member.localNow
+    session.gapSeenAt = 0
+    this.#sessions.set(session.id, session)
+    if (this.#serving) this.#attach(session)
   }
 
   #beat(): void {
@@ -209,7 +232,7 @@ export class SimHost {
   }
 
   #beatOnce(): void {
-    const sessions = [...this.#sessions.values()].filter(({ state }) => state === 'open')
+    const sessions = [...this.#sessions.values()].filter(({ state, isSilent }) => state === 'open' && !isSilent)
     if (!this.#serving || sessions.length === 0) return
     this.#lastId += 1
     this.#heartbeats.set(this.#lastId, { sentAt: this.#member.localNow, sessions })
@@ -218,6 +241,10 @@ export class SimHost {
 
   #open({ id, passwordHash, timeoutMs }: SimSession): void {
     this.#submit({ type: 'createSession', session: id, passwordHash, timeoutMs })
+  }
+
+  #attach({ id, passwordHash, timeoutMs, generation }: SimSession): void {
+    this.#submit({ type: 'attachSession', session: id, passwordHash, timeoutMs, generation })
   }
 
   #send(session: SimSession, operation: Operation): void {
@@ -239,8 +266,19 @@ export class SimHost {
     if (session.state !== 'opening' || result.type !== 'attached') return
     session.state = 'open'
     session.generation = result.generation
-    this.#world.clients.noteAcknowledged(session.id, 0, zxid)
+    this.#world.clients.noteAcknowledged(session.id, 0, zxid, result)
     this.#noteHeld(session, session.askedAt)
+  }
+
+  #onAttached(session: SimSession, generation: number, result: RequestResult): void {
+    if (session.state !== 'attaching' || generation !== session.generation) return
+    if (result.type !== 'attached') {
+      this.#end(session)
+      return
+    }
+    session.state = 'open'
+    this.#noteHeld(session, session.askedAt)
+    for (const request of session.unanswered.values()) this.#submit(stamped(session, request))
   }
 
   #onWritten(session: SimSession, request: WriteRequest, result: RequestResult, zxid: Zxid): void {
@@ -254,7 +292,7 @@ export class SimHost {
     // A snapshot may have skipped earlier ones: those are not answered yet, and their results must be kept.
     const [oldest] = session.unanswered.keys()
     session.answeredThrough = (oldest ?? session.nextCxid) - 1
-    this.#world.clients.noteAcknowledged(session.id, request.cxid, zxid)
+    this.#world.clients.noteAcknowledged(session.id, request.cxid, zxid, result)
   }
 
   #onGap(session: SimSession, seen: number, nextCxid: number): void {
@@ -277,6 +315,6 @@ export class SimHost {
   }
 }
 
-function stamped({ answeredThrough }: SimSession, request: WriteRequest): WriteRequest {
-  return { ...request, answeredThrough }
+function stamped({ answeredThrough, generation }: SimSession, request: WriteRequest): WriteRequest {
+  return { ...request, answeredThrough, generation }
 }

@@ -105,11 +105,6 @@ export function onAckEpoch(zab: Zab, leading: Leading, from: Link, message: Mess
   const theirs = { currentEpoch: message.currentEpoch, lastZxid: message.lastZxid, id: zab.id }
   const isAhead = compareCredentials(theirs, credentialsOf(zab)) > 0
   learner.isAhead = isAhead && leading.phase === 'discovery' && zab.configurations.isVoter(from.peer.id)
-  if (learner.isAhead && !isQuorum(zab.configurations.active, (id) => mayCount(zab, leading, id))) {
-    zab.mark('discovery.followerAhead')
-    becomeLooking(zab, `${from.peer.name} is ahead`)
-    return
-  }
   if (message.currentEpoch > leading.epoch) {
     becomeLooking(zab, `${from.peer.name} acknowledged a later leader`)
     return
@@ -125,6 +120,15 @@ function mayCount(zab: Zab, leading: Leading, id: MemberId): boolean {
   return id === zab.id || leading.learners.get(id)?.isAhead === false
 }
 
+/** Gives up where there is no quorum without those that are ahead; also when that is so because another one has gone. */
+function giveWayToWhoIsAhead(zab: Zab, leading: Leading): boolean {
+  const ahead = [...leading.learners.values()].find(({ isAhead }) => isAhead)
+  if (ahead === undefined || isQuorum(zab.configurations.active, (id) => mayCount(zab, leading, id))) return false
+  zab.mark('discovery.followerAhead')
+  becomeLooking(zab, `${ahead.member.name} is ahead`)
+  return true
+}
+
 /** Takes the steps of a leader that is not established: epoch, then synchronization, each with a quorum. */
 export function progressDiscovery(zab: Zab, leading: Leading): void {
   const { active } = zab.configurations
@@ -133,6 +137,7 @@ export function progressDiscovery(zab: Zab, leading: Leading): void {
     if (isQuorum(active, (id) => id === zab.id || leading.learners.has(id))) startEpoch(zab, leading)
     return
   }
+  if (giveWayToWhoIsAhead(zab, leading)) return
   const hasPromised = (id: MemberId): boolean =>
     id === zab.id ? leading.epochPromised : mayCount(zab, leading, id) && leading.learners.get(id)?.state === 'promised'
   if (!isQuorum(active, hasPromised)) return

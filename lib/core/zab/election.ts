@@ -68,7 +68,10 @@ export function onNotification(zab: Zab, role: Role, from: Link, message: Messag
   if (message.leader?.id !== zab.id) from.heldFollowerInfo = undefined
   if (role.name === 'following' && role.leader.id === from.peer.id) {
     const gaveUp = message.role === 'following' || (before?.role === 'leading' && message.role !== 'leading')
-    if (gaveUp) becomeLooking(zab, `${from.peer.name} no longer leads`)
+    // NEWEPOCH comes before this to whoever still is its learner: a leader that gave up and won at once has forgotten us.
+    const isOfNextTerm = role.epoch !== undefined && message.role === 'leading' && message.epoch > role.epoch
+    if (isOfNextTerm) zab.mark('election.forgotten')
+    if (gaveUp || isOfNextTerm) becomeLooking(zab, `${from.peer.name} no longer leads the term that we knew`)
   }
   if (role.name === 'leading' && message.leader?.id !== zab.id) role.learners.delete(from.peer.id)
 }

@@ -4,7 +4,7 @@
  * anybody before it was asked for, and nobody's session expires while it is held.
  */
 import { digestOf } from '../../../lib/core/tree/digest.ts'
-import type { Applied } from '../../../lib/core/tree/operation.ts'
+import type { Applied, RequestResult } from '../../../lib/core/tree/operation.ts'
 import type { SessionId } from '../../../lib/core/tree/session-id.ts'
 import { formatZxid, type Zxid, zxidZero } from '../../../lib/core/zab/zxid.ts'
 import type { CoreWorld } from '../core-world.ts'
@@ -23,6 +23,9 @@ interface Acknowledged {
   readonly zxid: Zxid
 }
 
+/** The session is not there any more, or is elsewhere: the write was not evaluated. */
+const turnedAway: ReadonlySet<string> = new Set(['COORD_SESSION_EXPIRED', 'COORD_SESSION_MOVED'])
+
 export class Clients implements Invariant {
   readonly #sessions = new Map<SessionId, Evaluated>()
   readonly #acknowledged: Acknowledged[] = []
@@ -34,7 +37,15 @@ export class Clients implements Invariant {
     return this.#acknowledged.length
   }
 
-  noteAcknowledged(session: SessionId, cxid: number, zxid: Zxid): void {
+  noteAcknowledged(session: SessionId, cxid: number, zxid: Zxid, result: RequestResult): void {
+    const isTurnedAway = result.type === 'error' && turnedAway.has(result.code)
+    const known = cxid === 0 || isTurnedAway ? undefined : this.#sessions.get(session)?.results.get(cxid)
+    if (known !== undefined && known !== digestOf([result])) {
+      throw new Violation(
+        'SameAnswer',
+        `write ${cxid} of a session is answered with ${JSON.stringify(result.type)}, not as it was evaluated`,
+      )
+    }
     this.#acknowledged.push({ session, cxid, zxid })
     if (zxid > this.lastAcknowledged) this.lastAcknowledged = zxid
   }
@@ -58,8 +69,7 @@ export class Clients implements Invariant {
     this.#checkedThrough = stamp.zxid
     if (request.type === 'expireSession' && endedSession !== undefined) this.#checkHeld(world, endedSession)
     if (request.type !== 'write' || result.type === 'gap' || result.type === 'void') return
-    if (result.type === 'error' && result.code === 'COORD_SESSION_EXPIRED') return
-    if (result.type === 'error' && result.code === 'COORD_SESSION_MOVED') return
+    if (result.type === 'error' && turnedAway.has(result.code)) return
     const known = this.#sessions.get(request.session) ?? { lastCxid: 0, results: new Map() }
     this.#sessions.set(request.session, known)
     const digest = digestOf([result])

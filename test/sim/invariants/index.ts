@@ -8,9 +8,14 @@ import type { Invariant } from './invariant.ts'
 import { LeaderLogCompleteness } from './leader-log-completeness.ts'
 import { Leadership } from './leadership.ts'
 import { LocalPrimaryOrder } from './local-primary-order.ts'
+import { MoreUpToDate } from './more-up-to-date.ts'
+import { PossibleMessages } from './possible-messages.ts'
 import { PrefixConsistency } from './prefix-consistency.ts'
+import { PrimaryIntegrity } from './primary-integrity.ts'
+import { ProcessConsistency } from './process-consistency.ts'
 import { PromisesAreDurable } from './promises-are-durable.ts'
 import { QuorumLog } from './quorum-log.ts'
+import { ReferenceModel } from './reference-model.ts'
 import { TotalOrder } from './total-order.ts'
 
 export function allInvariants(): readonly Invariant[] {
@@ -26,6 +31,11 @@ export function allInvariants(): readonly Invariant[] {
     new QuorumLog(),
     new CommittedIsDurable(),
     new PromisesAreDurable(),
+    new ProcessConsistency(),
+    new PrimaryIntegrity(),
+    new MoreUpToDate(),
+    new PossibleMessages(),
+    new ReferenceModel(),
     new DigestEquality(),
   ]
 }

@@ -2,6 +2,8 @@
  * What must hold after every step, whatever happens. Each invariant sees what the world records and throws a `Violation`.
  * None may be vacuous: for each there is a change of the core that makes it fail.
  */
+import type { Input } from '../../../lib/core/input.ts'
+import type { Output } from '../../../lib/core/output.ts'
 import type { Applied } from '../../../lib/core/tree/operation.ts'
 import type { Batch } from '../../../lib/core/zab/batch.ts'
 import type { Message } from '../../../lib/core/zab/message.ts'
@@ -19,6 +21,10 @@ export class Violation extends Error {
 }
 
 export interface Invariant {
+  /** Before a member takes an input. */
+  onInput?(world: CoreWorld, member: SimMember, input: Input): void
+  /** Before an output is performed. */
+  onOutput?(world: CoreWorld, member: SimMember, output: Output): void
   /** After each step of a member. */
   onStep?(world: CoreWorld, member: SimMember): void
   /** Before a message goes out. */
@@ -35,3 +41,16 @@ export interface Invariant {
   /** Everything is healed and quiet. */
   onEnd?(world: CoreWorld): void
 }
+
+export const hooks: readonly (keyof Invariant)[] = [
+  'onInput',
+  'onOutput',
+  'onStep',
+  'onSend',
+  'onPersist',
+  'onCommitted',
+  'onDelivered',
+  'onApplied',
+  'onCrash',
+  'onEnd',
+]

@@ -1,0 +1,38 @@
+/**
+ * Every rare situation that the core knows by name (`zab.mark`), and those of the simulated world, with what it is. A run
+ * with `--marks` fails if one of them never came about, so the list says what the simulation covers. `defence` marks are
+ * in `defences`: they need a member that does not do as it should, and the tests named there reach them.
+ */
+export const marks: Readonly<Record<string, string>> = {
+  'broadcast.counterEnds': 'an established leader goes to its next epoch before its counter ends',
+  'broadcast.leaderSilent': 'a follower gives up a leader whose link is up',
+  'broadcast.quorumLost': 'a leader that hears of no quorum steps down',
+  'client.moved': 'a session goes on at another member',
+  'client.silent': 'a client goes away without closing its session',
+  'discovery.followerAhead': 'a would-be leader learns that its log is not the freshest',
+  'discovery.laterPromise': 'an established leader is joined by a member that promised a later epoch',
+  'discovery.promisedElsewhere': 'a follower refuses an epoch, having promised it or a later one to somebody else',
+  'election.forgotten': 'a leader gives up and wins again at once, and its followers notice',
+  'election.settled': 'an election ends although a linked voter has not answered',
+  'election.yielded': 'a would-be leader gives way to a better candidate',
+  'fault.wiped': 'a durable member loses its disk and comes back as another',
+  'founding.abandoned': 'a founding is given up',
+  'founding.frozen': 'a founder that had founded already prepares anew',
+  'founding.joined': 'a process joins an ensemble that is there',
+  'founding.refused': 'a founder refuses to prepare',
+  'log.trimmed': 'old batches leave the memory',
+  'membership.nameInUse': 'a newcomer is refused, because a live member has its name',
+  'membership.replaced': 'a newcomer takes the seat of its predecessor',
+  'sync.diff': 'a learner gets what it lacks',
+  'sync.installed': 'a learner takes over a snapshot',
+  'sync.snapshot': 'a leader sends a snapshot',
+  'sync.trunc': 'a leader has a learner cut its log',
+  'sync.truncated': 'a learner cuts its log',
+  'world.core': 'a quorum heals alone',
+}
+
+/** What only a member that does not do as it should can bring about, and the test that plays it. */
+export const defences: Readonly<Record<string, string>> = {
+  'broadcast.hole': 'scenarios.test.ts: never applies a proposal after a gap',
+  'sync.wantSnapshot': 'scenarios.test.ts: asks for a snapshot when a synchronization does not fit',
+}
