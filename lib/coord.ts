@@ -8,8 +8,10 @@ import { abortError, withJson } from './api/results.ts'
 import type { ValueCodec } from './api/values.ts'
 import type { CallOptions } from './api/znodes.ts'
 import { Client, RenewingSession } from './client.ts'
+import type { Zxid } from './core/zab/zxid.ts'
 import { CoordError } from './errors.ts'
 import type { Clock } from './ports/clock.ts'
+import type { Hosting } from './ports/hosting.ts'
 import type { Member, MemberRecord, Status } from './runtime/member.ts'
 
 export type MemberRole = 'leader' | 'follower' | 'observer' | 'looking'
@@ -164,6 +166,22 @@ export class Coord<V = Uint8Array> extends Client<V> {
       })
       signal?.addEventListener('abort', onAbort, { once: true })
     })
+  }
+
+  /** @internal For adapters that let other clients in. */
+  get hosting(): Hosting {
+    const { member, clock, requestTimeoutMs } = this.#parts
+    return {
+      door: member.sessions,
+      clock,
+      requestTimeoutMs,
+      get serving(): boolean {
+        return member.status?.serving ?? false
+      },
+      get lastZxid(): Zxid {
+        return member.state.lastZxid
+      },
+    }
   }
 
   /** Lets the process end although this coord is open. */

@@ -58,7 +58,7 @@ const walls: readonly Wall[] = [
   {
     where: 'lib/coord.ts',
     values: ['lib/errors.ts', 'lib/client.ts', 'lib/api/', 'lib/runtime/', 'node:events'],
-    types: ['lib/ports/'],
+    types: ['lib/ports/', 'lib/core/zab/zxid.ts'],
   },
   { where: 'lib/suites/', values: ['lib/errors.ts', 'lib/ports/', 'node:assert/strict'] },
   { where: 'lib/testing/', values: ['lib/', 'adapters/storage-level/', 'node:'] },
@@ -68,6 +68,19 @@ const walls: readonly Wall[] = [
     values: ['lib/errors.ts', 'lib/ports/', 'abstract-level', 'classic-level', 'memory-level', 'node:'],
   },
   { where: 'adapters/transport-memory/', values: ['lib/errors.ts', 'lib/ports/', 'node:'] },
+  {
+    where: 'adapters/zookeeper/',
+    values: [
+      'lib/errors.ts',
+      'lib/ports/',
+      'lib/client.ts',
+      'lib/coord.ts',
+      'lib/api/',
+      ...vocabulary,
+      'lib/runtime/system-',
+      'node:',
+    ],
+  },
   { where: 'adapters/transport-websocket/', values: ['lib/errors.ts', 'lib/ports/', 'ws', 'node:'] },
 ]
 

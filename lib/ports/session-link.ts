@@ -55,7 +55,8 @@ export type CallResult = OperationResult | ReadResult
 export type SessionState = 'connected' | 'suspended' | 'lost' | 'closed'
 
 export type SessionItem =
-  | { readonly kind: 'reply'; readonly id: number; readonly result: CallResult }
+  /** `zxid`: through which the replica had applied the log when it answered. Never falls within a session. */
+  | { readonly kind: 'reply'; readonly id: number; readonly result: CallResult; readonly zxid: Zxid }
   | { readonly kind: 'event'; readonly event: WatchEvent }
   | { readonly kind: 'state'; readonly state: SessionState; readonly reason: string }
 
@@ -65,6 +66,8 @@ export interface SessionOpening {
   readonly requestTimeoutMs: number
   /** Take this session over, wherever it is attached now, instead of opening one. */
   readonly attach?: SessionTicket | undefined
+  /** Its owner is somewhere else: it is vouched for only when `touch` was called since the last time. Default: always. */
+  readonly whenTouched?: boolean | undefined
 }
 
 /** What proves that a session is one's own. */
@@ -78,6 +81,8 @@ export interface SessionLink {
   readonly password: Uint8Array
   readonly timeoutMs: number
   call(call: SessionCall): void
+  /** Its owner was heard of. Needed where the opening said `whenTouched`, without effect elsewhere. */
+  touch(): void
   /** Lets go of the session without closing it: it is no longer vouched for. Idempotent. */
   abandon(): void
 }

@@ -62,6 +62,8 @@ export interface HostedSessionOptions {
   readonly password: Uint8Array
   readonly passwordHash: Uint8Array
   readonly timeoutMs: number
+  /** Vouched for only when it was touched since the last time. */
+  readonly whenTouched: boolean
   readonly requestTimeoutMs: number
   /** More calls than this that are not answered yet are refused: overload is an error, not memory. */
   readonly outstandingCallsMax: number
@@ -83,6 +85,7 @@ export class HostedSession {
   confirmedUntil: number = Number.POSITIVE_INFINITY
   /** When the opening was first asked for. */
   #askedAt: number | undefined
+  #touched = true
 
   constructor(options: HostedSessionOptions, host: SessionSurroundings, deliver: (item: SessionItem) => void) {
     this.options = options
@@ -96,6 +99,17 @@ export class HostedSession {
 
   get isOpen(): boolean {
     return this.#state === 'connected' || this.#state === 'suspended'
+  }
+
+  touch(): void {
+    this.#touched = true
+  }
+
+  /** Whether its owner lives as far as this member knows. Asked once for each heartbeat. */
+  takeVouch(): boolean {
+    const isVouchedFor = this.#touched || !this.options.whenTouched
+    this.#touched = false
+    return isVouchedFor
   }
 
   get isOver(): boolean {
@@ -255,7 +269,7 @@ export class HostedSession {
   }
 
   #answer(id: number, result: CallResult): void {
-    this.#deliver({ kind: 'reply', id, result })
+    this.#deliver({ kind: 'reply', id, result, zxid: this.#host.state.lastZxid })
   }
 
   #open(): void {

@@ -81,7 +81,17 @@ export class SessionHost implements SessionDoor {
     const id = attach === undefined ? this.#newId() : sessionIdFrom(attach.id)
     const { outstandingCallsMax } = this.#member
     const takesOver = attach !== undefined
-    const options = { id, password, passwordHash, timeoutMs, requestTimeoutMs, outstandingCallsMax, takesOver }
+    const whenTouched = opening.whenTouched ?? false
+    const options = {
+      id,
+      password,
+      passwordHash,
+      timeoutMs,
+      whenTouched,
+      requestTimeoutMs,
+      outstandingCallsMax,
+      takesOver,
+    }
     const session = new HostedSession(options, this.#surroundings(), deliver)
     if (this.#closed) session.refuse()
     else if (attach === undefined) this.#sessions.set(id, session)
@@ -95,6 +105,7 @@ export class SessionHost implements SessionDoor {
         session.call(call)
         this.#watchDeadlines(session)
       },
+      touch: () => session.touch(),
       abandon: () => session.end('lost', 'abandoned'),
     }
   }
@@ -282,8 +293,9 @@ export class SessionHost implements SessionDoor {
   }
 
   #sendHeartbeat(): void {
-    const open = [...this.#sessions.values()].filter(({ isOpen }) => isOpen).map(({ id }) => id)
-    if (this.#serving && open.length > 0) {
+    const isAlive = (session: HostedSession): boolean => session.isOpen && session.takeVouch()
+    const open = this.#serving ? [...this.#sessions.values()].filter(isAlive).map(({ id }) => id) : []
+    if (open.length > 0) {
       this.#lastId += 1
       this.#heartbeats.set(this.#lastId, { sentAt: this.#member.clock.now(), sessions: open })
       this.#member.heartbeat(this.#lastId, open)

@@ -4,7 +4,7 @@ import { zxidZero } from '../../lib/core/zab/zxid.ts'
 import type { SessionItem } from '../../lib/ports/session-link.ts'
 import { SystemClock } from '../../lib/runtime/system-clock.ts'
 
-const reply = (id: number): SessionItem => ({ kind: 'reply', id, result: { type: 'done' } })
+const reply = (id: number): SessionItem => ({ kind: 'reply', id, result: { type: 'done' }, zxid: zxidZero })
 const event = (path: string): SessionItem => ({ kind: 'event', event: { type: 'changed', path, zxid: zxidZero } })
 
 describe('the dispatcher', () => {
