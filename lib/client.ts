@@ -1,6 +1,7 @@
 /**
  * A client: the znode API over sessions that renew themselves. When its session is lost it opens another one by itself;
- * what was bound to the lost one (ephemeral nodes, one-shot watches) is gone, and calls made from then on go to the new one.
+ * the ephemeral nodes of the lost one are gone; watches and proofs of identity are made anew (a one-shot watch fires at
+ * once for what it missed), and calls made from then on go to the new one.
  *
  * A namespace is a client under a path that shares the session; closing it closes only what it opened.
  */
@@ -9,9 +10,17 @@ import { checkCallOptions, requireMs } from './api/checks.ts'
 import { emitSafely } from './api/emit.ts'
 import { Session, type SessionOptions } from './api/session.ts'
 import { codecOf, type ValueCodec, type ValueEncoding, type ValueOf } from './api/values.ts'
-import { type CallBody, type CallOptions, rootUnder, type WatchRequest, Znodes } from './api/znodes.ts'
+import type { StreamSession } from './api/watch.ts'
+import {
+  type CallBody,
+  type CallOptions,
+  rootUnder,
+  type WatchListener,
+  type WatchRequest,
+  Znodes,
+} from './api/znodes.ts'
 import { CoordError } from './errors.ts'
-import type { CallResult, SessionState, SessionTicket } from './ports/session-link.ts'
+import type { CallResult, SessionState, SessionTicket, WatchKind } from './ports/session-link.ts'
 
 export interface ClientEvents {
   state: [next: SessionState, previous: SessionState, reason: string]
@@ -22,6 +31,8 @@ export class RenewingSession {
   readonly #options: SessionOptions
   readonly #listeners = new Set<(next: SessionState, previous: SessionState, reason: string) => void>()
   #session: Session
+  /** What the application proved, to be proven again for each session. */
+  readonly #proofs: Extract<CallBody, { kind: 'auth' }>[] = []
   #state: SessionState = 'suspended'
   #closed = false
 
@@ -47,6 +58,14 @@ export class RenewingSession {
     return () => this.#listeners.delete(listener)
   }
 
+  get isClosed(): boolean {
+    return this.#closed
+  }
+
+  noteProof(proof: Extract<CallBody, { kind: 'auth' }>): void {
+    this.#proofs.push(proof)
+  }
+
   async close(options?: { readonly timeoutMs?: number | undefined }): Promise<void> {
     this.#closed = true
     await this.#session.close(options)
@@ -64,7 +83,11 @@ export class RenewingSession {
     const isOver = next === 'lost' || next === 'closed'
     if (isOver && this.#closed) return
     // The next session is there before anybody hears that the last one is lost: calls made then go to it.
-    if (isOver) this.#session = this.#open()
+    if (isOver) {
+      this.#session = this.#open()
+      for (const proof of this.#proofs) this.#session.perform(proof, () => undefined, undefined).catch(() => {})
+      this.#session.inherit(session.legacy)
+    }
     this.#become(isOver ? 'lost' : next, reason)
   }
 
@@ -175,7 +198,31 @@ export class Client<V = Uint8Array> extends Znodes<V, ClientEvents> implements A
     watch?: WatchRequest,
   ): Promise<T> {
     if (this.#closing !== undefined) return Promise.reject(new CoordError('COORD_CLOSED'))
-    return this.#renewing.current.perform(body, settle, options, watch)
+    if (body.kind !== 'auth') return this.#renewing.current.perform(body, settle, options, watch)
+    const proven = (result: CallResult): T => {
+      const settled = settle(result)
+      this.#renewing.noteProof(body)
+      return settled
+    }
+    return this.#renewing.current.perform(body, proven, options, watch)
+  }
+
+  protected override get renews(): boolean {
+    return true
+  }
+
+  protected watchSource(): StreamSession | undefined {
+    return this.#closing === undefined && !this.#renewing.isClosed ? this.#renewing.current : undefined
+  }
+
+  protected removeListeners(
+    path: string,
+    kinds: readonly WatchKind[],
+    listener: WatchListener | undefined,
+    options: CallOptions | undefined,
+  ): Promise<void> {
+    if (this.#closing !== undefined) return Promise.reject(new CoordError('COORD_CLOSED'))
+    return this.#renewing.current.unwatch(path, kinds, listener, options)
   }
 
   #requireOpen(): void {

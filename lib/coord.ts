@@ -105,6 +105,11 @@ export class EnsembleMember extends EventEmitter<MemberEvents> {
     emitSafely(this, 'members', this.members)
   }
 
+  /** @internal */
+  onWarning(message: string): void {
+    emitSafely(this, 'warning', message)
+  }
+
   #view({ id, name, address }: MemberRecord): MemberView {
     const role = id === this.#status?.leader?.id ? 'leader' : id === this.id ? this.role : 'follower'
     return { id, name, role, address }
@@ -123,6 +128,7 @@ export interface CoordParts {
   readonly clock: Clock
   readonly timeoutMs: number
   readonly requestTimeoutMs: number
+  readonly readOnly: boolean
   readonly root: string
 }
 
@@ -133,8 +139,8 @@ export class Coord<V = Uint8Array> extends Client<V> {
   #failure: CoordError | undefined
 
   constructor(parts: CoordParts, view: EnsembleMember, codec: ValueCodec<V>) {
-    const { member, clock, timeoutMs, requestTimeoutMs, root } = parts
-    const renewing = new RenewingSession({ door: member.sessions, clock, timeoutMs, requestTimeoutMs })
+    const { member, clock, timeoutMs, requestTimeoutMs, readOnly, root } = parts
+    const renewing = new RenewingSession({ door: member.sessions, clock, timeoutMs, requestTimeoutMs, readOnly })
     super(renewing, root, codec)
     this.#parts = parts
     this.#renewing = renewing

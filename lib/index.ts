@@ -17,6 +17,7 @@ import type { Clock } from './ports/clock.ts'
 import type { Entropy } from './ports/entropy.ts'
 import type { Storage } from './ports/storage.ts'
 import type { Transport } from './ports/transport.ts'
+import { Authentication } from './runtime/authentication.ts'
 import { Secret } from './runtime/handshake.ts'
 import { defaultLimits } from './runtime/limits.ts'
 import { Member, type MemberLimits } from './runtime/member.ts'
@@ -73,6 +74,7 @@ export async function joinWith(options: JoinOptions, surroundings: JoinSurroundi
       secret: new Secret(options.secret),
       limits: { ...limitsOf(options), ...limits },
       counterLast,
+      authentication: new Authentication(options.authSchemes, options.superDigest),
       mark,
     },
     {
@@ -83,6 +85,7 @@ export async function joinWith(options: JoinOptions, surroundings: JoinSurroundi
         if (waiting.refuse === undefined) parts.coord?.onFailed(error)
         else waiting.refuse(error)
       },
+      warning: (message) => parts.view?.onWarning(message),
       failed: (error) => {
         waiting.refuse?.(error)
         parts.coord?.onFailed(error)
@@ -94,7 +97,8 @@ export async function joinWith(options: JoinOptions, surroundings: JoinSurroundi
   parts.view = view
   const { sessionTimeoutMs: timeoutMs = 10_000, requestTimeoutMs = 10_000 } = options
   const root = options.namespace === undefined || options.namespace === '/' ? '' : options.namespace
-  const coord = new Coord<unknown>({ member, clock, timeoutMs, requestTimeoutMs, root }, view, codec)
+  const { readOnly = false } = options
+  const coord = new Coord<unknown>({ member, clock, timeoutMs, requestTimeoutMs, readOnly, root }, view, codec)
   parts.coord = coord
   await joined(options, coord, member, clock, transport, waiting)
   return coord
@@ -209,9 +213,11 @@ function shortId(entropy: Entropy): string {
 }
 
 export type { JoinOptions, LevelDatabase, ListenOption, TimingOption, TlsOption } from './api/join-options.ts'
+export type { Quota, QuotaLimits } from './api/quota.ts'
 export type { Session, SessionEvents } from './api/session.ts'
 export type { Transaction } from './api/transaction.ts'
 export type { ValueCodec, ValueEncoding, ValueOf } from './api/values.ts'
+export type { StreamedEvent, Watch, WatchOptions } from './api/watch.ts'
 export {
   type CallOptions,
   type CreateOptions,
@@ -219,14 +225,26 @@ export {
   dataBytesMax,
   type MultiOperation,
   type MultiOptions,
+  type MultiReadResult,
   type MultiResult,
   type ReadOptions,
+  type ReadRequest,
+  type RemovableKind,
   type VersionOptions,
   type WatchListener,
 } from './api/znodes.ts'
 export type { Client, ClientEvents, OpenSessionOptions } from './client.ts'
 export type { Coord, EnsembleMember, MemberEvents, MemberRole, MemberView } from './coord.ts'
-export type { AclEntry, CreateMode } from './core/tree/operation.ts'
+export {
+  type AclEntry,
+  creatorAllAcl as CREATOR_ALL_ACL,
+  type Identity,
+  openAcl as OPEN_ACL,
+  readAcl as READ_ACL,
+} from './core/tree/acl.ts'
+export type { CreateMode } from './core/tree/operation.ts'
 export type { Stat } from './core/tree/stat.ts'
 export { CoordError, type ErrorCode, errorCodes } from './errors.ts'
-export type { Consistency, SessionState, WatchEvent } from './ports/session-link.ts'
+export type { AuthScheme } from './ports/auth-scheme.ts'
+export type { Consistency, PersistentWatchKind, SessionState, WatchEvent } from './ports/session-link.ts'
+export { digestId, scryptId } from './runtime/authentication.ts'

@@ -45,6 +45,7 @@ const walls: readonly Wall[] = [
       'lib/ports/',
       'lib/core/tree/path.ts',
       'lib/core/tree/acl.ts',
+      'lib/core/tree/quota.ts',
       ...vocabulary,
       'node:events',
     ],

@@ -1,4 +1,5 @@
 /** The checks that several doors share. What is wrong is misuse: a TypeError or RangeError that names it. */
+import { arePermissions } from '../core/tree/acl.ts'
 
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null
@@ -21,6 +22,18 @@ export function requireMs(name: string, value: unknown): void {
 
 export function requireSignal(signal: unknown): void {
   if (signal !== undefined && !(signal instanceof AbortSignal)) throw new TypeError('signal must be an AbortSignal')
+}
+
+/** An ACL as an application gives it: entries with permissions in the letters `cdrwa`. Whether it is valid, the tree says. */
+export function checkAcl(acl: unknown): void {
+  if (!Array.isArray(acl)) throw new TypeError('acl must be an array of { scheme, id, permissions }')
+  for (const entry of acl as unknown[]) {
+    const isEntry = isObject(entry) && ['scheme', 'id', 'permissions'].every((key) => typeof entry[key] === 'string')
+    if (!isEntry) throw new TypeError('an entry of an ACL is { scheme, id, permissions }, all strings')
+    const permissions = entry['permissions'] as string
+    if (!arePermissions(permissions))
+      throw new TypeError(`permissions are letters of 'cdrwa', each once, not ${JSON.stringify(permissions)}`)
+  }
 }
 
 /** The last argument of every call. */

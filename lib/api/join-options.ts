@@ -1,4 +1,5 @@
 /** The options of `joinEnsemble`, checked at the door: what is wrong is a TypeError or RangeError that says what to do. */
+import type { AuthScheme } from '../ports/auth-scheme.ts'
 import type { Storage } from '../ports/storage.ts'
 import type { Transport } from '../ports/transport.ts'
 import { isObject, requireMs, requireSignal, requireText } from './checks.ts'
@@ -52,6 +53,15 @@ export interface JoinOptions<E extends ValueEncoding = ValueEncoding> {
   readonly namespace?: string | undefined
   /** How values become data. Default `'view'`: `Uint8Array`. */
   readonly valueEncoding?: E | undefined
+  /**
+   * Without a quorum, answer reads from this member's replica, however old, in place of making them wait. Writes, `sync`
+   * and linearizable reads wait as ever. Default false.
+   */
+  readonly readOnly?: boolean | undefined
+  /** Further ways to prove who a session is, for ACLs: the same on every member. */
+  readonly authSchemes?: readonly AuthScheme[] | undefined
+  /** Who proves this id of the scheme `digest` (see `digestId`) may do anything. Default: nobody. */
+  readonly superDigest?: string | undefined
   /** Aborts the joining. */
   readonly signal?: AbortSignal | undefined
   /** How soon things are noticed. For all members alike. */
@@ -80,6 +90,9 @@ const optionNames = new Set<keyof JoinOptions>([
   'waitFor',
   'namespace',
   'valueEncoding',
+  'readOnly',
+  'authSchemes',
+  'superDigest',
   'signal',
   'timing',
 ])
@@ -95,10 +108,14 @@ export function checkJoinOptions(options: JoinOptions): void {
   for (const name of Object.keys(options)) {
     if (!optionNames.has(name as keyof JoinOptions)) throw new TypeError(`unknown option '${name}' of joinEnsemble`)
   }
-  for (const name of ['name', 'secret', 'advertise', 'namespace'] as const) requireText(name, options[name])
+  for (const name of ['name', 'secret', 'advertise', 'namespace', 'superDigest'] as const)
+    requireText(name, options[name])
   if (options.name !== undefined && Buffer.byteLength(options.name) > nameBytesMax)
     throw new TypeError(`name must be at most ${nameBytesMax} bytes`)
   for (const name of ['sessionTimeoutMs', 'requestTimeoutMs', 'joinTimeoutMs'] as const) requireMs(name, options[name])
+  if (options.readOnly !== undefined && typeof options.readOnly !== 'boolean')
+    throw new TypeError(`readOnly must be true or false, not ${String(options.readOnly)}`)
+  checkAuthSchemes(options.authSchemes)
   checkTiming(options.timing)
   checkListen(options.listen)
   checkTls(options.tls)
@@ -108,6 +125,17 @@ export function checkJoinOptions(options: JoinOptions): void {
     throw new TypeError(`waitFor must be 'quorum' or 'start', not ${String(options.waitFor)}`)
   }
   requireSignal(options.signal)
+}
+
+function checkAuthSchemes(schemes: unknown): void {
+  if (schemes === undefined) return
+  const isScheme = (one: unknown): boolean =>
+    isObject(one) &&
+    typeof one['scheme'] === 'string' &&
+    one['scheme'] !== '' &&
+    typeof one['authenticate'] === 'function'
+  if (Array.isArray(schemes) && schemes.every(isScheme)) return
+  throw new TypeError('authSchemes must be an array of AuthScheme ports, each with scheme and authenticate')
 }
 
 function checkTiming(timing: JoinOptions['timing']): void {

@@ -4,6 +4,7 @@
  * new one by itself.)
  */
 import type { SessionId } from '../core/tree/session-id.ts'
+import { type Zxid, zxidZero } from '../core/zab/zxid.ts'
 import { CoordError } from '../errors.ts'
 import type { Clock } from '../ports/clock.ts'
 import type {
@@ -13,12 +14,17 @@ import type {
   SessionLink,
   SessionState,
   SessionTicket,
+  StreamRequest,
   WatchEvent,
+  WatchKind,
+  WatchRegistrations,
 } from '../ports/session-link.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { callListener, emitSafely } from './emit.ts'
-import { abortError, withJson } from './results.ts'
+import { abortError } from './results.ts'
 import type { ValueCodec } from './values.ts'
+import type { StreamHandle, StreamSession, StreamSink } from './watch.ts'
+import { WatchListeners } from './watch-listeners.ts'
 import { type CallBody, type CallOptions, type WatchListener, type WatchRequest, Znodes } from './znodes.ts'
 
 export interface SessionEvents {
@@ -31,6 +37,9 @@ export interface SessionOptions {
   readonly timeoutMs: number
   readonly requestTimeoutMs: number
   readonly attach?: SessionTicket | undefined
+  readonly address?: string | undefined
+  readonly readOnly?: boolean | undefined
+  readonly superDigest?: string | undefined
 }
 
 interface PendingCall {
@@ -38,14 +47,19 @@ interface PendingCall {
   readonly watch: WatchRequest | undefined
 }
 
-/** The listeners of one path. */
-type Listeners = { readonly [K in WatchRequest['kind']]: Set<WatchListener> }
+/** What a session leaves to the one that takes its place: who listens to what, and what they have heard of. */
+export interface SessionLegacy {
+  readonly listeners: WatchListeners
+  readonly seen: Zxid
+}
 
-export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements AsyncDisposable {
+export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements AsyncDisposable, StreamSession {
   readonly #link: SessionLink
   readonly #clock: Clock
   readonly #pending = new Map<number, PendingCall>()
-  readonly #listeners = new Map<string, Listeners>()
+  readonly #streams = new Map<number, StreamSink>()
+  #listeners = new WatchListeners()
+  #seen: Zxid = zxidZero
   #lastId = 0
   #state: SessionState = 'suspended'
   #closing: Promise<void> | undefined
@@ -99,6 +113,74 @@ export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements
     watch?: WatchRequest,
   ): Promise<T> {
     return this.submit(body, settle, options, watch)
+  }
+
+  /** @internal Opens a stream of events; they come to the sink, some at each pull. */
+  async openStream(request: StreamRequest, sink: StreamSink, options?: CallOptions): Promise<StreamHandle> {
+    this.#lastId += 1
+    const stream = this.#lastId
+    this.#streams.set(stream, sink)
+    try {
+      await this.perform(
+        { kind: 'read', read: { type: 'openStream', stream, ...request }, consistency: 'session' },
+        throwIfFailed,
+        options,
+      )
+    } catch (error) {
+      this.#streams.delete(stream)
+      this.#link.call({ kind: 'closeStream', id: stream })
+      throw error
+    }
+    return {
+      pull: () => this.#link.call({ kind: 'pull', id: stream }),
+      close: () => {
+        if (this.#streams.delete(stream)) this.#link.call({ kind: 'closeStream', id: stream })
+      },
+    }
+  }
+
+  /** @internal Removes listeners; what nobody listens to any more, the member forgets. */
+  async unwatch(
+    path: string,
+    kinds: readonly WatchKind[],
+    listener: WatchListener | undefined,
+    options: CallOptions | undefined,
+  ): Promise<void> {
+    const { found, unheard } = this.#listeners.remove(path, kinds, listener)
+    if (!found) throw new CoordError('COORD_NO_WATCHER', undefined, { path })
+    if (unheard.length === 0) return
+    const read = { type: 'removeWatches', path, kinds: unheard } as const
+    // Whether the member still had it does not matter: it may have fired meanwhile.
+    await this.perform({ kind: 'read', read, consistency: 'session' }, () => undefined, options)
+  }
+
+  /** @internal What this session, which is over, leaves behind. */
+  get legacy(): SessionLegacy {
+    return { listeners: this.#listeners, seen: this.#seen }
+  }
+
+  /** @internal Takes the place of a session that was lost: listeners hear what they missed, and go on. */
+  inherit({ listeners, seen }: SessionLegacy): void {
+    const watched: WatchRegistrations = listeners.registrations()
+    if (Object.values(watched).every((paths) => paths.length === 0)) return
+    this.#listeners = listeners
+    const read = { type: 'resumeWatches', seen, watched } as const
+    this.perform({ kind: 'read', read, consistency: 'session' }, () => undefined, undefined).catch(() => {
+      // Lost again before it was open: then the next session inherits.
+    })
+  }
+
+  protected watchSource(): StreamSession | undefined {
+    return this.#state === 'lost' ? this : this.#closing === undefined ? this : undefined
+  }
+
+  protected removeListeners(
+    path: string,
+    kinds: readonly WatchKind[],
+    listener: WatchListener | undefined,
+    options: CallOptions | undefined,
+  ): Promise<void> {
+    return this.unwatch(path, kinds, listener, options)
   }
 
   protected submit<T>(
@@ -164,7 +246,11 @@ export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements
   #take(item: SessionItem): void {
     if (item.kind === 'reply') this.#onReply(item.id, item.result)
     else if (item.kind === 'event') this.#onEvent(item.event)
-    else this.#setState(item.state, item.reason)
+    else if (item.kind === 'stream') this.#streams.get(item.stream)?.onEvents(item.events, item.through)
+    else {
+      this.#seen = item.seen
+      this.#setState(item.state, item.reason)
+    }
   }
 
   #onReply(id: number, result: CallResult): void {
@@ -172,44 +258,31 @@ export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements
     if (pending === undefined) return
     this.#pending.delete(id)
     // Registered before anything else is delivered: no event of this watch can come earlier.
-    if (pending.watch !== undefined && result.type !== 'error') this.#register(pending.watch)
+    if (pending.watch !== undefined && result.type !== 'error') this.#listeners.add(pending.watch)
     pending.settle(result)
-  }
-
-  #register({ kind, path, listener }: WatchRequest): void {
-    let listeners = this.#listeners.get(path)
-    if (listeners === undefined) {
-      listeners = { data: new Set(), exists: new Set(), children: new Set() }
-      this.#listeners.set(path, listeners)
-    }
-    listeners[kind].add(listener)
   }
 
   /** The member sends one event per change and path; here it fans out, each listener being called once. */
   #onEvent(event: WatchEvent): void {
-    const listeners = this.#listeners.get(event.path)
-    if (listeners === undefined) return
-    const called = new Set<WatchListener>()
-    const kinds: readonly WatchRequest['kind'][] =
-      event.type === 'children'
-        ? ['children']
-        : event.type === 'deleted'
-          ? ['data', 'exists', 'children']
-          : ['data', 'exists']
-    for (const kind of kinds) {
-      for (const listener of listeners[kind]) called.add(listener)
-      listeners[kind].clear()
-    }
-    if (listeners.data.size + listeners.exists.size + listeners.children.size === 0) this.#listeners.delete(event.path)
-    const view = withJson({ ...event })
-    for (const listener of called) callListener(() => listener(view))
+    for (const call of this.#listeners.take(event)) callListener(call)
   }
 
   #setState(next: SessionState, reason: string): void {
     const previous = this.#state
     if (previous === next || previous === 'lost' || previous === 'closed') return
     this.#state = next
-    if (next === 'lost' || next === 'closed') this.#listeners.clear()
+    if (next === 'lost' || next === 'closed') this.#endStreams(next)
     emitSafely(this, 'state', next, previous, reason)
   }
+
+  #endStreams(state: 'lost' | 'closed'): void {
+    const sinks = [...this.#streams.values()]
+    this.#streams.clear()
+    for (const sink of sinks) sink.onEnded(state)
+  }
+}
+
+function throwIfFailed(result: CallResult): void {
+  if (result.type !== 'error') return
+  throw new CoordError(result.code, undefined, { path: result.path })
 }

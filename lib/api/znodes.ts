@@ -6,6 +6,7 @@
  * does not take) rejects with a TypeError before anything is sent; everything else is a CoordError with a code.
  */
 import { EventEmitter } from 'node:events'
+import { openAcl } from '../core/tree/acl.ts'
 import {
   type AclEntry,
   anyVersion,
@@ -15,16 +16,29 @@ import {
   type Operation,
   type SubOperation,
   type SubResult,
+  ttlMsMax,
 } from '../core/tree/operation.ts'
 import { assertPath } from '../core/tree/path.ts'
 import type { Stat } from '../core/tree/stat.ts'
 import { zxidFrom } from '../core/zab/zxid.ts'
 import { CoordError, errorCodes } from '../errors.ts'
-import type { CallResult, Consistency, ReadOperation, SessionCall, WatchEvent } from '../ports/session-link.ts'
-import { checkCallOptions } from './checks.ts'
+import type {
+  CallResult,
+  Consistency,
+  Identity,
+  NodeReadResult,
+  PersistentWatchKind,
+  ReadOperation,
+  SessionCall,
+  WatchEvent,
+  WatchKind,
+} from '../ports/session-link.ts'
+import { checkAcl, checkCallOptions } from './checks.ts'
+import { deleteQuota, getQuota, type Quota, type QuotaLimits, type QuotaNodes, setQuota } from './quota.ts'
 import { statView, withJson } from './results.ts'
 import { Transaction } from './transaction.ts'
 import { decodeValue, encodeValue, type ValueCodec } from './values.ts'
+import { type StreamedEvent, type StreamSession, streamedEvent, Watch, type WatchOptions } from './watch.ts'
 
 /** The largest data of a znode, bytes: ZooKeeper's default. */
 export const dataBytesMax = 0xf_ffff
@@ -37,7 +51,7 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** Called once, when what was read changes. */
+/** Called when what is watched changes: once for a one-shot watch, each time for a persistent one. */
 export type WatchListener = (event: WatchEvent) => void
 
 export interface ReadOptions extends CallOptions {
@@ -49,10 +63,11 @@ export interface ReadOptions extends CallOptions {
 export interface CreateOptions extends CallOptions {
   /** Default `'persistent'`. */
   readonly mode?: CreateMode | undefined
+  /** Default `OPEN_ACL`. */
   readonly acl?: readonly AclEntry[] | undefined
-  /** Milliseconds, for the modes with a TTL. */
+  /** For the modes with a TTL, and needed there: 1 to 2⁴⁰-1 milliseconds since the last change of its data, without children. */
   readonly ttlMs?: number | undefined
-  /** Create missing parents, too. */
+  /** Create missing parents, too: persistent, without data, with the same ACL. */
   readonly parents?: boolean | undefined
 }
 
@@ -99,17 +114,43 @@ export interface MultiOptions extends CallOptions {
   readonly ifHeld?: { readonly path: string; readonly token: bigint } | undefined
 }
 
+/** A read of a `multiRead`. */
+export interface ReadRequest {
+  readonly type: 'getData' | 'getChildren' | 'exists'
+  readonly path: string
+}
+
+/** What each read of a `multiRead` gave: its result, or why there is none. */
+export type MultiReadResult<O, V> =
+  | { readonly type: 'error'; readonly error: CoordError }
+  | (O extends { type: 'getData' }
+      ? { readonly type: 'getData'; readonly data: V | undefined; readonly stat: Stat }
+      : O extends { type: 'getChildren' }
+        ? { readonly type: 'getChildren'; readonly children: string[]; readonly stat: Stat }
+        : { readonly type: 'exists'; readonly stat: Stat | undefined })
+
+/** What `removeWatches` removes: `data` also those of `exists`; `any` all one-shot and persistent ones of a path. */
+export type RemovableKind = 'data' | 'children' | PersistentWatchKind | 'any'
+
+const removable: { readonly [K in RemovableKind]: readonly WatchKind[] } = {
+  data: ['data', 'exists'],
+  children: ['children'],
+  persistent: ['persistent'],
+  'persistent-recursive': ['persistent-recursive'],
+  any: ['data', 'exists', 'children', 'persistent', 'persistent-recursive'],
+}
+
 /** A call without its number. */
 export type CallBody =
-  Extract<SessionCall, { kind: 'write' | 'read' | 'sync' | 'awaitZxid' }> extends infer C
+  Extract<SessionCall, { kind: 'write' | 'read' | 'sync' | 'awaitZxid' | 'auth' }> extends infer C
     ? C extends { id: number }
       ? Omit<C, 'id'>
       : never
     : never
 
-/** A one-shot watch to be set if the read that it belongs to succeeds. */
+/** A watch to be set if the read that it belongs to succeeds. */
 export interface WatchRequest {
-  readonly kind: 'data' | 'exists' | 'children'
+  readonly kind: WatchKind
   readonly path: string
   readonly listener: WatchListener
 }
@@ -131,6 +172,22 @@ export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends Ev
     options: CallOptions | undefined,
     watch?: WatchRequest,
   ): Promise<T>
+
+  /** The session to stream from as of now; `undefined` once this was closed. */
+  protected abstract watchSource(): StreamSession | undefined
+
+  /** Removes watches that were set here. */
+  protected abstract removeListeners(
+    path: string,
+    kinds: readonly WatchKind[],
+    listener: WatchListener | undefined,
+    options: CallOptions | undefined,
+  ): Promise<void>
+
+  /** Whether another session takes the place of one that is lost. */
+  protected get renews(): boolean {
+    return false
+  }
 
   protected get root(): string {
     return this.#root
@@ -207,6 +264,141 @@ export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends Ev
     return this.#call({ kind: 'read', read, consistency: 'session' }, settle, options)
   }
 
+  /** Who may do what with the node. Without the right to administer it, the hashes of passwords are masked. */
+  async getAcl(path: string, options?: CallOptions): Promise<{ acl: AclEntry[]; stat: Stat }> {
+    const read: ReadOperation = { type: 'getAcl', path: this.#resolve(path) }
+    const settle = (result: CallResult): { acl: AclEntry[]; stat: Stat } => {
+      const { acl, stat } = expect(result, 'acl')
+      return { acl: acl.map((entry) => ({ ...entry })), stat: statView(stat) }
+    }
+    return this.#call({ kind: 'read', read, consistency: 'session' }, settle, options)
+  }
+
+  /** Replaces the ACL; `version` is the expected `aversion`. Needs the right to administer the node. */
+  async setAcl(path: string, acl: readonly AclEntry[], options?: VersionOptions): Promise<Stat> {
+    checkAcl(acl)
+    const version = versionOf(options?.version)
+    const operation: Operation = { type: 'setAcl', path: this.#resolve(path), acl: plainAcl(acl), version }
+    return this.#write(operation, (result) => statView(expect(result, 'setAcl').stat), options)
+  }
+
+  /**
+   * Proves who this session is, for calls made from now on: `addAuth('digest', 'user:password')`, or another scheme that
+   * this member knows. Several proofs add up. Refused: `COORD_AUTH_FAILED`. A client proves it again for each new session.
+   */
+  async addAuth(scheme: string, credentials: string | Uint8Array, options?: CallOptions): Promise<void> {
+    if (typeof scheme !== 'string' || scheme === '') throw new TypeError('scheme must be a text that is not empty')
+    if (typeof credentials !== 'string' && !(credentials instanceof Uint8Array))
+      throw new TypeError(`credentials must be a string or a Uint8Array, not ${typeof credentials}`)
+    const bytes = typeof credentials === 'string' ? new TextEncoder().encode(credentials) : credentials.slice()
+    return this.#call({ kind: 'auth', scheme, credentials: bytes }, () => undefined, options)
+  }
+
+  /** Whom this session was proven to be: for `digest`, the user names. */
+  async whoAmI(options?: CallOptions): Promise<Identity[]> {
+    const settle = (result: CallResult): Identity[] => [...expect(result, 'identities').identities]
+    return this.#call({ kind: 'read', read: { type: 'whoAmI' }, consistency: 'session' }, settle, options)
+  }
+
+  /** Several reads that see the same state, each with its own result or error. */
+  async multiRead<const O extends readonly ReadRequest[]>(
+    reads: O,
+    options?: CallOptions & { readonly consistency?: Consistency | undefined },
+  ): Promise<{ -readonly [K in keyof O]: MultiReadResult<O[K], V> }> {
+    if (!Array.isArray(reads)) throw new TypeError('multiRead takes an array of reads')
+    const consistency = consistencyOf(options?.consistency)
+    const read: ReadOperation = { type: 'multiRead', reads: reads.map((one: ReadRequest) => this.#nodeRead(one)) }
+    const settle = (result: CallResult): never =>
+      expect(result, 'reads').results.map((one, index) => this.#readResult(reads[index] as ReadRequest, one)) as never
+    return this.#call({ kind: 'read', read, consistency }, settle, options)
+  }
+
+  /**
+   * ZooKeeper's persistent watch: the listener hears of every change from now on, also of a node that does not exist yet,
+   * until `removeWatches`. `persistent`: of the node and its children; `persistent-recursive`: of the node and all below
+   * it, but no `children` events. What happens while a session is lost is not told: `watch()` misses nothing.
+   */
+  async addWatch(
+    path: string,
+    mode: PersistentWatchKind,
+    listener: WatchListener,
+    options?: CallOptions,
+  ): Promise<void> {
+    if (mode !== 'persistent' && mode !== 'persistent-recursive')
+      throw new TypeError(`mode must be 'persistent' or 'persistent-recursive', not ${String(mode)}`)
+    const absolute = this.#resolve(path)
+    const watch = { kind: mode, path: absolute, listener: this.#listenerOf(listener) }
+    const read: ReadOperation = { type: 'addWatch', path: absolute, kind: mode }
+    return this.#call({ kind: 'read', read, consistency: 'session' }, () => undefined, options, watch)
+  }
+
+  /** Removes watches of a path, of a kind (default `any`) and a listener (default all). `COORD_NO_WATCHER` where there is none. */
+  async removeWatches(
+    path: string,
+    kind: RemovableKind = 'any',
+    listener?: WatchListener,
+    options?: CallOptions,
+  ): Promise<void> {
+    if (!Object.hasOwn(removable, kind)) throw new TypeError(`kind must be one of ${Object.keys(removable).join(', ')}`)
+    checkCallOptions(options)
+    const absolute = this.#resolve(path)
+    const registered = listener === undefined ? undefined : this.#listenerOf(listener)
+    try {
+      await this.removeListeners(absolute, removable[kind], registered, options)
+    } catch (error) {
+      throw error instanceof CoordError && error.path === absolute
+        ? new CoordError(error.code, undefined, { path })
+        : error
+    }
+  }
+
+  /**
+   * A stream of everything that happens at a path, or at and below it, in the order of the log. It begins with what exists
+   * (`created` for each node, then `synced`), or goes on behind `from`; it says `gap` where it could not tell everything,
+   * and never loses an event silently.
+   */
+  watch(path: string, options: WatchOptions = {}): Watch<V> {
+    checkCallOptions(options)
+    const { recursive = false, includeData = false, from, signal } = options
+    if (from !== undefined) requireZxid(from)
+    return new Watch<V>({
+      request: {
+        path: this.#resolve(path),
+        recursive,
+        includeData,
+        from: from === undefined ? undefined : zxidFrom(from),
+      },
+      signal,
+      renews: this.renews,
+      session: () => this.watchSource(),
+      decode: (event): StreamedEvent<V> =>
+        streamedEvent(
+          event,
+          (absolute) => this.#strip(absolute),
+          includeData ? (data, at) => decodeValue(this.#codec, data, at) : undefined,
+        ),
+    })
+  }
+
+  /** The quota of a path and what is used of it; `undefined` where it has none of its own. */
+  getQuota(path: string, options?: CallOptions): Promise<Quota | undefined> {
+    return getQuota(this.#quotaNodes(options), this.#resolve(path))
+  }
+
+  /**
+   * Limits how many nodes (`count`, itself included) and bytes of data the subtree may hold, in place of the limits that
+   * it had. `hardCount` and `hardBytes` refuse what would exceed them (`COORD_QUOTA_EXCEEDED`); `count` and `bytes` warn
+   * (`coord.member`, event `warning`).
+   */
+  setQuota(path: string, limits: QuotaLimits, options?: CallOptions): Promise<void> {
+    return setQuota(this.#quotaNodes(options), this.#resolve(path), limits)
+  }
+
+  /** Ends the quota of a path. `COORD_NO_NODE` where it has none. */
+  deleteQuota(path: string, options?: CallOptions): Promise<void> {
+    return deleteQuota(this.#quotaNodes(options), this.#resolve(path))
+  }
+
   /** A quorum operation: everything acknowledged to anybody before is visible after. `path` is ZooKeeper's, and ignored. */
   async sync(path?: string, options?: CallOptions): Promise<void> {
     if (path !== undefined) this.#resolve(path)
@@ -215,7 +407,7 @@ export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends Ev
 
   /** Resolves once this replica has applied `zxid`: carries causality from one process to another. */
   async awaitZxid(zxid: bigint, options?: CallOptions): Promise<void> {
-    if (typeof zxid !== 'bigint' || zxid < 0n || zxid >> 63n !== 0n) throw new TypeError(`not a zxid: ${String(zxid)}`)
+    requireZxid(zxid)
     return this.#call({ kind: 'awaitZxid', zxid: zxidFrom(zxid) }, () => undefined, options)
   }
 
@@ -263,14 +455,14 @@ export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends Ev
     const { path, data, mode = 'persistent', acl, ttlMs } = operation
     if (!createModes.includes(mode))
       throw new TypeError(`mode must be one of ${createModes.join(', ')}, not ${String(mode)}`)
-    if (ttlMs !== undefined && !Number.isSafeInteger(ttlMs))
-      throw new TypeError(`ttlMs must be whole milliseconds, not ${String(ttlMs)}`)
+    checkTtl(mode, ttlMs)
+    if (acl !== undefined) checkAcl(acl)
     return {
       type: 'create',
       path: this.#resolve(path, mode.includes('sequential')),
       data: this.#encode(data, path),
       mode,
-      ...(acl === undefined ? {} : { acl }),
+      ...(acl === undefined ? {} : { acl: plainAcl(acl) }),
       ...(ttlMs === undefined ? {} : { ttlMs }),
     }
   }
@@ -340,10 +532,8 @@ export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends Ev
     settle: (result: CallResult) => T,
   ): Promise<T> {
     const absolute = this.#resolve(path)
-    const { consistency = 'session', watch } = options ?? {}
-    if (consistency !== 'session' && consistency !== 'linearizable') {
-      throw new TypeError(`consistency must be 'session' or 'linearizable', not ${String(consistency)}`)
-    }
+    const { watch } = options ?? {}
+    const consistency = consistencyOf(options?.consistency)
     const read: ReadOperation = { type, path: absolute, watch: watch !== undefined }
     return this.#call({ kind: 'read', read, consistency }, settle, options, this.#watchRequest(type, absolute, watch))
   }
@@ -354,11 +544,51 @@ export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends Ev
     watch?: WatchListener,
   ): WatchRequest | undefined {
     if (watch === undefined) return undefined
-    if (typeof watch !== 'function') throw new TypeError('watch must be a function')
     const kind = type === 'exists' ? 'exists' : type === 'getData' ? 'data' : 'children'
-    // One function stays one listener: ZooKeeper calls it once for a change, however often it was registered.
-    const listener = this.#root === '' ? watch : this.#stripping(watch)
-    return { kind, path, listener }
+    return { kind, path, listener: this.#listenerOf(watch) }
+  }
+
+  /** One function stays one listener: ZooKeeper calls it once for a change, however often it was registered. */
+  #listenerOf(watch: WatchListener): WatchListener {
+    if (typeof watch !== 'function') throw new TypeError('watch must be a function')
+    return this.#root === '' ? watch : this.#stripping(watch)
+  }
+
+  #nodeRead(read: ReadRequest): ReadRequest {
+    if (read?.type !== 'getData' && read?.type !== 'getChildren' && read?.type !== 'exists')
+      throw new TypeError(
+        `a multiRead has getData, getChildren and exists, not ${String((read as { type?: unknown })?.type)}`,
+      )
+    return { type: read.type, path: this.#resolve(read.path) }
+  }
+
+  #readResult({ type, path }: ReadRequest, result: NodeReadResult): unknown {
+    if (result.type === 'error') return { type: 'error', error: new CoordError(result.code, undefined, { path }) }
+    if (result.type === 'stat') return { type, stat: result.stat === undefined ? undefined : statView(result.stat) }
+    const stat = statView(result.stat)
+    if (result.type === 'childNames') return { type, children: result.children, stat }
+    try {
+      return { type, data: decodeValue(this.#codec, result.data, path), stat }
+    } catch (error) {
+      return { type: 'error', error }
+    }
+  }
+
+  /** What the quota's functions do with the nodes below `/zookeeper/quota`, which no namespace contains. */
+  #quotaNodes(options: CallOptions | undefined): QuotaNodes {
+    return {
+      read: (paths) =>
+        this.#call(
+          {
+            kind: 'read',
+            read: { type: 'multiRead', reads: paths.map((path) => ({ type: 'getData', path })) },
+            consistency: 'session',
+          },
+          (result) => expect(result, 'reads').results.map((one) => (one.type === 'data' ? one.data : undefined)),
+          options,
+        ),
+      write: (operations) => this.#write({ type: 'multi', operations }, () => undefined, options),
+    }
   }
 
   readonly #stripped = new WeakMap<WatchListener, WatchListener>()
@@ -371,6 +601,29 @@ export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends Ev
     }
     return stripping
   }
+}
+
+function consistencyOf(consistency: Consistency = 'session'): Consistency {
+  if (consistency === 'session' || consistency === 'linearizable') return consistency
+  throw new TypeError(`consistency must be 'session' or 'linearizable', not ${String(consistency)}`)
+}
+
+function requireZxid(zxid: unknown): void {
+  if (typeof zxid !== 'bigint' || zxid < 0n || zxid >> 63n !== 0n) throw new TypeError(`not a zxid: ${String(zxid)}`)
+}
+
+function checkTtl(mode: CreateMode, ttlMs: unknown): void {
+  const hasTtl = mode === 'persistent-ttl' || mode === 'persistent-sequential-ttl'
+  if (!hasTtl && ttlMs !== undefined) throw new TypeError(`ttlMs is for the modes with a TTL, not for ${mode}`)
+  if (!hasTtl) return
+  if (!Number.isSafeInteger(ttlMs)) throw new TypeError(`ttlMs must be whole milliseconds, not ${String(ttlMs)}`)
+  if ((ttlMs as number) < 1 || (ttlMs as number) > ttlMsMax)
+    throw new RangeError(`ttlMs must be from 1 to ${ttlMsMax}, not ${String(ttlMs)}`)
+}
+
+/** Entries without anything else that the application's objects may carry. An open ACL is no ACL. */
+function plainAcl(acl: readonly AclEntry[]): readonly AclEntry[] {
+  return acl === openAcl ? openAcl : acl.map(({ scheme, id, permissions }) => ({ scheme, id, permissions }))
 }
 
 /** A multi is one request, and as large as one at the most: ZooKeeper's limit. */

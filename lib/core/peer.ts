@@ -13,13 +13,14 @@
 
 import type { Input, Instant } from './input.ts'
 import type { Output, Status } from './output.ts'
+import { Reaper } from './reaper.ts'
 import { SessionTracker } from './session-tracker.ts'
 import { ReplicatedState } from './tree/apply.ts'
-import type { Applied, EntryStamp, SnapshotRecord, TreeRequest } from './tree/operation.ts'
+import type { Applied, EntryStamp, SessionRequest, SnapshotRecord, TreeRequest } from './tree/operation.ts'
 import type { SessionId } from './tree/session-id.ts'
 import type { Batch } from './zab/batch.ts'
 import * as broadcast from './zab/broadcast.ts'
-import type { LoggedConfiguration, MemberId, MemberRecord } from './zab/configuration.ts'
+import { configurationText, type LoggedConfiguration, type MemberId, type MemberRecord } from './zab/configuration.ts'
 import * as discovery from './zab/discovery.ts'
 import * as election from './zab/election.ts'
 import * as founding from './zab/founding.ts'
@@ -38,7 +39,7 @@ import {
 } from './zab/roles.ts'
 import * as synchronization from './zab/synchronization.ts'
 import { type Link, type StateMachine, Zab, type ZabOptions, type ZabStart } from './zab/zab.ts'
-import { type Zxid, zxidPlus } from './zab/zxid.ts'
+import { type Zxid, zxidPlus, zxidZero } from './zab/zxid.ts'
 
 type Handler<R extends Role, K extends MessageType> = (zab: Zab, role: R, from: Link, message: MessageOf<K>) => void
 type RoleHandlers<R extends Role> = { readonly [K in MessageType]: Handler<R, K> }
@@ -160,9 +161,15 @@ export interface PeerStart extends ZabStart {
   readonly snapshot?: readonly SnapshotRecord[] | undefined
 }
 
+export interface PeerOptions extends ZabOptions {
+  /** How often a leader looks for containers and nodes past their time to live, milliseconds; default a minute. */
+  readonly reapIntervalMs?: number | undefined
+}
+
 export class Peer {
   readonly #zab: Zab
   readonly #tracker = new SessionTracker()
+  readonly #reaper: Reaper
   readonly #onApplied: (applied: Applied) => void
   #state: ReplicatedState
   #outputs: Output[] = []
@@ -175,10 +182,11 @@ export class Peer {
    * `onApplied` is called between two entries, with the state as it stands after the first one: whoever serves reads there
    * serves them in their place. It must not call back into `step`. Without it, applied entries are outputs.
    */
-  constructor(start: PeerStart, options: ZabOptions, onApplied?: (applied: Applied) => void) {
+  constructor(start: PeerStart, options: PeerOptions, onApplied?: (applied: Applied) => void) {
     this.#onApplied = onApplied ?? ((applied) => this.#outputs.push({ type: 'applied', applied }))
     this.#state = start.snapshot === undefined ? new ReplicatedState() : ReplicatedState.fromSnapshot(start.snapshot)
     this.#zab = new Zab(start, options, this.#stateMachine())
+    this.#reaper = new Reaper(options.reapIntervalMs ?? 60_000)
     const { presence } = this.#zab.belonging
     if (presence === 'founded' || presence === 'member') becomeLooking(this.#zab, 'starting')
     this.#status = this.#currentStatus()
@@ -204,7 +212,8 @@ export class Peer {
     if (role.name === 'looking') return role.settleAt > this.#zab.now ? role.settleAt : Number.POSITIVE_INFINITY
     if (role.name === 'outside') return Number.POSITIVE_INFINITY
     const contact = broadcast.nextContactCheck(this.#zab, role)
-    return isEstablished(role) ? Math.min(contact, this.#tracker.nextDeadline) : contact
+    if (!isEstablished(role)) return contact
+    return Math.min(contact, this.#tracker.nextDeadline, this.#reaper.nextCheck(this.#state.tree))
   }
 
   /** Where other members may be found: the configuration's addresses, and those of leaders that others speak of. */
@@ -342,6 +351,10 @@ export class Peer {
     if (isEstablished(role)) broadcast.endEpochInTime(this.#zab, role)
     if (isEstablished(role)) {
       this.#expireSessions(role)
+      broadcast.enqueue(
+        role,
+        this.#reaper.takeReapable(this.#state.tree, broadcast.logClock(this.#zab, role), this.#zab.now),
+      )
       membership.progressMembership(this.#zab, role)
     }
     if (role.name === 'leading') broadcast.flushLeading(this.#zab, role)
@@ -388,6 +401,7 @@ export class Peer {
   /** A new leader grants every session its full timeout. */
   #beginTerm(): void {
     this.#tracker.clear()
+    this.#reaper.begin(this.#zab.now)
     for (const { id, timeoutMs } of this.#state.sessions.list()) this.#tracker.touch(id, timeoutMs, this.#zab.now)
   }
 
@@ -424,19 +438,31 @@ export class Peer {
 
   /** The one apply path: live commits, recovery and synchronization alike. */
   #deliver(batch: Batch): void {
+    if (this.#state.lastZxid === zxidZero) this.#publishFoundingConfiguration()
     batch.requests.forEach((request, index) => {
       const stamp: EntryStamp = { zxid: zxidPlus(batch.first, index), timeMs: batch.timeMs, clockMs: batch.clockMs }
-      if (request.type === 'noop' || request.type === 'reconfigure') {
+      if (request.type === 'noop') {
         this.#state.advance(stamp)
-        return
+      } else if (request.type === 'reconfigure') {
+        const text = configurationText(request.configuration, stamp.zxid)
+        this.#onApplied(this.#state.publishConfiguration(stamp, new TextEncoder().encode(text)))
+      } else {
+        const applied = this.#state.apply(stamp, request)
+        if (request.type !== 'reap' && isEstablished(this.#zab.role)) this.#trackApplied(request, applied.endedSession)
+        this.#onApplied(applied)
       }
-      const applied = this.#state.apply(stamp, request)
-      if (isEstablished(this.#zab.role)) this.#trackApplied(request, applied.endedSession)
-      this.#onApplied(applied)
     })
   }
 
-  #trackApplied(request: TreeRequest, ended: SessionId | undefined): void {
+  /** The first configuration is no entry: it is in the tree before the first one. */
+  #publishFoundingConfiguration(): void {
+    const [founded] = this.#zab.configurations.at(zxidZero)
+    if (founded === undefined) return
+    const text = configurationText(founded.configuration, founded.zxid)
+    this.#state.tree.publishConfiguration(new TextEncoder().encode(text), { zxid: zxidZero, timeMs: 0, clockMs: 0 })
+  }
+
+  #trackApplied(request: SessionRequest, ended: SessionId | undefined): void {
     if (ended !== undefined) {
       this.#tracker.forget(ended)
       return

@@ -8,22 +8,56 @@
  * of a write; what is delivered belongs to the receiver.
  */
 
+import type { AclEntry, Identity } from '../core/tree/acl.ts'
 import type { Operation, OperationResult } from '../core/tree/operation.ts'
 import type { SessionId } from '../core/tree/session-id.ts'
 import type { Stat } from '../core/tree/stat.ts'
-import type { WatchEvent } from '../core/tree/watch-table.ts'
+import type { PersistentWatchKind, WatchEvent, WatchKind, WatchRegistrations } from '../core/tree/watch-table.ts'
 import type { Zxid } from '../core/zab/zxid.ts'
 import type { ErrorCode } from '../errors.ts'
 
-export type { WatchEvent }
+export type { AclEntry, Identity, PersistentWatchKind, WatchEvent, WatchKind, WatchRegistrations }
 
 /** `session`: the local replica, never older than what the session has seen. `linearizable`: everything acknowledged anywhere before. */
 export type Consistency = 'session' | 'linearizable'
 
+/** A read of one node's data, children or existence: alone, or one of several that see the same state. */
+export interface NodeRead {
+  readonly type: 'exists' | 'getData' | 'getChildren'
+  readonly path: string
+}
+
 export type ReadOperation =
-  | { readonly type: 'exists' | 'getData' | 'getChildren'; readonly path: string; readonly watch: boolean }
+  | (NodeRead & { readonly watch: boolean })
   | { readonly type: 'getAllChildrenNumber'; readonly path: string }
   | { readonly type: 'getEphemerals'; readonly prefix: string }
+  | { readonly type: 'getAcl'; readonly path: string }
+  | { readonly type: 'multiRead'; readonly reads: readonly NodeRead[] }
+  /** Whom the session was proven to be. */
+  | { readonly type: 'whoAmI' }
+  | { readonly type: 'addWatch'; readonly path: string; readonly kind: PersistentWatchKind }
+  /** Fails with COORD_NO_WATCHER where there is none of these. */
+  | { readonly type: 'removeWatches' | 'checkWatches'; readonly path: string; readonly kinds: readonly WatchKind[] }
+  /** Takes up watches that the session had elsewhere, when it had seen everything through `seen` (WA-9). */
+  | { readonly type: 'resumeWatches'; readonly seen: Zxid; readonly watched: WatchRegistrations }
+  /** Opens a stream of events under a number of the session's choice; they come as `stream` items, each asked for by a `pull`. */
+  | ({ readonly type: 'openStream'; readonly stream: number } & StreamRequest)
+
+export interface StreamRequest {
+  readonly path: string
+  /** Everything below, too. */
+  readonly recursive: boolean
+  readonly includeData: boolean
+  /** Go on behind this zxid; `undefined`: begin by stating what exists. */
+  readonly from: Zxid | undefined
+}
+
+export type StreamEvent =
+  | (WatchEvent & { readonly data?: Uint8Array | undefined })
+  /** What happened since could not be told any more: what exists is stated anew. */
+  | { readonly type: 'gap'; readonly zxid: Zxid }
+  /** Everything that exists has been stated; what was not is gone. */
+  | { readonly type: 'synced'; readonly zxid: Zxid }
 
 export type SessionCall =
   | { readonly kind: 'write'; readonly id: number; readonly operation: Operation }
@@ -32,8 +66,14 @@ export type SessionCall =
   | { readonly kind: 'sync'; readonly id: number }
   /** Answered once the replica has applied this zxid. */
   | { readonly kind: 'awaitZxid'; readonly id: number; readonly zxid: Zxid }
+  /** Proves who the session is; calls made after it are made as that. */
+  | { readonly kind: 'auth'; readonly id: number; readonly scheme: string; readonly credentials: Uint8Array }
   /** The answer to this call is not wanted any more. What was sent may still happen. */
   | { readonly kind: 'cancel'; readonly id: number }
+  /** Wants the next events of a stream, once there are any. Not answered. */
+  | { readonly kind: 'pull'; readonly id: number }
+  /** Wants no more events of a stream. Not answered. */
+  | { readonly kind: 'closeStream'; readonly id: number }
 
 export type ReadResult =
   | { readonly type: 'stat'; readonly stat: Stat | undefined }
@@ -41,6 +81,9 @@ export type ReadResult =
   | { readonly type: 'childNames'; readonly children: string[]; readonly stat: Stat }
   | { readonly type: 'count'; readonly count: number }
   | { readonly type: 'paths'; readonly paths: string[] }
+  | { readonly type: 'acl'; readonly acl: readonly AclEntry[]; readonly stat: Stat }
+  | { readonly type: 'reads'; readonly results: readonly NodeReadResult[] }
+  | { readonly type: 'identities'; readonly identities: readonly Identity[] }
   | { readonly type: 'done' }
   | {
       readonly type: 'error'
@@ -48,6 +91,9 @@ export type ReadResult =
       readonly path?: string | undefined
       readonly reason?: string | undefined
     }
+
+/** Of one read among several. */
+export type NodeReadResult = Extract<ReadResult, { type: 'stat' | 'data' | 'childNames' | 'error' }>
 
 export type CallResult = OperationResult | ReadResult
 
@@ -58,7 +104,15 @@ export type SessionItem =
   /** `zxid`: through which the replica had applied the log when it answered. Never falls within a session. */
   | { readonly kind: 'reply'; readonly id: number; readonly result: CallResult; readonly zxid: Zxid }
   | { readonly kind: 'event'; readonly event: WatchEvent }
-  | { readonly kind: 'state'; readonly state: SessionState; readonly reason: string }
+  /** Of a stream: some events, in order. Everything `through` a zxid is told with them, unless what exists is being stated. */
+  | {
+      readonly kind: 'stream'
+      readonly stream: number
+      readonly events: readonly StreamEvent[]
+      readonly through: Zxid
+    }
+  /** `seen`: through which zxid the session had heard of everything then. */
+  | { readonly kind: 'state'; readonly state: SessionState; readonly reason: string; readonly seen: Zxid }
 
 export interface SessionOpening {
   readonly timeoutMs: number
@@ -68,6 +122,12 @@ export interface SessionOpening {
   readonly attach?: SessionTicket | undefined
   /** Its owner is somewhere else: it is vouched for only when `touch` was called since the last time. Default: always. */
   readonly whenTouched?: boolean | undefined
+  /** Where the requester is, as its socket says: an identity of the scheme `ip`. */
+  readonly address?: string | undefined
+  /** Answer reads from the replica, however old, while no quorum serves it. */
+  readonly readOnly?: boolean | undefined
+  /** Who has this id of the digest scheme is a superuser, beside whoever the member says. */
+  readonly superDigest?: string | undefined
 }
 
 /** What proves that a session is one's own. */

@@ -6,30 +6,39 @@
  * leader; the tree evaluates it once. A read is evaluated when everything before it is answered, between two entries.
  */
 
+import { type Identity, isPermitted, noIdentities, userOf, visibleAcl } from '../core/tree/acl.ts'
 import type { ReplicatedState } from '../core/tree/apply.ts'
 import type { RequestResult, TreeRequest, WriteRequest } from '../core/tree/operation.ts'
 import type { SessionId } from '../core/tree/session-id.ts'
-import type { WatchTable } from '../core/tree/watch-table.ts'
+import type { FiredWatch, WatchKind, WatchTable } from '../core/tree/watch-table.ts'
+import type { Znode } from '../core/tree/znode.ts'
 import type { Zxid } from '../core/zab/zxid.ts'
-import { type ErrorCode, unreachable } from '../errors.ts'
+import { CoordError, type ErrorCode, unreachable } from '../errors.ts'
 import type {
   CallResult,
+  NodeRead,
+  NodeReadResult,
   ReadOperation,
   ReadResult,
   SessionCall,
   SessionItem,
   SessionState,
+  StreamEvent,
 } from '../ports/session-link.ts'
+import type { Authentication } from './authentication.ts'
+import type { WatchStream, WatchStreams } from './watch-streams.ts'
 
-type AnsweredCall = Exclude<SessionCall, { kind: 'cancel' }>
+type AnsweredCall = Exclude<SessionCall, { kind: 'cancel' | 'pull' | 'closeStream' }>
 
 interface PendingCall {
   readonly call: AnsweredCall
   readonly deadline: number
   /** Of a write: taken when it was first sent. */
   cxid: number | undefined
-  /** Of a write: once applied. */
+  /** Of a write: once applied. Of a proof: once verified. */
   result: CallResult | undefined
+  /** Whom the session was proven to be when this was begun. */
+  identities: readonly Identity[] | undefined
   /** What must have been applied before it is answered; undefined until that is known. */
   readableAt: Zxid | undefined
 }
@@ -43,7 +52,11 @@ interface UnansweredWrite {
 export interface SessionSurroundings {
   readonly serving: boolean
   readonly state: ReplicatedState
+  /** What the replica has applied; 0 before there is one. */
+  readonly lastZxid: Zxid
   readonly watches: WatchTable
+  readonly streams: WatchStreams
+  readonly authentication: Authentication
   now(): number
   submit(request: TreeRequest): void
   /** Calls back with a zxid at which everything acknowledged before is visible. */
@@ -67,6 +80,11 @@ export interface HostedSessionOptions {
   readonly requestTimeoutMs: number
   /** More calls than this that are not answered yet are refused: overload is an error, not memory. */
   readonly outstandingCallsMax: number
+  /** One-shot and persistent watches, and streams. */
+  readonly watchesMax: number
+  readonly address: string | undefined
+  readonly readOnly: boolean
+  readonly superDigest: string | undefined
 }
 
 export class HostedSession {
@@ -75,7 +93,11 @@ export class HostedSession {
   readonly #deliver: (item: SessionItem) => void
   /** By cxid, in order: what was sent, and the call that still waits for it, if any does. */
   readonly #unanswered = new Map<number, UnansweredWrite>()
+  readonly #streams = new Map<number, WatchStream>()
   #calls: PendingCall[] = []
+  #identities: readonly Identity[]
+  /** Calls behind a proof that is being verified are not begun. */
+  #isVerifying = false
   #state: SessionState | 'opening' = 'opening'
   #generation = 0
   #nextCxid = 1
@@ -91,10 +113,16 @@ export class HostedSession {
     this.options = options
     this.#host = host
     this.#deliver = deliver
+    this.#identities = options.address === undefined ? noIdentities : [{ scheme: 'ip', id: options.address }]
   }
 
   get id(): SessionId {
     return this.options.id
+  }
+
+  /** Whom it was proven to be: what it may do and hear. */
+  get identities(): readonly Identity[] {
+    return this.#identities
   }
 
   get isOpen(): boolean {
@@ -130,6 +158,13 @@ export class HostedSession {
       this.#cancel(call.id)
       return
     }
+    if (call.kind === 'pull' || call.kind === 'closeStream') {
+      const stream = this.#streams.get(call.id)
+      if (call.kind === 'pull') stream?.pull()
+      else stream?.close()
+      if (call.kind === 'closeStream') this.#streams.delete(call.id)
+      return
+    }
     if (this.isOver) {
       this.#answer(call.id, {
         type: 'error',
@@ -142,12 +177,19 @@ export class HostedSession {
       return
     }
     const deadline = this.#host.now() + this.options.requestTimeoutMs
-    const pending: PendingCall = { call, deadline, cxid: undefined, result: undefined, readableAt: undefined }
+    const pending: PendingCall = {
+      call,
+      deadline,
+      cxid: undefined,
+      result: undefined,
+      identities: undefined,
+      readableAt: undefined,
+    }
     this.#calls.push(pending)
     if (this.#host.serving && this.#state === 'connected') {
-      this.#begin(pending)
+      if (!this.#isVerifying) this.#begin(pending)
       if (this.#calls.length === 1) this.pump()
-    }
+    } else if (this.options.readOnly) this.pump()
   }
 
   /** The member serves, in a term that is new: whatever may have been lost is sent again, in order. */
@@ -160,12 +202,13 @@ export class HostedSession {
     this.#gapSeenAt = 0
     for (const { request } of this.#unanswered.values()) this.#host.submit(this.#stamped(request))
     this.#setState('connected', 'a quorum serves this member')
-    for (const pending of this.#calls) this.#begin(pending)
+    this.#beginAll()
     this.pump()
   }
 
   suspend(reason: string): void {
     if (this.#state === 'connected') this.#setState('suspended', reason)
+    if (this.options.readOnly) this.pump()
   }
 
   /** An entry that opens or attaches this session was applied: ours, or that of somebody who takes it over. */
@@ -184,7 +227,7 @@ export class HostedSession {
     this.#nextCxid = result.nextCxid
     this.#answeredThrough = result.nextCxid - 1
     this.#setState('connected', 'the session is open')
-    for (const pending of this.#calls) this.#begin(pending)
+    this.#beginAll()
     this.pump()
   }
 
@@ -213,9 +256,11 @@ export class HostedSession {
     const calls = this.#calls
     this.#calls = []
     this.#state = state
+    for (const stream of this.#streams.values()) stream.close()
+    this.#streams.clear()
     this.#host.ended(this)
     // First: whoever tries again when a call is rejected must find the next session, not this one.
-    this.#deliver({ kind: 'state', state, reason })
+    this.#deliver({ kind: 'state', state, reason, seen: this.#host.lastZxid })
     for (const { call, cxid, result } of calls) {
       const code = cxid === undefined ? unsent : 'COORD_CONNECTION_LOSS'
       if (result !== undefined) this.#answer(call.id, result)
@@ -232,8 +277,9 @@ export class HostedSession {
     this.#state = 'closed'
   }
 
-  deliver(item: SessionItem): void {
-    this.#deliver(item)
+  /** A watch fired: the session hears of it if it may read the node. */
+  notify({ event, acl }: FiredWatch): void {
+    if (isPermitted(acl, 'r', this.#identities)) this.#deliver({ kind: 'event', event })
   }
 
   /** Answers the calls whose deadline has passed: unsent ones certainly did not happen. */
@@ -269,7 +315,7 @@ export class HostedSession {
   }
 
   #answer(id: number, result: CallResult): void {
-    this.#deliver({ kind: 'reply', id, result, zxid: this.#host.state.lastZxid })
+    this.#deliver({ kind: 'reply', id, result, zxid: this.#host.lastZxid })
   }
 
   #open(): void {
@@ -284,10 +330,20 @@ export class HostedSession {
     this.#host.submit({ type: 'attachSession', session, passwordHash, timeoutMs, generation: this.#generation })
   }
 
+  #beginAll(): void {
+    for (const pending of this.#calls) {
+      if (this.#isVerifying) return
+      this.#begin(pending)
+    }
+  }
+
   /** Sends what has to be sent for a call to be answered, once. */
   #begin(pending: PendingCall): void {
     const { call } = pending
-    if (call.kind === 'write') {
+    pending.identities ??= this.#identities
+    if (call.kind === 'auth') {
+      if (pending.result === undefined) this.#verify(pending, call)
+    } else if (call.kind === 'write') {
       if (pending.cxid === undefined) this.#send(pending, call.operation)
     } else if (call.kind === 'awaitZxid') {
       pending.readableAt = call.zxid
@@ -310,10 +366,43 @@ export class HostedSession {
       generation: this.#generation,
       cxid,
       answeredThrough: this.#answeredThrough,
-      operation,
+      operation: this.#host.authentication.withKnownSchemes(operation),
+      ...(this.#identities.length === 0 ? {} : { identities: this.#identities }),
     }
     this.#unanswered.set(cxid, { request, pending })
     this.#host.submit(request)
+  }
+
+  /** What a proof found holds for the calls behind it: those wait where it takes its time. */
+  #verify(pending: PendingCall, { scheme, credentials }: Extract<SessionCall, { kind: 'auth' }>): void {
+    const succeed = (found: readonly Identity[]): void => {
+      const known = this.#identities
+      const added = found.filter((one) => !known.some(({ scheme, id }) => scheme === one.scheme && id === one.id))
+      this.#identities = [...known, ...added]
+      pending.result = { type: 'done' }
+    }
+    const fail = (error: unknown): void => {
+      const code = error instanceof CoordError ? error.code : 'COORD_AUTH_FAILED'
+      pending.result = { type: 'error', code, reason: error instanceof Error ? error.message : String(error) }
+    }
+    try {
+      const found = this.#host.authentication.authenticate(scheme, credentials, this.options.superDigest)
+      if (!(found instanceof Promise)) {
+        succeed(found)
+        return
+      }
+      this.#isVerifying = true
+      found.then(succeed, fail).finally(() => this.#onVerified())
+    } catch (error) {
+      fail(error)
+    }
+  }
+
+  #onVerified(): void {
+    this.#isVerifying = false
+    if (this.isOver) return
+    if (this.#host.serving && this.#state === 'connected') this.#beginAll()
+    this.pump()
   }
 
   #stamped(request: WriteRequest): WriteRequest {
@@ -329,9 +418,11 @@ export class HostedSession {
     }
   }
 
-  #resultOf({ call, result, readableAt }: PendingCall): CallResult | undefined {
-    if (call.kind === 'write') return result
-    if (!this.#host.serving || this.#state !== 'connected') return undefined
+  #resultOf({ call, result, identities, readableAt }: PendingCall): CallResult | undefined {
+    if (call.kind === 'write' || call.kind === 'auth') return result
+    if (!this.#host.serving || this.#state !== 'connected') return this.#staleResultOf(call)
+    // Not begun yet: it waits for a proof that is being verified.
+    if (identities === undefined) return undefined
     const isWaiting = call.kind !== 'read' || call.consistency === 'linearizable'
     if (isWaiting && readableAt === undefined) return undefined
     if (isWaiting && this.#host.state.lastZxid < (readableAt as Zxid)) {
@@ -339,40 +430,121 @@ export class HostedSession {
       return undefined
     }
     if (call.kind !== 'read') return { type: 'done' }
-    return this.#host.mayRead(this) ? this.#read(call.read) : undefined
+    return this.#host.mayRead(this) ? this.#read(call.read, identities) : undefined
   }
 
-  #read(read: ReadOperation): ReadResult {
+  /** Without a quorum, only who asked for it gets what this replica happens to know. */
+  #staleResultOf(call: AnsweredCall): CallResult | undefined {
+    if (!this.options.readOnly || call.kind !== 'read' || call.consistency !== 'session') return undefined
+    return this.#host.mayRead(this) ? this.#read(call.read, this.#identities) : undefined
+  }
+
+  #read(read: ReadOperation, identities: readonly Identity[]): ReadResult {
     const { tree } = this.#host.state
     switch (read.type) {
-      case 'exists': {
-        if (read.watch) this.#host.watches.add('exists', this.id, read.path)
-        return { type: 'stat', stat: tree.stat(read.path) }
-      }
-      case 'getData': {
-        const found = tree.getData(read.path)
-        if (found === undefined) return { type: 'error', code: 'COORD_NO_NODE', path: read.path }
-        if (read.watch) this.#host.watches.add('data', this.id, read.path)
-        // A copy: the application cannot corrupt the replica.
-        return { type: 'data', data: found.data?.slice(), stat: found.stat }
-      }
-      case 'getChildren': {
-        const found = tree.getChildren(read.path)
-        if (found === undefined) return { type: 'error', code: 'COORD_NO_NODE', path: read.path }
-        if (read.watch) this.#host.watches.add('children', this.id, read.path)
-        return { type: 'childNames', children: found.children, stat: found.stat }
-      }
+      case 'exists':
+        return this.#readNode(read, identities, read.watch ? 'exists' : undefined)
+      case 'getData':
+        return this.#readNode(read, identities, read.watch ? 'data' : undefined)
+      case 'getChildren':
+        return this.#readNode(read, identities, read.watch ? 'children' : undefined)
+      case 'multiRead':
+        return { type: 'reads', results: read.reads.map((one) => this.#readNode(one, identities, undefined)) }
       case 'getAllChildrenNumber': {
-        const count = tree.getAllChildrenNumber(read.path)
-        return count === undefined
-          ? { type: 'error', code: 'COORD_NO_NODE', path: read.path }
-          : { type: 'count', count }
+        const node = this.#readable(read.path, 'r', identities)
+        if ('code' in node) return node
+        return { type: 'count', count: tree.getAllChildrenNumber(read.path) as number }
       }
       case 'getEphemerals':
         return { type: 'paths', paths: tree.getEphemerals(this.id, read.prefix) }
+      case 'getAcl': {
+        const node = this.#readable(read.path, 'ra', identities)
+        return 'code' in node ? node : { type: 'acl', acl: visibleAcl(node.acl, identities), stat: node.stat() }
+      }
+      case 'whoAmI':
+        return { type: 'identities', identities: identities.map(({ scheme, id }) => ({ scheme, id: userOf(id) })) }
+      case 'addWatch':
+        return this.#watch(read.kind, read.path) ?? { type: 'done' }
+      case 'removeWatches':
+      case 'checkWatches':
+        return this.#removeWatches(read)
+      case 'resumeWatches':
+        return this.#resumeWatches(read)
+      case 'openStream':
+        return this.#openStream(read)
       default:
         return unreachable(read)
     }
+  }
+
+  /** The node at a path, if these identities may read it (one of `wanted` is enough), or why not. */
+  #readable(
+    path: string,
+    wanted: string,
+    identities: readonly Identity[],
+  ): Znode | Extract<ReadResult, { type: 'error' }> {
+    const node = this.#host.state.tree.find(path)
+    if (node === undefined) return { type: 'error', code: 'COORD_NO_NODE', path }
+    return isPermitted(node.acl, wanted, identities) ? node : { type: 'error', code: 'COORD_NO_AUTH', path }
+  }
+
+  /** A watch is left only where the read succeeds; that of a missing node's existence does. */
+  #readNode({ type, path }: NodeRead, identities: readonly Identity[], watch: WatchKind | undefined): NodeReadResult {
+    const node = this.#readable(path, 'r', identities)
+    const isMissing = 'code' in node && node.code === 'COORD_NO_NODE'
+    if ('code' in node && !(isMissing && type === 'exists')) return node
+    const refused = watch === undefined ? undefined : this.#watch(watch, path)
+    if (refused !== undefined) return refused
+    if ('code' in node) return { type: 'stat', stat: undefined }
+    if (type === 'exists') return { type: 'stat', stat: node.stat() }
+    if (type === 'getChildren') return { type: 'childNames', children: node.childNames(), stat: node.stat() }
+    // A copy: the application cannot corrupt the replica.
+    return { type: 'data', data: node.data?.slice(), stat: node.stat() }
+  }
+
+  #watch(kind: WatchKind, path: string): Extract<ReadResult, { type: 'error' }> | undefined {
+    const { watches } = this.#host
+    if (watches.countOf(this.id) + this.#streams.size >= this.options.watchesMax && !watches.has(kind, this.id, path)) {
+      return { type: 'error', code: 'COORD_THROTTLED', path, reason: `at most ${this.options.watchesMax} watches` }
+    }
+    watches.add(kind, this.id, path)
+    return undefined
+  }
+
+  #removeWatches({
+    type,
+    path,
+    kinds,
+  }: Extract<ReadOperation, { type: 'removeWatches' | 'checkWatches' }>): ReadResult {
+    const { watches } = this.#host
+    const found = kinds.filter((kind) => watches.has(kind, this.id, path))
+    if (found.length === 0) return { type: 'error', code: 'COORD_NO_WATCHER', path }
+    if (type === 'removeWatches') for (const kind of found) watches.remove(kind, this.id, path)
+    return { type: 'done' }
+  }
+
+  #resumeWatches({ seen, watched }: Extract<ReadOperation, { type: 'resumeWatches' }>): ReadResult {
+    const { watches, state } = this.#host
+    for (const fired of watches.resume(this.id, seen, watched, state.tree, state.lastZxid)) this.notify(fired)
+    return { type: 'done' }
+  }
+
+  #openStream({ stream, ...request }: Extract<ReadOperation, { type: 'openStream' }>): ReadResult {
+    const { watches, streams } = this.#host
+    if (watches.countOf(this.id) + this.#streams.size >= this.options.watchesMax) {
+      return { type: 'error', code: 'COORD_THROTTLED', reason: `at most ${this.options.watchesMax} watches` }
+    }
+    const identities = (): readonly Identity[] => this.#identities
+    const deliver = this.#deliver
+    const consumer = {
+      get identities(): readonly Identity[] {
+        return identities()
+      },
+      deliver: (events: readonly StreamEvent[], through: Zxid): void =>
+        deliver({ kind: 'stream', stream, events, through }),
+    }
+    this.#streams.set(stream, streams.open(request, consumer))
+    return { type: 'done' }
   }
 
   #cancel(id: number): void {
@@ -385,6 +557,6 @@ export class HostedSession {
   #setState(state: SessionState, reason: string): void {
     if (this.#state === state) return
     this.#state = state
-    this.#deliver({ kind: 'state', state, reason })
+    this.#deliver({ kind: 'state', state, reason, seen: this.#host.lastZxid })
   }
 }

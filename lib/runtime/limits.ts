@@ -13,6 +13,12 @@ export const defaultLimits: MemberLimits = {
   batchBytesMax: MiB,
   chunkBytesMax: 256 * KiB,
   checkpointEntries: 20_000,
-  outstandingCallsMax: 65_536,
+  reapIntervalMs: 60_000,
+  session: {
+    outstandingCallsMax: 65_536,
+    watchesMax: 100_000,
+    timeoutMs: { min: 500, max: 3_600_000 },
+    window: { changes: 10_000, bytes: 8 * MiB },
+  },
   clockDriftMax: 0.001,
 }

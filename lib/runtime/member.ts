@@ -9,13 +9,14 @@
 
 import type { Input } from '../core/input.ts'
 import type { Output, Status } from '../core/output.ts'
-import { Peer, type PeerStart } from '../core/peer.ts'
+import { Peer, type PeerOptions, type PeerStart } from '../core/peer.ts'
 import type { ReplicatedState } from '../core/tree/apply.ts'
 import type { SessionId } from '../core/tree/session-id.ts'
 import { lastOf } from '../core/zab/batch.ts'
 import { type MemberId, type MemberRecord, memberIdFrom } from '../core/zab/configuration.ts'
 import type { Message } from '../core/zab/message.ts'
 import type { Timing, ZabOptions } from '../core/zab/zab.ts'
+import { type Zxid, zxidZero } from '../core/zab/zxid.ts'
 import { CoordError, type ErrorCode } from '../errors.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Entropy } from '../ports/entropy.ts'
@@ -24,12 +25,13 @@ import type { Transport } from '../ports/transport.ts'
 import { decodeBatch } from '../wire/log.ts'
 import { encodeMessage } from '../wire/messages.ts'
 import { decodeBelonging, decodeEpochs, decodeSnapshot } from '../wire/stored.ts'
+import type { Authentication } from './authentication.ts'
 import type { Secret } from './handshake.ts'
 import { Journal } from './journal.ts'
 import { LagAwareTimer } from './lag-aware-timer.ts'
 import type { LinkLimits } from './peer-link.ts'
 import { PeerLinks } from './peer-links.ts'
-import { SessionHost } from './session-host.ts'
+import { SessionHost, type SessionLimits } from './session-host.ts'
 
 /** Every limit of the runtime: docs/LIMITS.md has the defaults. */
 export interface MemberLimits {
@@ -42,8 +44,9 @@ export interface MemberLimits {
   readonly chunkBytesMax: number
   /** A durable store gets a checkpoint after so many entries. */
   readonly checkpointEntries: number
-  /** Calls of one session that are not answered yet. */
-  readonly outstandingCallsMax: number
+  /** How often a leader looks for containers and nodes past their time to live. */
+  readonly reapIntervalMs: number
+  readonly session: SessionLimits
   readonly clockDriftMax: number
 }
 
@@ -61,6 +64,7 @@ export interface MemberOptions {
   readonly clock: Clock
   readonly entropy: Entropy
   readonly secret: Secret
+  readonly authentication: Authentication
   readonly limits: MemberLimits
   /** At this counter a leader goes to its next epoch. Default: near the end of the counter. */
   readonly counterLast?: number | undefined
@@ -72,6 +76,8 @@ export interface MemberHandlers {
   members(members: readonly MemberRecord[]): void
   /** Joining cannot succeed. */
   refused(code: ErrorCode, reason: string): void
+  /** Something an operator should know. */
+  warning(message: string): void
   /** The member has stopped by itself. */
   failed(error: CoordError): void
 }
@@ -208,8 +214,9 @@ export class Member {
     const { storage, peers, founds, limits, counterLast, mark } = this.#options
     const start = storage.durable ? startFromStore(stored) : {}
     const founders = founds ? [...new Set(peers.length === 0 ? [self.address] : peers)].sort() : []
-    const { timing, tail, batchBytesMax, chunkBytesMax } = limits
-    const options: ZabOptions = { timing, tail, batchBytesMax, chunkBytesMax, founders, counterLast, mark }
+    const { timing, tail, batchBytesMax, chunkBytesMax, reapIntervalMs } = limits
+    const zabOptions = { timing, tail, batchBytesMax, chunkBytesMax, founders, counterLast, mark }
+    const options: PeerOptions = { ...zabOptions, reapIntervalMs }
     this.#self = self
     this.#peer = new Peer({ ...start, self }, options, (applied) => {
       this.#appliedSinceCheckpoint += 1
@@ -353,15 +360,21 @@ export class Member {
   }
 
   #hostSurroundings(): ConstructorParameters<typeof SessionHost>[0] {
-    const { clock, entropy, limits } = this.#options
+    const { clock, entropy, limits, authentication } = this.#options
     const state = (): ReplicatedState => this.state
+    const lastZxid = (): Zxid => this.#peer?.state.lastZxid ?? zxidZero
     return {
       clock,
       entropy,
       clockDriftMax: limits.clockDriftMax,
-      outstandingCallsMax: limits.outstandingCallsMax,
+      limits: limits.session,
+      authentication,
+      warn: (message) => this.#handlers.warning(message),
       get state(): ReplicatedState {
         return state()
+      },
+      get lastZxid(): Zxid {
+        return lastZxid()
       },
       requestsWaiting: () => this.#scheduleTurn(),
       readIndex: (id) => this.step({ type: 'readIndex', id }),

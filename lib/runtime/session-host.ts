@@ -9,15 +9,30 @@
  */
 import { createHash } from 'node:crypto'
 import type { ReplicatedState } from '../core/tree/apply.ts'
-import type { Applied, TreeRequest } from '../core/tree/operation.ts'
+import type { Applied, SessionRequest, TreeRequest } from '../core/tree/operation.ts'
+import type { QuotaWarning } from '../core/tree/quota.ts'
 import { type SessionId, sessionIdFrom } from '../core/tree/session-id.ts'
 import { WatchTable } from '../core/tree/watch-table.ts'
 import type { Zxid } from '../core/zab/zxid.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Entropy } from '../ports/entropy.ts'
 import type { SessionDoor, SessionItem, SessionLink, SessionOpening } from '../ports/session-link.ts'
+import type { Authentication } from './authentication.ts'
+import type { WindowLimits } from './change-window.ts'
 import { HostedSession, type SessionSurroundings } from './hosted-session.ts'
 import { LagAwareTimer } from './lag-aware-timer.ts'
+import { WatchStreams } from './watch-streams.ts'
+
+export interface SessionLimits {
+  /** Calls of one session that are not answered yet. */
+  readonly outstandingCallsMax: number
+  /** Watches and streams of one session. */
+  readonly watchesMax: number
+  /** What a session may ask for is brought between these: a shorter one would be lost to a pause, a longer one never. */
+  readonly timeoutMs: { readonly min: number; readonly max: number }
+  /** The recent changes that streams go on from. */
+  readonly window: WindowLimits
+}
 
 /** What the host wants of the member. */
 export interface HostSurroundings {
@@ -25,8 +40,12 @@ export interface HostSurroundings {
   readonly entropy: Entropy
   /** The bound on the drift of two clocks' rates: 0.001 is 1 ms in a second. */
   readonly clockDriftMax: number
-  readonly outstandingCallsMax: number
+  readonly limits: SessionLimits
+  readonly authentication: Authentication
+  warn(message: string): void
   readonly state: ReplicatedState
+  /** What the replica has applied; 0 before there is one. */
+  readonly lastZxid: Zxid
   /** Taken at the end of the turn, with `takeRequests`. */
   requestsWaiting(): void
   readIndex(id: number): void
@@ -41,12 +60,16 @@ interface Heartbeat {
 /** A local read is answered at once, without I/O: a loop of them must not keep the event loop from turning. */
 const readsPerTurn = 1000
 
+/** Between two warnings of one quota. */
+const warningIntervalMs = 60_000
+
 export class SessionHost implements SessionDoor {
   readonly #member: HostSurroundings
   readonly #sessions = new Map<SessionId, HostedSession>()
   /** Asked to be taken over, and not yet: whoever has them until then, perhaps we ourselves, is not disturbed. */
   readonly #arriving = new Map<SessionId, HostedSession>()
   readonly #watches = new WatchTable()
+  readonly #streams: WatchStreams
   readonly #reads = new Map<number, (zxid: Zxid) => void>()
   readonly #heartbeats = new Map<number, Heartbeat>()
   /** Sessions whose next answer waits for a zxid to be applied: asked again at each applied entry. */
@@ -62,9 +85,12 @@ export class SessionHost implements SessionDoor {
   #closed = false
   #lastId = 0
   #suspension = 'starting'
+  /** When a warning was given last, by what it is about: once a minute is enough. */
+  readonly #warned = new Map<string, number>()
 
   constructor(member: HostSurroundings) {
     this.#member = member
+    this.#streams = new WatchStreams(member, member.limits.window)
     this.#heartbeatTimer = new LagAwareTimer(member.clock, () => this.#sendHeartbeat())
     this.#expiryTimer = new LagAwareTimer(member.clock, () => this.#expireSilently())
     this.#deadlineTimer = new LagAwareTimer(member.clock, () => this.#expireCalls())
@@ -75,12 +101,12 @@ export class SessionHost implements SessionDoor {
   }
 
   open(opening: SessionOpening, deliver: (item: SessionItem) => void): SessionLink {
-    const { attach, timeoutMs, requestTimeoutMs } = opening
+    const { attach, requestTimeoutMs, address, readOnly = false, superDigest } = opening
+    const { outstandingCallsMax, watchesMax, timeoutMs: allowed } = this.#member.limits
+    const timeoutMs = Math.min(Math.max(opening.timeoutMs, allowed.min), allowed.max)
     const password = attach?.password ?? this.#member.entropy.bytes(16)
     const passwordHash = new Uint8Array(createHash('sha256').update(password).digest())
     const id = attach === undefined ? this.#newId() : sessionIdFrom(attach.id)
-    const { outstandingCallsMax } = this.#member
-    const takesOver = attach !== undefined
     const whenTouched = opening.whenTouched ?? false
     const options = {
       id,
@@ -90,7 +116,11 @@ export class SessionHost implements SessionDoor {
       whenTouched,
       requestTimeoutMs,
       outstandingCallsMax,
-      takesOver,
+      watchesMax,
+      takesOver: attach !== undefined,
+      address,
+      readOnly,
+      superDigest,
     }
     const session = new HostedSession(options, this.#surroundings(), deliver)
     if (this.#closed) session.refuse()
@@ -100,7 +130,7 @@ export class SessionHost implements SessionDoor {
     return {
       id: session.id,
       password,
-      timeoutMs: opening.timeoutMs,
+      timeoutMs,
       call: (call) => {
         session.call(call)
         this.#watchDeadlines(session)
@@ -137,16 +167,18 @@ export class SessionHost implements SessionDoor {
   }
 
   /** Between two entries: events first, then the answer, then the reads that waited for it. */
-  onApplied({ stamp, request, result, changes, endedSession }: Applied): void {
-    if (changes.length > 0 && !this.#watches.isEmpty) {
-      for (const { session, event } of this.#watches.trigger(changes, stamp.zxid)) {
-        this.#sessions.get(session)?.deliver({ kind: 'event', event })
+  onApplied({ stamp, request, result, changes, warnings, endedSession }: Applied): void {
+    for (const warning of warnings) this.#warnOfQuota(warning)
+    if (changes.length > 0) {
+      if (!this.#watches.isEmpty) {
+        for (const fired of this.#watches.trigger(changes, stamp.zxid)) this.#sessions.get(fired.session)?.notify(fired)
       }
+      this.#streams.onApplied(stamp.zxid, changes)
     }
-    if (request.type !== 'expireSession') {
-      this.#onOwn(request, result)
+    if ('session' in request) {
+      if (request.type !== 'expireSession') this.#onOwn(request, result)
+      if (endedSession !== undefined) this.#onEnded(endedSession, request.type)
     }
-    if (endedSession !== undefined) this.#onEnded(endedSession, request.type)
     this.#pumpBehind()
   }
 
@@ -157,9 +189,10 @@ export class SessionHost implements SessionDoor {
       const isKnown = state.sessions.get(session.id) !== undefined
       if (session.isOpen && !isKnown) session.end('lost', 'the session expired while this member was cut off')
     }
-    for (const { session, event } of this.#watches.catchUp(before.tree, state.tree, state.lastZxid)) {
-      this.#sessions.get(session)?.deliver({ kind: 'event', event })
+    for (const fired of this.#watches.catchUp(before.tree, state.tree, state.lastZxid)) {
+      this.#sessions.get(fired.session)?.notify(fired)
     }
+    this.#streams.onInstalled()
     this.#pumpBehind()
   }
 
@@ -190,7 +223,7 @@ export class SessionHost implements SessionDoor {
     this.#deadlineTimer.cancel()
   }
 
-  #onOwn(request: Exclude<TreeRequest, { type: 'expireSession' }>, result: Applied['result']): void {
+  #onOwn(request: Exclude<SessionRequest, { type: 'expireSession' }>, result: Applied['result']): void {
     const session = this.#sessions.get(request.session)
     if (request.type === 'write') {
       session?.onWritten(request, result)
@@ -215,6 +248,16 @@ export class SessionHost implements SessionDoor {
     this.#watches.removeSession(id)
     if (how === 'expireSession') session?.end('lost', 'expired by the leader')
     else session?.end('closed', 'closed')
+  }
+
+  #warnOfQuota({ path, kind, used, limit }: QuotaWarning): void {
+    const key = `${kind} ${path}`
+    const now = this.#member.clock.now()
+    if (now - (this.#warned.get(key) ?? Number.NEGATIVE_INFINITY) < warningIntervalMs) return
+    this.#warned.set(key, now)
+    this.#member.warn(
+      `the quota of ${path} is exceeded: ${used} ${kind === 'count' ? 'nodes' : 'bytes'}, limit ${limit}`,
+    )
   }
 
   #pumpBehind(): void {
@@ -242,6 +285,7 @@ export class SessionHost implements SessionDoor {
   #surroundings(): SessionSurroundings {
     const isServing = (): boolean => this.#serving
     const state = (): ReplicatedState => this.#member.state
+    const lastZxid = (): Zxid => this.#member.lastZxid
     return {
       get serving(): boolean {
         return isServing()
@@ -249,7 +293,12 @@ export class SessionHost implements SessionDoor {
       get state(): ReplicatedState {
         return state()
       },
+      get lastZxid(): Zxid {
+        return lastZxid()
+      },
       watches: this.#watches,
+      streams: this.#streams,
+      authentication: this.#member.authentication,
       now: () => this.#member.clock.now(),
       submit: (request) => {
         this.#outbox.push(request)

@@ -3,8 +3,8 @@
  * in the DIFF (design D4). Lists of variants may only grow at their end; the test of old bytes keeps that.
  */
 
+import type { AclEntry, Identity } from '../core/tree/acl.ts'
 import {
-  type AclEntry,
   createModes,
   type Operation,
   type OperationResult,
@@ -67,6 +67,7 @@ const hash = copied(64)
 
 const aclEntry = struct<AclEntry>({ scheme: text(64), id: text(1024), permissions: text(8) })
 const acl = list(aclEntry, 1024)
+const identity = struct<Identity>({ scheme: text(64), id: text(1024) })
 
 const createFields = {
   path,
@@ -120,6 +121,7 @@ export const logRequest: Schema<LogRequest> = union<LogRequest, 'type'>('type', 
     cxid: natural,
     answeredThrough: natural,
     operation,
+    identities: optional(list(identity, 1024)),
   }),
   createSession: struct<Variant<LogRequest, 'createSession'>>({
     session: sessionId,
@@ -135,6 +137,7 @@ export const logRequest: Schema<LogRequest> = union<LogRequest, 'type'>('type', 
   expireSession: struct<Variant<LogRequest, 'expireSession'>>({ session: sessionId, generation: natural }),
   reconfigure: struct<Variant<LogRequest, 'reconfigure'>>({ configuration }),
   noop: nothing,
+  reap: struct<Variant<LogRequest, 'reap'>>({ path, czxid: zxid }),
 })
 
 const batchBody = struct<Omit<Batch, 'encoded'>>({

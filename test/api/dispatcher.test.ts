@@ -21,7 +21,7 @@ describe('the dispatcher', () => {
           })
           .then(() => seen.push(`reply ${item.id}`))
       } else {
-        seen.push(item.kind === 'event' ? `event ${item.event.path}` : item.state)
+        seen.push(item.kind === 'event' ? `event ${item.event.path}` : item.kind === 'state' ? item.state : item.kind)
       }
     }
     const dispatcher = new Dispatcher(deliver, (callback) => clock.afterMicrotasks(callback))
@@ -44,7 +44,7 @@ describe('the dispatcher', () => {
   })
 
   it('keeps replies in their order, and a state behind them', async () => {
-    const state: SessionItem = { kind: 'state', state: 'lost', reason: 'test' }
+    const state: SessionItem = { kind: 'state', state: 'lost', reason: 'test', seen: zxidZero }
     assert.deepEqual(await orderOf([reply(1), reply(2), state]), ['reply 1', 'reply 2', 'lost'])
   })
 })

@@ -284,7 +284,9 @@ export class ScriptWorld {
         : result.type === 'create'
           ? ` = ${result.path}`
           : ` = ${result.type}`
-    this.print(`${member.name}      applies ${formatZxid(stamp.zxid)} ${formatRequest(request)}${code}`)
+    this.print(
+      `${member.name}      applies ${formatZxid(stamp.zxid)} ${request.type === 'publishConfiguration' ? request.type : formatRequest(request)}${code}`,
+    )
     for (const { session, event } of member.watches.trigger(changes, stamp.zxid)) {
       this.print(
         `${member.name}      tells session ${session}: ${event.type} ${event.path} at ${formatZxid(event.zxid)}`,

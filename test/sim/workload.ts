@@ -121,7 +121,7 @@ export class SimHost {
   }
 
   onApplied({ stamp, request, result, endedSession }: Applied): void {
-    const session = this.#sessions.get(request.session)
+    const session = 'session' in request ? this.#sessions.get(request.session) : undefined
     if (session !== undefined) {
       if (request.type === 'write') this.#onWritten(session, request, result, stamp.zxid)
       else if (request.type === 'createSession') this.#onCreated(session, result, stamp.zxid)

@@ -10,9 +10,10 @@
  */
 import { assert, unreachable } from '../../errors.ts'
 import { formatZxid, type Zxid, zxidZero } from '../zab/zxid.ts'
+import { noIdentities } from './acl.ts'
 import { DataTree } from './data-tree.ts'
 import { digestOf } from './digest.ts'
-import { deleteEphemerals, type EvaluationContext, evaluate } from './evaluate.ts'
+import { deleteEphemerals, type EvaluationContext, evaluate, reap } from './evaluate.ts'
 import type {
   Applied,
   EntryStamp,
@@ -22,7 +23,9 @@ import type {
   TreeRequest,
   WriteRequest,
 } from './operation.ts'
+import type { QuotaWarning } from './quota.ts'
 import { Restoration, type RestoredState } from './restoration.ts'
+import { noSession } from './session-id.ts'
 import { SessionTable } from './sessions.ts'
 import { snapshotVersion } from './snapshot.ts'
 
@@ -53,9 +56,36 @@ export class ReplicatedState {
   apply(stamp: EntryStamp, request: TreeRequest): Applied {
     this.advance(stamp)
     const changes: TreeChange[] = []
-    const result = this.#answer({ tree: this.tree, session: request.session, stamp, changes }, request)
-    const applied: Applied = { stamp, request, result, changes }
-    return result.type === 'closeSession' ? { ...applied, endedSession: request.session } : applied
+    const warnings: QuotaWarning[] = []
+    const result = this.#answer(this.#contextOf(request, stamp, changes, warnings), request)
+    const endedSession = result.type === 'closeSession' && 'session' in request ? request.session : undefined
+    return { stamp, request, result, changes, warnings, endedSession }
+  }
+
+  #contextOf(
+    request: TreeRequest,
+    stamp: EntryStamp,
+    changes: TreeChange[],
+    warnings: QuotaWarning[],
+  ): EvaluationContext {
+    const session = 'session' in request ? request.session : noSession
+    const identities = (request.type === 'write' ? request.identities : undefined) ?? noIdentities
+    return { tree: this.tree, session, identities, stamp, changes, warnings }
+  }
+
+  /** The entry changed the configuration of the ensemble: its text is in the tree, for everybody to read and watch. */
+  publishConfiguration(stamp: EntryStamp, data: Uint8Array): Applied {
+    this.advance(stamp)
+    const { path, node } = this.tree.publishConfiguration(data, stamp)
+    const changes: TreeChange[] = [{ type: 'changed', path, acl: node.acl, parentAcl: undefined, data }]
+    return {
+      stamp,
+      request: { type: 'publishConfiguration', data },
+      result: { type: 'void' },
+      changes,
+      warnings: [],
+      endedSession: undefined,
+    }
   }
 
   /** Moves on to an entry that is not for the tree. */
@@ -74,6 +104,8 @@ export class ReplicatedState {
         return this.sessions.attach(request)
       case 'expireSession':
         return this.sessions.isExpirable(request) ? this.#endSession(context) : { type: 'void' }
+      case 'reap':
+        return { type: reap(context, request) ? 'delete' : 'void' }
       case 'write':
         return this.sessions.answerWithoutEvaluation(request) ?? this.#write(context, request)
       default:

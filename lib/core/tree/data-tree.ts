@@ -1,7 +1,8 @@
 /**
- * The tree of znodes: where they hang, how they are read, and the three ways in which they change: a node is attached,
- * detached, or gets other data. It keeps what must agree at every moment: the children, the parent's counters, the
- * number of nodes, and who owns which ephemeral node. Whether an operation is allowed is decided in evaluate.ts.
+ * The tree of znodes: where they hang, how they are read, and the ways in which they change: a node is attached,
+ * detached, or gets other data or another ACL. It keeps what must agree at every moment: the children, the parent's
+ * counters, the number of nodes, who owns which ephemeral node, which nodes may end by themselves, and what is used of
+ * each quota. Whether an operation is allowed is decided in evaluate.ts.
  *
  * Inside `atomically` every change also notes its inverse, so that a failed multi leaves nothing behind.
  *
@@ -10,8 +11,10 @@
  */
 import { assert } from '../../errors.ts'
 import { type Zxid, zxidZero } from '../zab/zxid.ts'
-import type { AclEntry, EntryStamp } from './operation.ts'
+import { type Acl, readAcl } from './acl.ts'
+import type { EntryStamp } from './operation.ts'
 import { joinPath, nameOf, parentOf, segmentEnd, validatePath } from './path.ts'
+import { formatUsage, parseLimits, type Quota, QuotaTable, type QuotaUsage, quotaNodeAt, statsPathOf } from './quota.ts'
 import { noSession, type SessionId } from './session-id.ts'
 import { requireIntact } from './snapshot.ts'
 import type { Stat } from './stat.ts'
@@ -23,7 +26,8 @@ export interface Place {
   readonly node: Znode
 }
 
-const readableByAll: readonly AclEntry[] = [{ scheme: 'world', id: 'anyone', permissions: 'r' }]
+/** Shows the configuration of the ensemble; written by the log itself. */
+const configPath = '/zookeeper/config'
 
 const fieldsAtBirth: ZnodeFields = {
   data: new Uint8Array(0),
@@ -45,7 +49,7 @@ const fieldsAtBirth: ZnodeFields = {
 /** Below the root from birth. They do not count as creates of their parents, as in ZooKeeper. */
 const reservedRecords: readonly NodeRecord[] = [
   { kind: 'node', path: '/zookeeper', ...fieldsAtBirth },
-  { kind: 'node', path: '/zookeeper/config', ...fieldsAtBirth, acl: readableByAll },
+  { kind: 'node', path: configPath, ...fieldsAtBirth, acl: readAcl },
   { kind: 'node', path: '/zookeeper/quota', ...fieldsAtBirth },
 ]
 
@@ -57,6 +61,9 @@ export function isReservedPath(path: string): boolean {
 export class DataTree {
   readonly #root: Znode
   readonly #ephemerals = new Map<SessionId, Set<string>>()
+  /** Containers, and nodes with a time to live: those that a leader may have to reap. */
+  readonly #mortals = new Map<string, Znode>()
+  #quotas = new QuotaTable()
   #nodeCount = 1
   /** The inverses of the changes so far; only inside `atomically`. */
   #undo: (() => void)[] | undefined
@@ -134,6 +141,20 @@ export class DataTree {
     return places.sort((a, b) => (a.node.czxid < b.node.czxid ? -1 : Number(a.node.czxid > b.node.czxid)))
   }
 
+  get hasMortals(): boolean {
+    return this.#mortals.size > 0
+  }
+
+  /** Containers and nodes with a time to live, in no particular order. */
+  mortals(): Iterable<readonly [path: string, node: Znode]> {
+    return this.#mortals
+  }
+
+  /** The nearest quota that a node at `path` counts for. */
+  quotaOf(path: string): Quota | undefined {
+    return this.#quotas.enclosing(path)
+  }
+
   /** A node and all below it, parents first, children sorted. To be read to its end before the next change. */
   *walk(path: string): Generator<Place, void, undefined> {
     const node = this.find(path)
@@ -156,6 +177,7 @@ export class DataTree {
   /** Hangs a new node at `path`, below `parent`, and counts it there. */
   attach(parent: Znode, path: string, node: Znode): void {
     const { creates, pzxid } = parent
+    this.#noteQuotaChange(path)
     this.#undo?.push(() => {
       this.#unlink(parent, path, node)
       parent.creates = creates
@@ -164,30 +186,56 @@ export class DataTree {
     this.#link(parent, path, node)
     parent.creates += 1
     parent.pzxid = node.czxid
+    this.#use(path, { count: 1, bytes: sizeOf(node.data) })
+    this.#onQuotaNode(path, node)
   }
 
-  /** Takes a node without children off the tree. */
-  detach({ path, node }: Place, zxid: Zxid): void {
+  /** Takes a node without children off the tree; returns its parent. */
+  detach({ path, node }: Place, zxid: Zxid): Znode {
     assert(node.numChildren === 0 && !isReservedPath(path), `cannot detach ${path}`)
     const parent = this.#existing(parentOf(path))
     const { pzxid } = parent
+    this.#noteQuotaChange(path)
     this.#undo?.push(() => {
       this.#link(parent, path, node)
       parent.pzxid = pzxid
     })
     this.#unlink(parent, path, node)
     parent.pzxid = zxid
+    this.#use(path, { count: -1, bytes: -sizeOf(node.data) })
+    this.#onQuotaNode(path, undefined)
+    return parent
   }
 
   /** Gives a node other data, and its next version. */
-  setData(node: Znode, data: Uint8Array | undefined, stamp: EntryStamp): void {
+  setData({ path, node }: Place, data: Uint8Array | undefined, stamp: EntryStamp): void {
     const { data: oldData, mzxid, mtime, touchedClockMs, version } = node
+    this.#noteQuotaChange(path)
     this.#undo?.push(() => Object.assign(node, { data: oldData, mzxid, mtime, touchedClockMs, version }))
     node.data = data
     node.mzxid = stamp.zxid
     node.mtime = stamp.timeMs
     node.touchedClockMs = stamp.clockMs
     node.version = nextVersion(version)
+    this.#use(path, { count: 0, bytes: sizeOf(data) - sizeOf(oldData) })
+    this.#onQuotaNode(path, node)
+  }
+
+  /** Gives a node another ACL. Not inside a multi, which has no such operation. */
+  setAcl(node: Znode, acl: Acl): void {
+    assert(this.#undo === undefined, 'an ACL changes inside a multi')
+    node.acl = acl
+    node.aversion = nextVersion(node.aversion)
+  }
+
+  /** Shows the configuration of the ensemble. From then on its node has version -1, as ZooKeeper's. */
+  publishConfiguration(data: Uint8Array, stamp: EntryStamp): Place {
+    const node = this.#existing(configPath)
+    node.data = data
+    node.mzxid = stamp.zxid
+    node.mtime = stamp.timeMs
+    node.version = -1
+    return { path: configPath, node }
   }
 
   /** Runs `attempt` and takes back all its changes, counters included, unless it returns true. */
@@ -212,6 +260,70 @@ export class DataTree {
     this.#link(parent, path, new Znode(record))
   }
 
+  /** After the last node of a snapshot: what is used of the quotas is not in it. */
+  recountQuotas(): void {
+    this.#quotas = new QuotaTable()
+    for (const { path, node } of this.walk('/zookeeper/quota')) {
+      const quota = quotaNodeAt(path)
+      if (quota?.kind === 'limits') this.#quotas.set(quota.path, limitsIn(node))
+    }
+    if (this.#quotas.isEmpty) return
+    for (const { path, node } of this.walk('/')) {
+      const quota = this.#quotas.enclosing(path)
+      if (quota !== undefined) quota.usage = sum(quota.usage, { count: 1, bytes: sizeOf(node.data) })
+    }
+  }
+
+  /** A change that a failed multi takes back may have concerned a quota: then all are counted anew at the end of that. */
+  #noteQuotaChange(path: string): void {
+    if (this.#undo !== undefined && quotaNodeAt(path) !== undefined) this.#undo.push(() => this.recountQuotas())
+  }
+
+  #use(path: string, more: QuotaUsage): void {
+    const quota = this.#quotas.enclosing(path)
+    if (quota === undefined || (more.count === 0 && more.bytes === 0)) return
+    // Of the quota that the path has then: the table may have been counted anew in between.
+    this.#undo?.push(() => this.#count(path, { count: -more.count, bytes: -more.bytes }))
+    this.#count(path, more)
+    this.#showUsage(quota)
+  }
+
+  #count(path: string, more: QuotaUsage): void {
+    const quota = this.#quotas.enclosing(path)
+    if (quota !== undefined) quota.usage = sum(quota.usage, more)
+  }
+
+  /** In place: no version, no zxid and no watch tells of it, as in ZooKeeper. */
+  #showUsage(quota: Quota): void {
+    const stats = this.find(statsPathOf(quota.path))
+    if (stats === undefined) return
+    const { data } = stats
+    this.#undo?.push(() => {
+      stats.data = data
+    })
+    stats.data = new TextEncoder().encode(formatUsage(quota.usage))
+  }
+
+  /** A quota begins, changes or ends with its limits; its stats show what is used as soon as they are there. */
+  #onQuotaNode(path: string, node: Znode | undefined): void {
+    const at = quotaNodeAt(path)
+    if (at === undefined) return
+    const known = this.#quotas.get(at.path)
+    if (at.kind === 'stats') {
+      if (known !== undefined && node?.version === 0) this.#showUsage(known)
+      return
+    }
+    if (node !== undefined && known !== undefined) {
+      this.#quotas.set(at.path, limitsIn(node))
+      return
+    }
+    const outer = this.#quotas.enclosing(parentOf(at.path))
+    this.recountQuotas()
+    const quota = this.#quotas.get(at.path)
+    if (quota !== undefined) this.#showUsage(quota)
+    if (outer !== undefined) this.#showUsage(this.#quotas.get(outer.path) ?? outer)
+  }
+
   #existing(path: string): Znode {
     const node = this.find(path)
     assert(node !== undefined, `no node at ${path}`)
@@ -222,12 +334,14 @@ export class DataTree {
     parent.addChild(nameOf(path), node)
     this.#nodeCount += 1
     if (node.ephemeralOwner !== noSession) this.#ownEphemeral(node.ephemeralOwner, path)
+    if (isMortal(node)) this.#mortals.set(path, node)
   }
 
   #unlink(parent: Znode, path: string, node: Znode): void {
     parent.removeChild(nameOf(path))
     this.#nodeCount -= 1
     if (node.ephemeralOwner !== noSession) this.#disownEphemeral(node.ephemeralOwner, path)
+    if (isMortal(node)) this.#mortals.delete(path)
   }
 
   #ownEphemeral(owner: SessionId, path: string): void {
@@ -260,6 +374,22 @@ function countDescendants(node: Znode): number {
     for (const child of next.children()) open.push(child)
   }
   return count
+}
+
+function isMortal({ mode }: Znode): boolean {
+  return mode === 'container' || mode === 'ttl'
+}
+
+function sizeOf(data: Uint8Array | undefined): number {
+  return data?.length ?? 0
+}
+
+function sum(a: QuotaUsage, b: QuotaUsage): QuotaUsage {
+  return { count: a.count + b.count, bytes: a.bytes + b.bytes }
+}
+
+function limitsIn({ data }: Znode): ReturnType<typeof parseLimits> {
+  return parseLimits(new TextDecoder().decode(data))
 }
 
 /** Versions are 32 bits wide and step over -1, which stands for "any version". */

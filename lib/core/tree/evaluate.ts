@@ -10,6 +10,7 @@
  */
 import { assert } from '../../errors.ts'
 import type { Zxid } from '../zab/zxid.ts'
+import { type Acl, type Identity, isPermitted, type Permission, resolveAcl } from './acl.ts'
 import { type DataTree, isReservedPath, type Place } from './data-tree.ts'
 import { failure } from './failure.ts'
 import {
@@ -26,13 +27,16 @@ import {
   type MultiResult,
   type Operation,
   type OperationResult,
+  type ReapRequest,
   type SetAclOperation,
   type SetDataOperation,
   type SubOperation,
   type SubResult,
   type TreeChange,
+  ttlMsMax,
 } from './operation.ts'
 import { parentOf, segmentEnd, validatePath } from './path.ts'
+import type { QuotaWarning } from './quota.ts'
 import { noSession, type SessionId } from './session-id.ts'
 import { Znode } from './znode.ts'
 
@@ -40,9 +44,13 @@ import { Znode } from './znode.ts'
 export interface EvaluationContext {
   readonly tree: DataTree
   readonly session: SessionId
+  /** Whom the session was proven to be. */
+  readonly identities: readonly Identity[]
   readonly stamp: EntryStamp
   /** Collects the changes of the entry. */
   readonly changes: TreeChange[]
+  /** Collects the soft quotas that it went over. */
+  readonly warnings: QuotaWarning[]
 }
 
 /** Everything but the end of the session, which concerns more than the tree. */
@@ -57,10 +65,28 @@ export function deleteEphemerals(context: EvaluationContext): void {
   for (const place of context.tree.ephemeralsInOrder(context.session)) removeNode(context, place)
 }
 
+/** A container that never had a child is given so long to get one, milliseconds of the log clock. */
+export const containerUnusedMsMax = 300_000
+
+/** Whether a container or a node with a time to live is to be deleted: asked by the leader, and again where it is applied. */
+export function isReapable({ mode, numChildren, creates, ttlMs, touchedClockMs }: Znode, clockMs: number): boolean {
+  if (numChildren > 0) return false
+  const age = clockMs - touchedClockMs
+  if (mode === 'container') return creates > 0 || age > containerUnusedMsMax
+  return mode === 'ttl' && age > ttlMs
+}
+
+/** Returns whether the node was deleted. */
+export function reap(context: EvaluationContext, { path, czxid }: ReapRequest): boolean {
+  const node = context.tree.find(path)
+  if (node?.czxid !== czxid || !isReapable(node, context.stamp.clockMs)) return false
+  removeNode(context, { path, node })
+  return true
+}
+
 type SingleResult = Exclude<OperationResult, MultiResult>
 
 function evaluateSingle(context: EvaluationContext, operation: SubOperation | SetAclOperation): SingleResult {
-  if (!isSupported(operation)) return failure('COORD_UNIMPLEMENTED', operation.path)
   switch (operation.type) {
     case 'create':
       return create(context, operation)
@@ -68,38 +94,43 @@ function evaluateSingle(context: EvaluationContext, operation: SubOperation | Se
       return remove(context, operation)
     case 'setData':
       return setData(context, operation)
+    case 'setAcl':
+      return setAcl(context, operation)
     case 'check':
       return check(context, operation)
   }
 }
 
-const supportedModes: ReadonlySet<CreateMode> = new Set<CreateMode>([
-  'persistent',
-  'persistent-sequential',
-  'ephemeral',
-  'ephemeral-sequential',
-])
-
-function isSupported(operation: SubOperation | SetAclOperation): operation is SubOperation {
-  if (operation.type === 'setAcl') return false
-  if (operation.type !== 'create') return true
-  return supportedModes.has(operation.mode) && operation.acl === undefined && operation.ttlMs === undefined
-}
-
 function create(context: EvaluationContext, operation: CreateOperation): CreateResult | ErrorResult {
-  const { tree } = context
-  if (!isSeparable(operation.path)) return failure('COORD_BAD_ARGUMENTS', operation.path)
+  const { tree, identities } = context
+  const acl = resolveAcl(operation.acl, identities)
+  if (!hasLegalTtl(operation) || !isSeparable(operation.path)) return failure('COORD_BAD_ARGUMENTS', operation.path)
+  if (!acl.isValid) return failure('COORD_INVALID_ACL', operation.path)
   const parentPath = parentOf(operation.path)
   const parent = tree.find(parentPath)
   if (parent === undefined && operation.parents !== true) return failure('COORD_NO_NODE', operation.path)
+  const nearest = tree.findNearest(parentPath)
+  if (!isPermitted(nearest.node.acl, 'c', identities)) return failure('COORD_NO_AUTH', operation.path)
   const path = isSequential(operation.mode) ? operation.path + sequenceSuffix(parent) : operation.path
   if (validatePath(path) !== undefined) return failure('COORD_BAD_ARGUMENTS', operation.path)
   if (tree.find(path) !== undefined) return failure('COORD_NODE_EXISTS', path)
-  const nearest = tree.findNearest(parentPath)
   if (nearest.node.mode === 'ephemeral') return failure('COORD_NO_CHILDREN_FOR_EPHEMERALS', path)
-  const node = newNode(context, operation)
-  addNode(context, createParents(context, nearest, parentPath), { path, node })
+  const size = { count: 1 + missingBetween(nearest.path, parentPath), bytes: operation.data?.length ?? 0 }
+  if (tree.quotaOf(path)?.refuses(size) === true) return failure('COORD_QUOTA_EXCEEDED', path)
+  const node = newNode(context, operation, acl.acl)
+  addNode(context, createParents(context, nearest, parentPath, acl.acl), { path, node })
+  warnOfQuota(context, path)
   return { type: 'create', path, stat: node.stat() }
+}
+
+/** A time to live is for the modes that have one, and those need it. */
+function hasLegalTtl({ mode, ttlMs }: CreateOperation): boolean {
+  if (!isWithTtl(mode)) return ttlMs === undefined
+  return ttlMs !== undefined && ttlMs >= 1 && ttlMs <= ttlMsMax
+}
+
+function isWithTtl(mode: CreateMode): boolean {
+  return mode === 'persistent-ttl' || mode === 'persistent-sequential-ttl'
 }
 
 /** All that ZooKeeper asks of a path before it looks for the parent. */
@@ -116,12 +147,18 @@ function sequenceSuffix(parent: Znode | undefined): string {
   return String(parent?.creates ?? 0).padStart(10, '0')
 }
 
+/** How many nodes of the way from `nearest` down to `path` there are not. */
+function missingBetween(nearest: string, path: string): number {
+  const depth = (of: string): number => (of === '/' ? 0 : of.split('/').length - 1)
+  return nearest === path ? 0 : depth(path) - depth(nearest)
+}
+
 /** Creates what is missing between `nearest` and `parentPath`, and returns the node of the latter. */
-function createParents(context: EvaluationContext, nearest: Place, parentPath: string): Znode {
+function createParents(context: EvaluationContext, nearest: Place, parentPath: string, acl: Acl): Znode {
   let parent = nearest.node
   for (let start = nearest.path === '/' ? 1 : nearest.path.length + 1; start < parentPath.length; ) {
     const end = segmentEnd(parentPath, start)
-    const node = newNode(context, { mode: 'persistent', data: undefined })
+    const node = newNode(context, { mode: 'persistent', data: undefined }, acl)
     addNode(context, parent, { path: parentPath.substring(0, end), node })
     parent = node
     start = end + 1
@@ -129,13 +166,17 @@ function createParents(context: EvaluationContext, nearest: Place, parentPath: s
   return parent
 }
 
-function newNode({ session, stamp }: EvaluationContext, operation: Pick<CreateOperation, 'mode' | 'data'>): Znode {
-  const isEphemeral = operation.mode === 'ephemeral' || operation.mode === 'ephemeral-sequential'
+function newNode(
+  { session, stamp }: EvaluationContext,
+  { mode, data, ttlMs }: Pick<CreateOperation, 'mode' | 'data' | 'ttlMs'>,
+  acl: Acl,
+): Znode {
+  const isEphemeral = mode === 'ephemeral' || mode === 'ephemeral-sequential'
   return new Znode({
-    data: operation.data,
-    acl: undefined,
-    mode: isEphemeral ? 'ephemeral' : 'persistent',
-    ttlMs: 0,
+    data,
+    acl,
+    mode: isEphemeral ? 'ephemeral' : mode === 'container' ? 'container' : isWithTtl(mode) ? 'ttl' : 'persistent',
+    ttlMs: ttlMs ?? 0,
     czxid: stamp.zxid,
     mzxid: stamp.zxid,
     pzxid: stamp.zxid,
@@ -151,51 +192,82 @@ function newNode({ session, stamp }: EvaluationContext, operation: Pick<CreateOp
 
 function addNode({ tree, changes }: EvaluationContext, parent: Znode, { path, node }: Place): void {
   tree.attach(parent, path, node)
-  changes.push({ type: 'created', path })
+  changes.push({ type: 'created', path, acl: node.acl, parentAcl: parent.acl, data: node.data })
+}
+
+function warnOfQuota({ tree, warnings }: EvaluationContext, path: string): void {
+  const quota = tree.quotaOf(path)
+  if (quota !== undefined) warnings.push(...quota.warnings())
 }
 
 function remove(context: EvaluationContext, operation: DeleteOperation): SingleResult {
+  const { tree, identities } = context
   const { path } = operation
   if (!isSeparable(path) || isReservedPath(path)) return failure('COORD_BAD_ARGUMENTS', path)
-  const node = context.tree.find(path)
+  const parent = tree.find(parentOf(path))
+  if (parent === undefined) return failure('COORD_NO_NODE', path)
+  if (!isPermitted(parent.acl, 'd', identities)) return failure('COORD_NO_AUTH', path)
+  const node = tree.find(path)
   if (node === undefined) return failure('COORD_NO_NODE', path)
   if (!hasVersion(node, operation.version)) return failure('COORD_BAD_VERSION', path)
-  if (node.numChildren === 0) removeNode(context, { path, node })
-  else if (operation.recursive === true) removeSubtree(context, path)
-  else return failure('COORD_NOT_EMPTY', path)
+  if (node.numChildren > 0)
+    return operation.recursive === true ? removeSubtree(context, path) : failure('COORD_NOT_EMPTY', path)
+  removeNode(context, { path, node })
   return { type: 'delete' }
 }
 
-/** In the reverse order of the walk, every node comes after its children. */
-function removeSubtree(context: EvaluationContext, path: string): void {
-  for (const place of [...context.tree.walk(path)].reverse()) removeNode(context, place)
+/** In the reverse order of the walk, every node comes after its children. All is permitted before anything is deleted. */
+function removeSubtree(context: EvaluationContext, path: string): SingleResult {
+  const places = [...context.tree.walk(path)]
+  const forbidden = places.find(({ node }) => node.numChildren > 0 && !isPermitted(node.acl, 'd', context.identities))
+  if (forbidden !== undefined) return failure('COORD_NO_AUTH', forbidden.path)
+  for (const place of places.reverse()) removeNode(context, place)
+  return { type: 'delete' }
 }
 
 function removeNode({ tree, stamp, changes }: EvaluationContext, place: Place): void {
-  tree.detach(place, stamp.zxid)
-  changes.push({ type: 'deleted', path: place.path })
+  const parent = tree.detach(place, stamp.zxid)
+  changes.push({ type: 'deleted', path: place.path, acl: place.node.acl, parentAcl: parent.acl, data: undefined })
 }
 
-function setData({ tree, stamp, changes }: EvaluationContext, operation: SetDataOperation): SingleResult {
-  const { path, data } = operation
-  const node = findVersion(tree, operation)
+function setData(context: EvaluationContext, operation: SetDataOperation): SingleResult {
+  const { tree, stamp, changes } = context
+  const { path, data, version } = operation
+  const node = findPermitted(context, path, 'w')
   if (!(node instanceof Znode)) return node
-  tree.setData(node, data, stamp)
-  changes.push({ type: 'changed', path })
+  const more = { count: 0, bytes: (data?.length ?? 0) - (node.data?.length ?? 0) }
+  if (tree.quotaOf(path)?.refuses(more) === true) return failure('COORD_QUOTA_EXCEEDED', path)
+  if (!hasVersion(node, version)) return failure('COORD_BAD_VERSION', path)
+  tree.setData({ path, node }, data, stamp)
+  // Nobody is told of the children here, so the parent's ACL does not matter.
+  changes.push({ type: 'changed', path, acl: node.acl, parentAcl: undefined, data })
+  warnOfQuota(context, path)
   return { type: 'setData', stat: node.stat() }
 }
 
-function check({ tree }: EvaluationContext, operation: CheckOperation): SingleResult {
-  const node = findVersion(tree, operation)
-  return node instanceof Znode ? { type: 'check' } : node
+function setAcl(context: EvaluationContext, { path, acl: given, version }: SetAclOperation): SingleResult {
+  const acl = resolveAcl(given, context.identities)
+  if (validatePath(path) !== undefined) return failure('COORD_BAD_ARGUMENTS', path)
+  if (!acl.isValid) return failure('COORD_INVALID_ACL', path)
+  const node = findPermitted(context, path, 'a')
+  if (!(node instanceof Znode)) return node
+  if (version !== anyVersion && version !== node.aversion) return failure('COORD_BAD_VERSION', path)
+  context.tree.setAcl(node, acl.acl)
+  return { type: 'setAcl', stat: node.stat() }
 }
 
-/** The node in the version that the operation expects, or why it is not there. */
-function findVersion(tree: DataTree, { path, version }: SetDataOperation | CheckOperation): Znode | ErrorResult {
+function check(context: EvaluationContext, { path, version }: CheckOperation): SingleResult {
+  const node = findPermitted(context, path, 'r')
+  if (!(node instanceof Znode)) return node
+  return hasVersion(node, version) ? { type: 'check' } : failure('COORD_BAD_VERSION', path)
+}
+
+/** The node at a path, if the session may do with it what it wants to, or why not. */
+function findPermitted({ tree, identities }: EvaluationContext, path: string, wanted: Permission): Znode | ErrorResult {
   if (validatePath(path) !== undefined) return failure('COORD_BAD_ARGUMENTS', path)
   const node = tree.find(path)
   if (node === undefined) return failure('COORD_NO_NODE', path)
-  return hasVersion(node, version) ? node : failure('COORD_BAD_VERSION', path)
+  return isPermitted(node.acl, wanted, identities) ? node : failure('COORD_NO_AUTH', path)
 }
 
 function hasVersion(node: Znode, version: number): boolean {
@@ -203,10 +275,11 @@ function hasVersion(node: Znode, version: number): boolean {
 }
 
 function multi(context: EvaluationContext, { operations, ifHeld }: MultiOperation): MultiResult | ErrorResult {
-  const { tree, changes } = context
+  const { tree, changes, warnings } = context
   if (ifHeld !== undefined && !isHeld(tree, ifHeld)) return failure('COORD_LOCK_LOST', ifHeld.path)
   const results: SingleResult[] = []
   const changesBefore = changes.length
+  const warningsBefore = warnings.length
   const succeeded = tree.atomically(() =>
     operations.every((operation) => {
       const result = evaluateSingle(context, operation)
@@ -216,6 +289,7 @@ function multi(context: EvaluationContext, { operations, ifHeld }: MultiOperatio
   )
   if (succeeded) return { type: 'multi', results }
   changes.length = changesBefore
+  warnings.length = warningsBefore
   return failedMulti(operations.length, results)
 }
 

@@ -4,6 +4,8 @@
  */
 import type { ErrorCode } from '../../errors.ts'
 import type { Zxid } from '../zab/zxid.ts'
+import type { Acl, AclEntry, Identity } from './acl.ts'
+import type { QuotaWarning } from './quota.ts'
 import type { SessionId } from './session-id.ts'
 import type { Stat } from './stat.ts'
 
@@ -19,12 +21,10 @@ export const createModes = [
 ] as const
 export type CreateMode = (typeof createModes)[number]
 
-/** One ACL entry; permissions in ZooKeeper's letters, in the order `cdrwa`. */
-export interface AclEntry {
-  readonly scheme: string
-  readonly id: string
-  readonly permissions: string
-}
+export type { AclEntry }
+
+/** TTLs have 40 bits in ZooKeeper, milliseconds. */
+export const ttlMsMax = 0xff_ffff_ffff
 
 /** Matches every version of a node. */
 export const anyVersion = -1
@@ -38,7 +38,7 @@ export interface CreateOperation {
   /** `undefined`: open to everybody. */
   readonly acl?: readonly AclEntry[] | undefined
   readonly ttlMs?: number | undefined
-  /** Create missing parents, as persistent nodes without data. */
+  /** Create missing parents, as persistent nodes without data and with the same ACL. */
   readonly parents?: boolean | undefined
 }
 
@@ -102,6 +102,8 @@ export interface WriteRequest {
   /** Every cxid up to this one has been answered: its stored result may be dropped. */
   readonly answeredThrough: number
   readonly operation: Operation
+  /** Whom the session was proven to be when it was sent; `undefined`: nobody in particular. */
+  readonly identities?: readonly Identity[] | undefined
 }
 
 /** Opens a session under an id that the requester chose; asked again, it is the same session. */
@@ -129,8 +131,27 @@ export interface ExpireSessionRequest {
   readonly generation: number
 }
 
+/** What concerns one session. */
+export type SessionRequest = WriteRequest | CreateSessionRequest | AttachSessionRequest | ExpireSessionRequest
+
+/**
+ * Deletes a container without children or a node whose time to live is over, if it still is so where this is applied,
+ * and still the node of this czxid. Proposed by leaders alone.
+ */
+export interface ReapRequest {
+  readonly type: 'reap'
+  readonly path: string
+  readonly czxid: Zxid
+}
+
 /** What the log may ask of the tree. */
-export type TreeRequest = WriteRequest | CreateSessionRequest | AttachSessionRequest | ExpireSessionRequest
+export type TreeRequest = SessionRequest | ReapRequest
+
+/** The configuration changed: its text goes to `/zookeeper/config`. */
+export interface PublishConfiguration {
+  readonly type: 'publishConfiguration'
+  readonly data: Uint8Array
+}
 
 /** What the leader stamped on a request: the whole context of its evaluation. */
 export interface EntryStamp {
@@ -181,23 +202,31 @@ export type RequestResult =
   | { readonly type: 'attached'; readonly generation: number; readonly timeoutMs: number; readonly nextCxid: number }
   /** The write came out of order: not recorded; its host sends the ones before it first. */
   | { readonly type: 'gap'; readonly nextCxid: number }
-  /** An expiry that came too late, or of a session that is gone. */
+  /** An expiry that came too late, or of a session that is gone; a node that is not to be reaped any more. */
   | { readonly type: 'void' }
 
 /** A change of one node, in the order in which it fires watches (watch-table.ts). */
 export interface TreeChange {
   readonly type: 'created' | 'changed' | 'deleted'
   readonly path: string
+  /** As it is after the change; of a deleted node, as it was. */
+  readonly acl: Acl
+  /** Whoever may not read the parent does not hear that its children changed. */
+  readonly parentAcl: Acl
+  /** Of a created or changed node: what it holds now. The tree's own array. */
+  readonly data: Uint8Array | undefined
 }
 
 /** Everything that came of one entry. */
 export interface Applied {
   readonly stamp: EntryStamp
-  readonly request: TreeRequest
+  readonly request: TreeRequest | PublishConfiguration
   readonly result: RequestResult
   readonly changes: readonly TreeChange[]
+  /** Soft quotas that the entry went over. */
+  readonly warnings: readonly QuotaWarning[]
   /** The session that this entry ended, by closing or expiry. */
-  readonly endedSession?: SessionId | undefined
+  readonly endedSession: SessionId | undefined
 }
 
 /** One record of a snapshot of the replicated state. A snapshot is a list: header, sessions, nodes parent first. */

@@ -50,6 +50,7 @@ export class Restoration {
     const tree = this.#tree
     requireIntact(this.#header !== undefined && tree !== undefined, 'it ends before the first node')
     for (const { path } of new DataTree().walk('/')) requireIntact(tree.find(path) !== undefined, `${path} is missing`)
+    tree.recountQuotas()
     return { tree, sessions: this.#sessions, lastZxid: this.#header.zxid, clockMs: this.#header.clockMs }
   }
 

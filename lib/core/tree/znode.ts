@@ -8,7 +8,8 @@
  * The tree alone writes to a node (data-tree.ts), so that every change can be undone.
  */
 import type { Zxid } from '../zab/zxid.ts'
-import type { AclEntry, SnapshotRecord } from './operation.ts'
+import type { Acl } from './acl.ts'
+import type { SnapshotRecord } from './operation.ts'
 import type { SessionId } from './session-id.ts'
 import type { Stat } from './stat.ts'
 
@@ -20,7 +21,7 @@ export type ZnodeFields = Omit<NodeRecord, 'kind' | 'path'>
 
 export class Znode {
   data: Uint8Array | undefined
-  readonly acl: readonly AclEntry[] | undefined
+  acl: Acl
   readonly mode: NodeRecord['mode']
   readonly ttlMs: number
   readonly ephemeralOwner: SessionId
@@ -32,7 +33,7 @@ export class Znode {
   touchedClockMs: number
   version: number
   creates: number
-  readonly aversion: number
+  aversion: number
   #children: Map<string, Znode> | undefined
 
   constructor(fields: ZnodeFields) {

@@ -60,7 +60,7 @@ function propose(zab: Zab, leading: Leading & { epoch: number }, requests: reado
     first: nextZxid(zab, leading.epoch),
     previous: zab.log.last,
     timeMs: zab.wallMs,
-    clockMs: leading.clockBase.clockMs + Math.max(0, Math.floor(zab.now - leading.clockBase.now)),
+    clockMs: logClock(zab, leading),
     settled: settledConfiguration(zab),
     requests,
   }
@@ -71,6 +71,11 @@ function propose(zab: Zab, leading: Leading & { epoch: number }, requests: reado
     if (learner.state === 'syncing' || learner.state === 'synced') zab.send(learner.member.id, message)
   }
   leading.announcedCommit = zab.committed
+}
+
+/** What the next entry will say of the log clock (design D2). */
+export function logClock(zab: Zab, { clockBase }: Leading): number {
+  return clockBase.clockMs + Math.max(0, Math.floor(zab.now - clockBase.now))
 }
 
 function nextZxid(zab: Zab, epoch: number): Zxid {
@@ -109,7 +114,7 @@ function ping(zab: Zab, leading: Leading): void {
 export function onRequest(zab: Zab, leading: Leading, from: Link, message: MessageOf<'request'>): void {
   if (!leading.learners.has(from.peer.id)) return
   const isForSessions = message.requests.every(
-    ({ type }) => type !== 'reconfigure' && type !== 'noop' && type !== 'expireSession',
+    ({ type }) => type !== 'reconfigure' && type !== 'noop' && type !== 'expireSession' && type !== 'reap',
   )
   if (isForSessions) enqueue(leading, message.requests)
   else zab.closeLink(from.peer.id, 'asked for what only a leader may propose')

@@ -41,6 +41,17 @@ export interface LoggedConfiguration {
   readonly settledAt: Zxid | undefined
 }
 
+/** The configuration as `/zookeeper/config` shows it, in the lines of ZooKeeper; its version is the zxid of its entry. */
+export function configurationText({ voters, observers }: Configuration, zxid: Zxid): string {
+  const line = ({ address }: MemberRecord, index: number, role: string): string => {
+    const [, host = address, port = '0'] = /^(?:\w+:\/\/)?(.*?)(?::(\d+))?(?:\/.*)?$/.exec(address) ?? []
+    return `server.${index}=${host}:${port}:${port}:${role}\n`
+  }
+  const participants = voters.map((member, index) => line(member, index + 1, 'participant'))
+  const watching = observers.map((member, index) => line(member, voters.length + index + 1, 'observer'))
+  return `${[...participants, ...watching].join('')}version=${zxid.toString(16)}`
+}
+
 /** The configurations in the log, oldest first: settled ones, and after them at most one that is not yet. */
 export class ConfigurationHistory {
   #logged: LoggedConfiguration[]

@@ -23,7 +23,14 @@ describe('ReplicatedState', () => {
     it('says what was applied', () => {
       const state = new ReplicatedState()
       const result = { type: 'attached', generation: 1, timeoutMs: 10_000, nextCxid: 1 }
-      assert.deepEqual(state.apply(stampOf(1), request), { stamp: stampOf(1), request, result, changes: [] })
+      assert.deepEqual(state.apply(stampOf(1), request), {
+        stamp: stampOf(1),
+        request,
+        result,
+        changes: [],
+        warnings: [],
+        endedSession: undefined,
+      })
       assert.deepEqual([state.lastZxid, state.clockMs], [zxidOf(0, 1), 1])
     })
 

@@ -83,7 +83,7 @@ describe('DataTree', () => {
       const tree = treeOf('/a', '/b')
       const node = tree.find('/b')
       assert.ok(node)
-      tree.setData(node, new Uint8Array(0), stampOf(3))
+      tree.setData({ path: '/a', node }, new Uint8Array(0), stampOf(3))
       assert.equal(tree.getData('/a')?.data, undefined)
       assert.deepEqual(tree.getData('/b')?.data, new Uint8Array(0))
     })
@@ -159,7 +159,7 @@ describe('DataTree', () => {
       const node = tree.find('/a')
       assert.ok(node)
       const before = node.stat()
-      tree.setData(node, bytes('abc'), stampOf(9))
+      tree.setData({ path: '/a', node }, bytes('abc'), stampOf(9))
       const { zxid: mzxid, timeMs: mtime } = stampOf(9)
       assert.deepEqual(node.stat(), { ...before, version: 1, mzxid, mtime, dataLength: 3 })
       assert.equal(node.touchedClockMs, 9)
@@ -170,10 +170,10 @@ describe('DataTree', () => {
       const node = tree.find('/a')
       assert.ok(node)
       node.version = 2 ** 31 - 1
-      tree.setData(node, undefined, stampOf(2))
+      tree.setData({ path: '/a', node }, undefined, stampOf(2))
       assert.equal(node.version, -(2 ** 31))
       node.version = -2
-      tree.setData(node, undefined, stampOf(3))
+      tree.setData({ path: '/a', node }, undefined, stampOf(3))
       assert.equal(node.version, 0)
     })
   })
@@ -198,8 +198,8 @@ describe('DataTree', () => {
       const succeeded = tree.atomically(() => {
         const parent = tree.find('/a') as Znode
         tree.attach(parent, '/a/c', newNode(4, alice))
-        tree.setData(tree.find('/a/b') as Znode, bytes('x'), stampOf(4))
-        tree.setData(tree.find('/a/b') as Znode, bytes('y'), stampOf(4))
+        tree.setData({ path: '/a/b', node: tree.find('/a/b') as Znode }, bytes('x'), stampOf(4))
+        tree.setData({ path: '/a/b', node: tree.find('/a/b') as Znode }, bytes('y'), stampOf(4))
         for (const path of ['/a/c', '/a/mine', '/a/b', '/a']) {
           tree.detach({ path, node: tree.find(path) as Znode }, stampOf(4).zxid)
         }

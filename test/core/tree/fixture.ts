@@ -51,13 +51,13 @@ export class Fixture {
     this.apply({ type: 'createSession', session, passwordHash, timeoutMs: 10_000 })
   }
 
-  apply(request: TreeRequest): Applied {
+  apply(request: TreeRequest): Applied & { readonly request: TreeRequest } {
     this.#entries += 1
-    return this.state.apply(stampOf(this.#entries), request)
+    return { ...this.state.apply(stampOf(this.#entries), request), request }
   }
 
   /** The session's next write. */
-  write(operation: Operation, session: SessionId = alice): Applied {
+  write(operation: Operation, session: SessionId = alice): Applied & { readonly request: TreeRequest } {
     return this.apply(this.writeRequest(operation, session))
   }
 

@@ -51,7 +51,7 @@ export class Model {
         for (const [path, node] of this.nodes) if (node.owner === session) this.#delete(path, stamp)
         return { type: 'closeSession' }
       case 'setAcl':
-        return failure('COORD_UNIMPLEMENTED', operation.path)
+        throw new Error('the model has no ACLs')
       default:
         return this.#single(operation, session, stamp)
     }
@@ -109,6 +109,7 @@ export class Model {
     if (!validPath.test(path)) return failure('COORD_BAD_ARGUMENTS', path)
     const node = this.nodes.get(path)
     if (node === undefined) return failure('COORD_NO_NODE', path)
+    if (path === '/zookeeper/config' && operation.type === 'setData') return failure('COORD_NO_AUTH', path)
     if (![-1, node.version].includes(operation.version)) return failure('COORD_BAD_VERSION', path)
     if (operation.type === 'check') return { type: 'check' }
     node.data = operation.data

@@ -99,9 +99,9 @@ describe('WatchTable', () => {
     const { changes } = fixture.write({ type: 'multi', operations })
     const zxid = fixture.state.lastZxid
     assert.deepEqual(fixture.watches.trigger(changes, zxid), [
-      { session: alice, event: { type: 'created', path: '/a', zxid } },
-      { session: bob, event: { type: 'created', path: '/a', zxid } },
-      { session: alice, event: { type: 'children', path: '/', zxid } },
+      { session: alice, event: { type: 'created', path: '/a', zxid }, acl: undefined },
+      { session: bob, event: { type: 'created', path: '/a', zxid }, acl: undefined },
+      { session: alice, event: { type: 'children', path: '/', zxid }, acl: undefined },
     ])
   })
 

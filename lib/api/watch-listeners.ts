@@ -1,0 +1,105 @@
+/**
+ * Who listens to which watches of a session. The member knows of one watch per path and kind; here are the functions
+ * behind it. A one-shot listener is called once, for whatever fires first; one function is called once for a change,
+ * however often it was registered (ZooKeeper's rules WA-1 to WA-5).
+ */
+import { parentOf } from '../core/tree/path.ts'
+import type { WatchEvent, WatchKind, WatchRegistrations } from '../ports/session-link.ts'
+import { withJson } from './results.ts'
+import type { WatchListener, WatchRequest } from './znodes.ts'
+
+type ListenersOfPath = { readonly [K in WatchKind]: Set<WatchListener> }
+
+const kindsOfNode: readonly WatchKind[] = ['data', 'exists']
+
+export class WatchListeners {
+  readonly #byPath = new Map<string, ListenersOfPath>()
+  #recursiveCount = 0
+
+  add({ kind, path, listener }: WatchRequest): void {
+    let listeners = this.#byPath.get(path)
+    if (listeners === undefined) {
+      listeners = {
+        data: new Set(),
+        exists: new Set(),
+        children: new Set(),
+        persistent: new Set(),
+        'persistent-recursive': new Set(),
+      }
+      this.#byPath.set(path, listeners)
+    }
+    if (kind === 'persistent-recursive' && !listeners[kind].has(listener)) this.#recursiveCount += 1
+    listeners[kind].add(listener)
+  }
+
+  /** Removes a listener, or all; says whether there was any, and which of the member's watches nobody listens to now. */
+  remove(
+    path: string,
+    kinds: readonly WatchKind[],
+    listener: WatchListener | undefined,
+  ): { readonly found: boolean; readonly unheard: readonly WatchKind[] } {
+    const listeners = this.#byPath.get(path)
+    if (listeners === undefined) return { found: false, unheard: [] }
+    let found = false
+    const emptied: WatchKind[] = []
+    for (const kind of kinds) {
+      const before = listeners[kind].size
+      if (listener === undefined) listeners[kind].clear()
+      else listeners[kind].delete(listener)
+      const removed = before - listeners[kind].size
+      if (kind === 'persistent-recursive') this.#recursiveCount -= removed
+      if (removed > 0) found = true
+      if (removed > 0 && listeners[kind].size === 0) emptied.push(kind)
+    }
+    this.#forgetIfEmpty(path, listeners)
+    // The member has one list for data and existence.
+    const sharesList = (kind: WatchKind): boolean => kindsOfNode.includes(kind)
+    const isHeard = (kind: WatchKind): boolean =>
+      sharesList(kind) && kindsOfNode.some((other) => listeners[other].size > 0)
+    return { found, unheard: emptied.filter((kind) => !isHeard(kind)) }
+  }
+
+  /** The calls that an event makes, its one-shot listeners taken out. */
+  take(event: WatchEvent): (() => void)[] {
+    const called = new Set<WatchListener>()
+    const listeners = this.#byPath.get(event.path)
+    if (listeners !== undefined) {
+      for (const kind of oneShotKinds(event)) {
+        for (const listener of listeners[kind]) called.add(listener)
+        listeners[kind].clear()
+      }
+      for (const listener of listeners.persistent) called.add(listener)
+      this.#forgetIfEmpty(event.path, listeners)
+    }
+    if (this.#recursiveCount > 0 && event.type !== 'children') this.#addRecursive(event.path, called)
+    const view = withJson({ ...event })
+    return [...called].map((listener) => () => listener(view))
+  }
+
+  /** What a member must be told to watch for these listeners. */
+  registrations(): WatchRegistrations {
+    const watched = { data: [], exists: [], children: [], persistent: [], 'persistent-recursive': [] } as {
+      readonly [K in WatchKind]: string[]
+    }
+    for (const [path, listeners] of this.#byPath) {
+      for (const kind of Object.keys(watched) as WatchKind[]) if (listeners[kind].size > 0) watched[kind].push(path)
+    }
+    return watched
+  }
+
+  #addRecursive(path: string, called: Set<WatchListener>): void {
+    for (let at = path; ; at = parentOf(at)) {
+      for (const listener of this.#byPath.get(at)?.['persistent-recursive'] ?? []) called.add(listener)
+      if (at === '/') return
+    }
+  }
+
+  #forgetIfEmpty(path: string, listeners: ListenersOfPath): void {
+    if (Object.values(listeners).every((set) => set.size === 0)) this.#byPath.delete(path)
+  }
+}
+
+function oneShotKinds({ type }: WatchEvent): readonly WatchKind[] {
+  if (type === 'children') return ['children']
+  return type === 'deleted' ? ['data', 'exists', 'children'] : kindsOfNode
+}

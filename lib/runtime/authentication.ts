@@ -1,0 +1,116 @@
+/**
+ * Verifies who sessions are: the schemes of ZooKeeper that prove something (`digest`), a stronger one (`scrypt`), and
+ * those that the application brought. It runs on the member that hosts the session; what it finds is stamped on writes.
+ */
+import { createHash, scrypt } from 'node:crypto'
+import { type AclEntry, type Identity, userOf } from '../core/tree/acl.ts'
+import type { Operation } from '../core/tree/operation.ts'
+import { CoordError } from '../errors.ts'
+import type { AuthScheme } from '../ports/auth-scheme.ts'
+
+/** Schemes that need no port: their entries are judged where they are applied. */
+const ownSchemes: ReadonlySet<string> = new Set(['world', 'auth', 'digest', 'ip', 'super', 'scrypt'])
+
+/** scrypt's cost: about 50 ms and 16 MiB, off the event loop. */
+const scryptCost = { N: 16_384, r: 8, p: 1 }
+const scryptBytes = 32
+
+/**
+ * The id of an ACL entry of the scheme `digest`: `user:` and the base64 of the SHA-1 of `user:password`, as ZooKeeper
+ * stores it. Weak by today's standards: prefer `scryptId` where no ZooKeeper client must log in.
+ */
+export function digestId(user: string, password: string): string {
+  requireUser(user)
+  return digestOfCredentials(`${user}:${password}`)
+}
+
+/** ZooKeeper's digest is of the whole text, with a colon or without. */
+function digestOfCredentials(credentials: string): string {
+  return `${userOf(credentials)}:${createHash('sha1').update(credentials).digest('base64')}`
+}
+
+/** The id of an ACL entry of the scheme `scrypt`: `user:` and a slow hash of the password, salted by the user's name. */
+export function scryptId(user: string, password: string): Promise<string> {
+  requireUser(user)
+  return new Promise((resolve, reject) => {
+    scrypt(password, `embedded-coord scrypt ${user}`, scryptBytes, scryptCost, (error, key) => {
+      if (error === null) resolve(`${user}:${key.toString('base64')}`)
+      else reject(error)
+    })
+  })
+}
+
+function requireUser(user: string): void {
+  if (user.includes(':')) throw new TypeError('a user name has no colon')
+}
+
+export class Authentication {
+  readonly #schemes: ReadonlyMap<string, AuthScheme>
+  readonly #superDigest: string | undefined
+
+  /** `superDigest` is the id of the scheme `digest` whose owner is a superuser. */
+  constructor(schemes: readonly AuthScheme[] = [], superDigest?: string) {
+    for (const { scheme } of schemes) {
+      if (ownSchemes.has(scheme)) throw new TypeError(`the scheme ${scheme} is there already: choose another name`)
+    }
+    this.#schemes = new Map(schemes.map((scheme) => [scheme.scheme, scheme]))
+    this.#superDigest = superDigest
+  }
+
+  /** What the credentials prove: at once where that is quick. Throws or rejects with COORD_AUTH_FAILED. */
+  authenticate(
+    scheme: string,
+    credentials: Uint8Array,
+    superDigest?: string,
+  ): readonly Identity[] | Promise<readonly Identity[]> {
+    if (scheme === 'digest') return this.#digest(new TextDecoder().decode(credentials), superDigest)
+    if (scheme === 'scrypt') return scryptIdentity(new TextDecoder().decode(credentials))
+    const port = this.#schemes.get(scheme)
+    if (port === undefined)
+      throw new CoordError('COORD_AUTH_FAILED', `this member knows no scheme ${JSON.stringify(scheme)}`)
+    return askScheme(port, credentials)
+  }
+
+  /** The operation with such ACL entries made invalid whose scheme this member does not know, or which that refuses. */
+  withKnownSchemes(operation: Operation): Operation {
+    if (operation.type === 'multi') {
+      const operations = operation.operations.map((sub) => (sub.type === 'create' ? this.#withKnownAcl(sub) : sub))
+      return { ...operation, operations }
+    }
+    return operation.type === 'create' || operation.type === 'setAcl' ? this.#withKnownAcl(operation) : operation
+  }
+
+  #withKnownAcl<O extends { readonly acl?: readonly AclEntry[] | undefined }>(operation: O): O {
+    const { acl } = operation
+    if (acl === undefined || acl.every((entry) => this.#isKnown(entry))) return operation
+    return { ...operation, acl: acl.map((entry) => (this.#isKnown(entry) ? entry : { ...entry, scheme: '' })) }
+  }
+
+  #isKnown({ scheme, id }: AclEntry): boolean {
+    if (ownSchemes.has(scheme)) return true
+    const port = this.#schemes.get(scheme)
+    return port !== undefined && (port.isValidId?.(id) ?? id !== '')
+  }
+
+  #digest(credentials: string, superDigest: string | undefined): readonly Identity[] {
+    const id = digestOfCredentials(credentials)
+    const digest = { scheme: 'digest', id }
+    return id === this.#superDigest || id === superDigest ? [{ scheme: 'super', id: '' }, digest] : [digest]
+  }
+}
+
+async function scryptIdentity(credentials: string): Promise<readonly Identity[]> {
+  const user = userOf(credentials)
+  return [{ scheme: 'scrypt', id: await scryptId(user, credentials.slice(user.length + 1)) }]
+}
+
+async function askScheme(port: AuthScheme, credentials: Uint8Array): Promise<readonly Identity[]> {
+  let ids: readonly string[]
+  try {
+    ids = await port.authenticate(credentials)
+  } catch (cause) {
+    throw new CoordError('COORD_AUTH_FAILED', `the scheme ${port.scheme} refused the credentials`, { cause })
+  }
+  if (ids.length === 0) throw new CoordError('COORD_AUTH_FAILED', `the scheme ${port.scheme} refused the credentials`)
+  return ids.map((id) => ({ scheme: port.scheme, id }))
+}
