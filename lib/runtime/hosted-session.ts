@@ -63,6 +63,8 @@ export interface SessionSurroundings {
   readIndex(ready: (zxid: Zxid) => void): void
   /** The next answer waits for an entry to be applied: `pump` is wanted then. */
   isBehind(session: HostedSession): void
+  /** A generation for an attachment of ours: above the one that is known, and unlike any that others choose now. */
+  nextGeneration(known: number): number
   /** Whether one more read may be answered in this turn of the event loop; else `pump` is called in the next one. */
   mayRead(session: HostedSession): boolean
   ended(session: HostedSession): void
@@ -222,7 +224,9 @@ export class HostedSession {
       this.end('lost', 'the session was attached anew elsewhere')
       return
     }
-    if (this.#state !== 'opening' || result.generation < this.#generation) return
+    // What somebody else attached is not ours: the answer to our own request is still to come.
+    const isOwn = result.generation === this.#generation || !this.options.takesOver
+    if (this.#state !== 'opening' || !isOwn) return
     this.#generation = result.generation
     this.#nextCxid = result.nextCxid
     this.#answeredThrough = result.nextCxid - 1
@@ -307,7 +311,7 @@ export class HostedSession {
   #onRefused(code: ErrorCode): void {
     const current = this.#host.state.sessions.get(this.options.id)
     if (code === 'COORD_SESSION_MOVED' && current !== undefined) {
-      this.#generation = current.generation + 1
+      this.#generation = this.#host.nextGeneration(current.generation)
       this.#open()
     } else {
       this.end('lost', 'there is no such session, or the password is wrong', 'COORD_SESSION_EXPIRED')
@@ -326,7 +330,8 @@ export class HostedSession {
       return
     }
     // The requester numbers the attachments; asked again, it is the same one.
-    if (this.#generation === 0) this.#generation = (this.#host.state.sessions.get(session)?.generation ?? 0) + 1
+    if (this.#generation === 0)
+      this.#generation = this.#host.nextGeneration(this.#host.state.sessions.get(session)?.generation ?? 0)
     this.#host.submit({ type: 'attachSession', session, passwordHash, timeoutMs, generation: this.#generation })
   }
 

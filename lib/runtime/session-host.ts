@@ -57,6 +57,8 @@ interface Heartbeat {
   readonly sessions: readonly SessionId[]
 }
 
+const generationUnit = 2 ** 32
+
 /** A local read is answered at once, without I/O: a loop of them must not keep the event loop from turning. */
 const readsPerTurn = 1000
 
@@ -308,6 +310,7 @@ export class SessionHost implements SessionDoor {
       isBehind: (session) => {
         this.#behind.add(session)
       },
+      nextGeneration: (known) => this.#nextGeneration(known),
       mayRead: (session) => this.#mayRead(session),
       ended: (session) => {
         this.#behind.delete(session)
@@ -332,6 +335,15 @@ export class SessionHost implements SessionDoor {
       const value = new DataView(bytes.buffer).getBigUint64(0) & 0x7fff_ffff_ffff_ffffn
       if (value !== 0n) return sessionIdFrom(value)
     }
+  }
+
+  /**
+   * The upper part counts; the lower one is random, because this replica may lag: two places that attach a session at
+   * the same time must not choose the same number, or both would take it for theirs.
+   */
+  #nextGeneration(known: number): number {
+    const random = new DataView(this.#member.entropy.bytes(4).buffer).getUint32(0)
+    return (Math.floor(known / generationUnit) + 1) * generationUnit + random
   }
 
   #confirm(session: HostedSession, sentAt: number): void {

@@ -24,8 +24,9 @@ export class VirtualProcess {
   readonly clock: Clock
   readonly #scheduler: Scheduler
   readonly #options: ProcessOptions
+  #first: Kind
   #held: { readonly kind: Kind; readonly run: () => void }[] = []
-  #pausedUntil = 0
+  #pausedUntil = -1
   #dead = false
   #wallJumpMs = 0
 
@@ -33,6 +34,7 @@ export class VirtualProcess {
     this.name = name
     this.#scheduler = scheduler
     this.#options = options
+    this.#first = options.timersFirst ? 'timer' : 'input'
     this.clock = this.#newClock()
   }
 
@@ -44,14 +46,20 @@ export class VirtualProcess {
     return this.#scheduler.now < this.#pausedUntil
   }
 
+  /** It runs, and whatever waited for its waking has run. */
+  get isAwake(): boolean {
+    return !this.#dead && this.#scheduler.now > this.#pausedUntil
+  }
+
   /** Nothing of it runs any more. */
   kill(): void {
     this.#dead = true
     this.#held = []
   }
 
-  /** It does nothing for `ms`; what comes meanwhile waits. */
-  pause(ms: number): void {
+  /** It does nothing for `ms`; what comes meanwhile waits. On waking, timers or input come first, or as the process has it. */
+  pause(ms: number, first?: 'timer' | 'input'): void {
+    this.#first = first ?? this.#first
     this.#pausedUntil = Math.max(this.#pausedUntil, this.#scheduler.now + ms)
     this.#scheduler.schedule(this.#pausedUntil - this.#scheduler.now, () => this.#resume())
   }
@@ -72,7 +80,7 @@ export class VirtualProcess {
     if (this.isPaused || this.#dead) return
     const held = this.#held
     this.#held = []
-    const first: Kind = this.#options.timersFirst ? 'timer' : 'input'
+    const first = this.#first
     const ordered = [...held.filter(({ kind }) => kind === first), ...held.filter(({ kind }) => kind !== first)]
     for (const { kind, run } of ordered) this.#scheduler.schedule(0, () => this.enter(kind, run))
   }

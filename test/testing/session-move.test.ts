@@ -21,6 +21,26 @@ describe('a session that moves', () => {
     assert.equal(await b.exists('/mine'), undefined)
   })
 
+  it('goes to one place alone when two want it at once, however far behind their replicas are', async () => {
+    await using ensemble = await createTestEnsemble({
+      size: 3,
+      seed: 13,
+      valueEncoding: 'utf8',
+      networkDelayMs: { min: 1, max: 20 },
+    })
+    const [a, b, c] = ensemble.coords
+    const session = await ensemble.until(a.openSession())
+    await ensemble.until(session.create('/n', 'first'))
+    const attach = { id: session.id, password: session.password }
+    const both = await ensemble.until(Promise.all([b.openSession({ attach }), c.openSession({ attach })]))
+    await ensemble.advance(1_000)
+    assert.deepEqual([session, ...both].map(({ state }) => state).sort(), ['connected', 'lost', 'lost'])
+    const owner = both.find(({ state }) => state === 'connected')
+    assert.ok(owner !== undefined)
+    assert.equal((await ensemble.until(owner.setData('/n', 'second'))).version, 1)
+    assert.equal((await ensemble.until(owner.getData('/n'))).data, 'second')
+  })
+
   it('is refused with a wrong password, and its owner is not harmed', async () => {
     await using ensemble = await createTestEnsemble({ size: 1, seed: 12 })
     const [a] = ensemble.coords

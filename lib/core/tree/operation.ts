@@ -115,7 +115,10 @@ export interface CreateSessionRequest {
   readonly timeoutMs: number
 }
 
-/** Attaches a session to another place. The requester numbers generations; a repeated one returns its result, a lower one is void. */
+/**
+ * Attaches a session to another place. The requester numbers generations, each unlike any other requester's: a repeated
+ * one returns its result, a lower one is void.
+ */
 export interface AttachSessionRequest {
   readonly type: 'attachSession'
   readonly session: SessionId
