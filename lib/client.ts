@@ -20,7 +20,14 @@ import {
   Znodes,
 } from './api/znodes.ts'
 import { CoordError } from './errors.ts'
-import type { CallResult, SessionState, SessionTicket, WatchKind } from './ports/session-link.ts'
+import type {
+  CallResult,
+  NodeRead,
+  NodeReadResult,
+  SessionState,
+  SessionTicket,
+  WatchKind,
+} from './ports/session-link.ts'
 
 export interface ClientEvents {
   state: [next: SessionState, previous: SessionState, reason: string]
@@ -189,6 +196,11 @@ export class Client<V = Uint8Array> extends Znodes<V, ClientEvents> implements A
     this.#opened.clear()
     await Promise.all(opened.map((disposable) => disposable[Symbol.asyncDispose]()))
     this.#unsubscribe()
+  }
+
+  /** @internal */
+  readNow(read: NodeRead): NodeReadResult | undefined {
+    return this.#closing === undefined ? this.#renewing.current.readNow(read) : undefined
   }
 
   protected submit<T>(

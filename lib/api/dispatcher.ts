@@ -17,6 +17,18 @@ export class Dispatcher {
     this.#afterMicrotasks = afterMicrotasks
   }
 
+  /** Whether an answer given now keeps its place: nothing waits to be delivered. */
+  get isIdle(): boolean {
+    return this.#queue.length === 0
+  }
+
+  /** An answer was given without an item: what comes next waits for its microtasks, too. */
+  noteReply(): void {
+    if (this.#replied) return
+    this.#replied = true
+    this.#afterMicrotasks(() => this.#drain())
+  }
+
   push(item: SessionItem): void {
     if (this.#queue.length > 0) this.#queue.push(item)
     else if (this.#replied && item.kind !== 'reply') this.#queue.push(item)
@@ -24,10 +36,7 @@ export class Dispatcher {
   }
 
   #dispatch(item: SessionItem): void {
-    if (item.kind === 'reply' && !this.#replied) {
-      this.#replied = true
-      this.#afterMicrotasks(() => this.#drain())
-    }
+    if (item.kind === 'reply') this.noteReply()
     this.#deliver(item)
   }
 

@@ -9,6 +9,8 @@ import { CoordError } from '../errors.ts'
 import type { Clock } from '../ports/clock.ts'
 import type {
   CallResult,
+  NodeRead,
+  NodeReadResult,
   SessionDoor,
   SessionItem,
   SessionLink,
@@ -56,6 +58,7 @@ export interface SessionLegacy {
 export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements AsyncDisposable, StreamSession {
   readonly #link: SessionLink
   readonly #clock: Clock
+  readonly #dispatcher: Dispatcher
   readonly #pending = new Map<number, PendingCall>()
   readonly #streams = new Map<number, StreamSink>()
   #listeners = new WatchListeners()
@@ -67,11 +70,11 @@ export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements
   constructor(options: SessionOptions, codec: ValueCodec<V>) {
     super('', codec)
     this.#clock = options.clock
-    const dispatcher = new Dispatcher(
+    this.#dispatcher = new Dispatcher(
       (item) => this.#take(item),
       (callback) => this.#clock.afterMicrotasks(callback),
     )
-    this.#link = options.door.open(options, (item) => dispatcher.push(item))
+    this.#link = options.door.open(options, (item) => this.#dispatcher.push(item))
   }
 
   get id(): bigint {
@@ -181,6 +184,14 @@ export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements
     options: CallOptions | undefined,
   ): Promise<void> {
     return this.unwatch(path, kinds, listener, options)
+  }
+
+  /** @internal */
+  readNow(read: NodeRead): NodeReadResult | undefined {
+    if (this.#closing !== undefined || !this.#dispatcher.isIdle) return undefined
+    const result = this.#link.readNow?.(read)
+    if (result !== undefined) this.#dispatcher.noteReply()
+    return result
   }
 
   protected submit<T>(

@@ -63,6 +63,9 @@ const codecs: { readonly [N in Extract<ValueEncoding, string>]: ValueCodec<unkno
   },
 }
 
+/** Their values share nothing with the bytes. */
+const copyingCodecs: ReadonlySet<ValueCodec<unknown>> = new Set([codecs.utf8, codecs.json])
+
 /** The codec of an encoding; a TypeError for what is none. */
 export function codecOf(encoding: ValueEncoding | undefined): ValueCodec<unknown> {
   if (encoding === undefined) return codecs.view
@@ -78,6 +81,12 @@ export function codecOf(encoding: ValueEncoding | undefined): ValueCodec<unknown
 /** `undefined` is ZooKeeper's null and passes by the encoding. */
 export function encodeValue<V>(codec: ValueCodec<V>, value: V | undefined): Uint8Array | undefined {
   return value === undefined ? undefined : codec.encode(value)
+}
+
+/** The same of data that belongs to somebody else: where the value would share it, it gets a copy. */
+export function decodeForeign<V>(codec: ValueCodec<V>, bytes: Uint8Array | undefined, path: string): V | undefined {
+  const own = bytes === undefined || copyingCodecs.has(codec as ValueCodec<unknown>) ? bytes : bytes.slice()
+  return decodeValue(codec, own, path)
 }
 
 export function decodeValue<V>(codec: ValueCodec<V>, bytes: Uint8Array | undefined, path: string): V | undefined {

@@ -26,6 +26,7 @@ import type {
   CallResult,
   Consistency,
   Identity,
+  NodeRead,
   NodeReadResult,
   PersistentWatchKind,
   ReadOperation,
@@ -37,7 +38,7 @@ import { checkAcl, checkCallOptions } from './checks.ts'
 import { deleteQuota, getQuota, type Quota, type QuotaLimits, type QuotaNodes, setQuota } from './quota.ts'
 import { statView, withJson } from './results.ts'
 import { Transaction } from './transaction.ts'
-import { decodeValue, encodeValue, type ValueCodec } from './values.ts'
+import { decodeForeign, decodeValue, encodeValue, type ValueCodec } from './values.ts'
 import { type StreamedEvent, type StreamSession, streamedEvent, Watch, type WatchOptions } from './watch.ts'
 
 /** The largest data of a znode, bytes: ZooKeeper's default. */
@@ -173,6 +174,9 @@ export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends Ev
     watch?: WatchRequest,
   ): Promise<T>
 
+  /** @internal What a read gives at once, if its turn is now. Data in it is not to be changed or kept. */
+  abstract readNow(read: NodeRead): NodeReadResult | undefined
+
   /** The session to stream from as of now; `undefined` once this was closed. */
   protected abstract watchSource(): StreamSession | undefined
 
@@ -223,6 +227,8 @@ export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends Ev
 
   /** The node's stat, or `undefined` where there is none. */
   async exists(path: string, options?: ReadOptions): Promise<Stat | undefined> {
+    const now = this.#readAtOnce('exists', path, options)
+    if (now !== undefined) return now.type === 'stat' && now.stat !== undefined ? statView(now.stat) : undefined
     return this.#read('exists', path, options, (result) => {
       const { stat } = expect(result, 'stat')
       return stat === undefined ? undefined : statView(stat)
@@ -231,6 +237,8 @@ export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends Ev
 
   /** The node's data and stat. A missing node: `COORD_NO_NODE`. */
   async getData(path: string, options?: ReadOptions): Promise<{ data: V | undefined; stat: Stat }> {
+    const now = this.#readAtOnce('getData', path, options)
+    if (now?.type === 'data') return { data: decodeForeign(this.#codec, now.data, path), stat: statView(now.stat) }
     return this.#read('getData', path, options, (result) => {
       const { data, stat } = expect(result, 'data')
       return { data: decodeValue(this.#codec, data, path), stat: statView(stat) }
@@ -244,6 +252,8 @@ export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends Ev
 
   /** The names of the node's children, sorted, and its stat. */
   async getChildren(path: string, options?: ReadOptions): Promise<{ children: string[]; stat: Stat }> {
+    const now = this.#readAtOnce('getChildren', path, options)
+    if (now?.type === 'childNames') return { children: now.children, stat: statView(now.stat) }
     return this.#read('getChildren', path, options, (result) => {
       const { children, stat } = expect(result, 'childNames')
       return { children, stat: statView(stat) }
@@ -536,6 +546,18 @@ export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends Ev
     const consistency = consistencyOf(options?.consistency)
     const read: ReadOperation = { type, path: absolute, watch: watch !== undefined }
     return this.#call({ kind: 'read', read, consistency }, settle, options, this.#watchRequest(type, absolute, watch))
+  }
+
+  /** A plain read needs no call where its turn is now: most do. */
+  #readAtOnce(type: NodeRead['type'], path: string, options: ReadOptions | undefined): NodeReadResult | undefined {
+    checkCallOptions(options)
+    if (options !== undefined) {
+      const { watch, consistency = 'session', signal } = options
+      if (watch !== undefined || signal !== undefined || consistency !== 'session') return undefined
+    }
+    const result = this.readNow({ type, path: this.#resolve(path) })
+    if (result?.type === 'error') throwIfError(result, (absolute) => this.#strip(absolute))
+    return result
   }
 
   #watchRequest(

@@ -141,6 +141,11 @@ export interface SessionLink {
   readonly password: Uint8Array
   readonly timeoutMs: number
   call(call: SessionCall): void
+  /**
+   * What a read with the consistency `session` gives, if its turn is now: every call before it is answered, and the
+   * replica serves. Else `undefined`: make a call of it. Data in it may be the replica's own: not to be changed or kept.
+   */
+  readNow?(read: NodeRead): NodeReadResult | undefined
   /** Its owner was heard of. Needed where the opening said `whenTouched`, without effect elsewhere. */
   touch(): void
   /** Lets go of the session without closing it: it is no longer vouched for. Idempotent. */

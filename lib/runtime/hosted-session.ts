@@ -67,6 +67,8 @@ export interface SessionSurroundings {
   nextGeneration(known: number): number
   /** Whether one more read may be answered in this turn of the event loop; else `pump` is called in the next one. */
   mayRead(session: HostedSession): boolean
+  /** The same, for a read that becomes a call where it may not. */
+  mayReadAtOnce(): boolean
   ended(session: HostedSession): void
 }
 
@@ -192,6 +194,12 @@ export class HostedSession {
       if (!this.#isVerifying) this.#begin(pending)
       if (this.#calls.length === 1) this.pump()
     } else if (this.options.readOnly) this.pump()
+  }
+
+  /** A read whose turn is now. The data in its result is the tree's own. */
+  readNow(read: NodeRead): NodeReadResult | undefined {
+    if (this.#calls.length > 0 || this.#state !== 'connected' || !this.#host.serving) return undefined
+    return this.#host.mayReadAtOnce() ? this.#readNode(read, this.#identities, undefined) : undefined
   }
 
   /** The member serves, in a term that is new: whatever may have been lost is sent again, in order. */
@@ -435,13 +443,13 @@ export class HostedSession {
       return undefined
     }
     if (call.kind !== 'read') return { type: 'done' }
-    return this.#host.mayRead(this) ? this.#read(call.read, identities) : undefined
+    return this.#host.mayRead(this) ? ownCopy(this.#read(call.read, identities)) : undefined
   }
 
   /** Without a quorum, only who asked for it gets what this replica happens to know. */
   #staleResultOf(call: AnsweredCall): CallResult | undefined {
     if (!this.options.readOnly || call.kind !== 'read' || call.consistency !== 'session') return undefined
-    return this.#host.mayRead(this) ? this.#read(call.read, this.#identities) : undefined
+    return this.#host.mayRead(this) ? ownCopy(this.#read(call.read, this.#identities)) : undefined
   }
 
   #read(read: ReadOperation, identities: readonly Identity[]): ReadResult {
@@ -503,8 +511,7 @@ export class HostedSession {
     if ('code' in node) return { type: 'stat', stat: undefined }
     if (type === 'exists') return { type: 'stat', stat: node.stat() }
     if (type === 'getChildren') return { type: 'childNames', children: node.childNames(), stat: node.stat() }
-    // A copy: the application cannot corrupt the replica.
-    return { type: 'data', data: node.data?.slice(), stat: node.stat() }
+    return { type: 'data', data: node.data, stat: node.stat() }
   }
 
   #watch(kind: WatchKind, path: string): Extract<ReadResult, { type: 'error' }> | undefined {
@@ -564,4 +571,11 @@ export class HostedSession {
     this.#state = state
     this.#deliver({ kind: 'state', state, reason, seen: this.#host.lastZxid })
   }
+}
+
+/** What is delivered belongs to the receiver: the application cannot corrupt the replica. */
+function ownCopy(result: ReadResult): ReadResult {
+  if (result.type === 'reads')
+    return { ...result, results: result.results.map((one) => ownCopy(one) as NodeReadResult) }
+  return result.type === 'data' && result.data !== undefined ? { ...result, data: result.data.slice() } : result
 }

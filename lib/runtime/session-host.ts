@@ -137,6 +137,7 @@ export class SessionHost implements SessionDoor {
         session.call(call)
         this.#watchDeadlines(session)
       },
+      readNow: (read) => session.readNow(read),
       touch: () => session.touch(),
       abandon: () => session.end('lost', 'abandoned'),
     }
@@ -270,11 +271,15 @@ export class SessionHost implements SessionDoor {
   }
 
   #mayRead(session: HostedSession): boolean {
+    const may = this.#mayReadAtOnce()
+    if (!may) this.#nextTurn.add(session)
+    return may
+  }
+
+  #mayReadAtOnce(): boolean {
     this.#readsOfTurn += 1
     if (this.#readsOfTurn === 1) this.#member.clock.defer(() => this.#beginTurn())
-    if (this.#readsOfTurn <= readsPerTurn) return true
-    this.#nextTurn.add(session)
-    return false
+    return this.#readsOfTurn <= readsPerTurn
   }
 
   #beginTurn(): void {
@@ -312,6 +317,7 @@ export class SessionHost implements SessionDoor {
       },
       nextGeneration: (known) => this.#nextGeneration(known),
       mayRead: (session) => this.#mayRead(session),
+      mayReadAtOnce: () => this.#mayReadAtOnce(),
       ended: (session) => {
         this.#behind.delete(session)
         this.#nextTurn.delete(session)
