@@ -72,7 +72,15 @@ export function bytes(lengthMax: number): Schema<Uint8Array> {
 /** Bytes of their own, which outlive the frame. */
 export function copied(lengthMax: number): Schema<Uint8Array> {
   const aliased = bytes(lengthMax)
-  return { write: same, read: (plain) => new Uint8Array(aliased.read(plain)) }
+  return { write: same, read: (plain) => copyOf(aliased.read(plain)) }
+}
+
+/** Small copies share Node's pool of buffers: an array buffer for each costs more than what is in it. */
+function copyOf(aliased: Uint8Array): Uint8Array {
+  const { buffer, byteOffset, length } = Buffer.allocUnsafe(aliased.length)
+  const copy = new Uint8Array(buffer, byteOffset, length)
+  copy.set(aliased)
+  return copy
 }
 
 /** An item by an index from outside: a text as index would reach the list's own properties. */
