@@ -55,6 +55,12 @@ export interface SessionLegacy {
   readonly seen: Zxid
 }
 
+/** Of a node that is there, `exists` watches the data: it must not hear of its creation when it is resumed elsewhere. */
+function asRegistered(watch: WatchRequest, result: CallResult): WatchRequest {
+  const isThere = result.type === 'stat' && result.stat !== undefined
+  return watch.kind === 'exists' && isThere ? { ...watch, kind: 'data' } : watch
+}
+
 export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements AsyncDisposable, StreamSession {
   readonly #link: SessionLink
   readonly #clock: Clock
@@ -269,7 +275,7 @@ export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements
     if (pending === undefined) return
     this.#pending.delete(id)
     // Registered before anything else is delivered: no event of this watch can come earlier.
-    if (pending.watch !== undefined && result.type !== 'error') this.#listeners.add(pending.watch)
+    if (pending.watch !== undefined && result.type !== 'error') this.#listeners.add(asRegistered(pending.watch, result))
     pending.settle(result)
   }
 
