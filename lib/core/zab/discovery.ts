@@ -61,6 +61,7 @@ export function startEpoch(zab: Zab, leading: Leading): void {
   }
   leading.phase = 'discovery'
   leading.epoch = epoch
+  leading.epochSince = zab.now
   leading.epochPromised = false
   leading.epochCurrent = false
   zab.epochs = { ...zab.epochs, accepted: epoch, acceptedFrom: zab.id }
@@ -120,10 +121,15 @@ function mayCount(zab: Zab, leading: Leading, id: MemberId): boolean {
   return id === zab.id || leading.learners.get(id)?.isAhead === false
 }
 
-/** Gives up where there is no quorum without those that are ahead; also when that is so because another one has gone. */
+/**
+ * Gives up where there is no quorum without those that are ahead; also when that is so because another one has gone, or
+ * does not come to promise anything: its disk may hang, while whoever is ahead could lead long since.
+ */
 function giveWayToWhoIsAhead(zab: Zab, leading: Leading): boolean {
   const ahead = [...leading.learners.values()].find(({ isAhead }) => isAhead)
-  if (ahead === undefined || isQuorum(zab.configurations.active, (id) => mayCount(zab, leading, id))) return false
+  if (ahead === undefined) return false
+  const isLate = zab.now - leading.epochSince > zab.options.timing.syncLimitMs
+  if (!isLate && isQuorum(zab.configurations.active, (id) => mayCount(zab, leading, id))) return false
   zab.mark('discovery.followerAhead')
   becomeLooking(zab, `${ahead.member.name} is ahead`)
   return true

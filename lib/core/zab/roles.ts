@@ -96,6 +96,8 @@ export interface Leading {
   phase: 'discovery' | 'synchronization' | 'broadcast'
   /** Undefined until a quorum takes us for the leader. */
   epoch: number | undefined
+  /** When that epoch began. */
+  epochSince: number
   /** Our own promise, and our own NEWLEADER, are durable. */
   epochPromised: boolean
   epochCurrent: boolean
@@ -168,6 +170,7 @@ export function becomeLeading(zab: Zab): void {
     name: 'leading',
     phase: 'discovery',
     epoch: undefined,
+    epochSince: zab.now,
     epochPromised: false,
     epochCurrent: false,
     learners: new Map(),
