@@ -1,0 +1,24 @@
+/**
+ * G11: what anybody was told, or has applied, is in the log of every later leader, and there in the end; every
+ * acknowledged write has become an entry.
+ */
+import { certaintyOf } from '../attribution.ts'
+import type { Replay } from '../replay.ts'
+import { Violation } from '../violation.ts'
+
+export function durability({ history, log, attribution }: Replay): void {
+  for (const call of history.calls) {
+    const isKnown = call.request.kind !== 'write' || certaintyOf(call) !== 'applied' || attribution.entryOf.has(call.id)
+    if (!isKnown)
+      throw new Violation('G11', `call ${call.id} was acknowledged, and is not in the log`, call.reply?.order)
+  }
+  for (const { isLeader, logged, known, life, epoch, order } of history.terms) {
+    if (isLeader && logged < known)
+      throw new Violation('G11', `${life} leads epoch ${epoch} with a log through ${logged}: ${known} was known`, order)
+  }
+  const last = log.at(-1)?.entry
+  for (const { life, zxid } of history.finals) {
+    if (last !== undefined && zxid < last.zxid)
+      throw new Violation('G11', `in the end ${life} has the log through ${zxid}: ${last.zxid} is lost`, last.order)
+  }
+}
