@@ -87,15 +87,15 @@ export class WorldClient {
     this.#opening = true
     this.#session = undefined
     const { process } = this.#machines[this.#machine] as Machine
-    const done = (session?: Session<Uint8Array>): void => {
+    const settled = (session?: Session<Uint8Array>): void => {
       this.#opening = false
       if (!process.isDead) this.#session = session
     }
-    opening.then(done, () => done())
+    opening.then(settled, () => settled())
     // A process that dies never says so: then this client begins anew.
     const watch = (): void => {
       if (!this.#opening) return
-      if (process.isDead) done()
+      if (process.isDead) settled()
       else this.#world.scheduler.schedule(500, watch)
     }
     this.#world.scheduler.schedule(500, watch)

@@ -303,15 +303,15 @@ export class Faults {
     this.#keptDown.add(machine)
     this.#noteId(machine, process)
     if (!machine.disk.durable) this.#leaving.add(machine)
-    const done = (): void => {
+    const closed = (): void => {
       this.#leaving.delete(machine)
       if (machine.process !== process || process.isDead) return
       this.#stop(machine, {})
       this.#later(forMs, () => this.start(machine))
     }
-    coord.close().then(done, (error: Error) => {
+    coord.close().then(closed, (error: Error) => {
       this.#chaos.recorder.history.breakdowns.push(`${machine.name} does not close: ${error.message}`)
-      done()
+      closed()
     })
     return true
   }

@@ -73,7 +73,7 @@ export function isAllowed(
   wanted: string,
   identities: readonly Identity[] | undefined,
 ): boolean {
-  const given = (entry: AclEntry): boolean => [...wanted].some((letter) => entry.permissions.includes(letter))
+  const given = (entry: AclEntry): boolean => wanted.split('').some((letter) => entry.permissions.includes(letter))
   const isMeant = ({ scheme, id }: AclEntry): boolean =>
     (scheme === 'world' && id === 'anyone') ||
     identities?.some((one) => one.scheme === scheme && one.id === id) === true
