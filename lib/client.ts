@@ -20,6 +20,7 @@ import {
   Znodes,
 } from './api/znodes.ts'
 import { CoordError } from './errors.ts'
+import type { Entropy } from './ports/entropy.ts'
 import type {
   CallResult,
   NodeRead,
@@ -28,14 +29,32 @@ import type {
   SessionTicket,
   WatchKind,
 } from './ports/session-link.ts'
+import { Barrier } from './recipes/barrier.ts'
+import { Cache, type CacheOptions, TreeCache } from './recipes/cache.ts'
+import { Counter } from './recipes/counter.ts'
+import { DoubleBarrier } from './recipes/double-barrier.ts'
+import { type Group, group } from './recipes/group.ts'
+import type { RecipeHost } from './recipes/host.ts'
+import { Names } from './recipes/names.ts'
+import { Queue } from './recipes/queue.ts'
+import { type Services, services } from './recipes/services.ts'
+import { SynchronousQueue } from './recipes/synchronous-queue.ts'
+import { Workers, type WorkersOptions } from './recipes/workers.ts'
 
 export interface ClientEvents {
   state: [next: SessionState, previous: SessionState, reason: string]
 }
 
+/** What a client needs besides what its sessions need. */
+export interface RenewingSessionOptions extends SessionOptions {
+  readonly entropy: Entropy
+  /** The name of the member in this process, if there is one. */
+  readonly memberName?: (() => string) | undefined
+}
+
 /** The session of a client and all its namespaces, whichever it is now. */
 export class RenewingSession {
-  readonly #options: SessionOptions
+  readonly #options: RenewingSessionOptions
   readonly #listeners = new Set<(next: SessionState, previous: SessionState, reason: string) => void>()
   #session: Session
   /** What the application proved, to be proven again for each session. */
@@ -43,7 +62,7 @@ export class RenewingSession {
   #state: SessionState = 'suspended'
   #closed = false
 
-  constructor(options: SessionOptions) {
+  constructor(options: RenewingSessionOptions) {
     this.#options = options
     this.#session = this.#open()
   }
@@ -56,7 +75,7 @@ export class RenewingSession {
     return this.#state
   }
 
-  get options(): SessionOptions {
+  get options(): RenewingSessionOptions {
     return this.#options
   }
 
@@ -129,6 +148,8 @@ export class Client<V = Uint8Array> extends Znodes<V, ClientEvents> implements A
   readonly #codec: ValueCodec<V>
   readonly #opened = new Set<AsyncDisposable>()
   readonly #unsubscribe: () => void
+  /** Recipes that want to know when this client is closed, though its session may live on. */
+  readonly #closeListeners = new Set<() => void>()
   #closing: Promise<void> | undefined
 
   constructor(renewing: RenewingSession, root: string, codec: ValueCodec<V>) {
@@ -180,6 +201,75 @@ export class Client<V = Uint8Array> extends Znodes<V, ClientEvents> implements A
     return client
   }
 
+  /** First in, first out; an item of a consumer that dies is given to another one. */
+  queue(path: string): Queue<V> {
+    return new Queue(this.#recipeHost(), path)
+  }
+
+  /** The same by priority: the least number first. */
+  priorityQueue(path: string): Queue<V> {
+    return new Queue(this.#recipeHost(), path, { hasPriorities: true })
+  }
+
+  /** A queue whose `put` waits until a consumer has the value. */
+  synchronousQueue(path: string): SynchronousQueue<V> {
+    return new SynchronousQueue(this.#recipeHost(), path)
+  }
+
+  /** A gate for all members: closed by `set`, opened by `remove`. */
+  barrier(path: string): Barrier {
+    return new Barrier(this.#recipeHost(), path)
+  }
+
+  /** `count` participants begin together and end together. */
+  doubleBarrier(path: string, count: number): DoubleBarrier {
+    return new DoubleBarrier(this.#recipeHost(), path, count)
+  }
+
+  /** A number that all members share. */
+  counter(path: string): Counter {
+    return new Counter(this.#recipeHost(), path)
+  }
+
+  /** Live configuration: the value of a node, always at hand. */
+  cache<T = V>(path: string, options: CacheOptions<T, V> & { readonly default: NoInfer<T> }): Promise<Cache<T, V>>
+  cache<T = V>(path: string, options?: CacheOptions<T, V>): Promise<Cache<T | undefined, V>>
+  async cache<T>(
+    path: string,
+    options: CacheOptions<T, V> & { readonly default?: T | undefined } = {},
+  ): Promise<Cache<T | undefined, V>> {
+    const cache = new Cache<T | undefined, V>(this.#recipeHost(), path, options)
+    await cache.start(options.signal)
+    return cache
+  }
+
+  /** Live configuration: all values at and below a node. */
+  async treeCache<T = V>(path: string, options: CacheOptions<T, V> = {}): Promise<TreeCache<T, V>> {
+    const cache = new TreeCache<T, V>(this.#recipeHost(), path, options)
+    await cache.start(options.signal)
+    return cache
+  }
+
+  /** Naming: names that are bound to one target each, and unique ids. */
+  names(path: string): Names {
+    return new Names(this.#recipeHost(), path)
+  }
+
+  /** The service registry, under `/services`. */
+  get services(): Services {
+    return services(this.#recipeHost())
+  }
+
+  /** A group of members that see each other. */
+  group(path: string): Group<V> {
+    return group(this.#recipeHost(), path)
+  }
+
+  /** Tasks that are shared out among those who work. */
+  workers(path: string, options?: WorkersOptions): Workers<V> {
+    return new Workers(this.#recipeHost(), path, options)
+  }
+
   /** Closes what this client opened. Idempotent. */
   close(options?: { readonly timeoutMs?: number | undefined }): Promise<void> {
     this.#closing ??= this.closeOpened(options)
@@ -195,6 +285,7 @@ export class Client<V = Uint8Array> extends Znodes<V, ClientEvents> implements A
     const opened = [...this.#opened]
     this.#opened.clear()
     await Promise.all(opened.map((disposable) => disposable[Symbol.asyncDispose]()))
+    for (const listener of [...this.#closeListeners]) listener()
     this.#unsubscribe()
   }
 
@@ -235,6 +326,42 @@ export class Client<V = Uint8Array> extends Znodes<V, ClientEvents> implements A
   ): Promise<void> {
     if (this.#closing !== undefined) return Promise.reject(new CoordError('COORD_CLOSED'))
     return this.#renewing.current.unwatch(path, kinds, listener, options)
+  }
+
+  #recipeHost(): RecipeHost<V> {
+    this.#requireOpen()
+    const renewing = this.#renewing
+    const { clock, entropy, memberName } = renewing.options
+    const state = (): SessionState => this.state
+    return {
+      get session(): Session {
+        return renewing.current
+      },
+      get state(): SessionState {
+        return state()
+      },
+      root: this.root,
+      codec: this.#codec,
+      clock,
+      get memberName(): string | undefined {
+        return memberName?.()
+      },
+      random: () => entropy.random(),
+      uniqueName: () => Array.from(entropy.bytes(16), (byte) => byte.toString(16).padStart(2, '0')).join(''),
+      onState: (listener) => {
+        const stop = renewing.onState(listener)
+        const onClosed = (): void => listener('closed')
+        this.#closeListeners.add(onClosed)
+        return () => {
+          stop()
+          this.#closeListeners.delete(onClosed)
+        }
+      },
+      own: (handle) => {
+        this.#opened.add(handle)
+        return () => this.#opened.delete(handle)
+      },
+    }
   }
 
   #requireOpen(): void {

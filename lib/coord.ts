@@ -11,6 +11,7 @@ import { Client, RenewingSession } from './client.ts'
 import type { Zxid } from './core/zab/zxid.ts'
 import { CoordError } from './errors.ts'
 import type { Clock } from './ports/clock.ts'
+import type { Entropy } from './ports/entropy.ts'
 import type { Hosting } from './ports/hosting.ts'
 import type { Member, MemberRecord, Status } from './runtime/member.ts'
 
@@ -126,6 +127,7 @@ function roleOf(status: Status | undefined): MemberRole {
 export interface CoordParts {
   readonly member: Member
   readonly clock: Clock
+  readonly entropy: Entropy
   readonly timeoutMs: number
   readonly requestTimeoutMs: number
   readonly readOnly: boolean
@@ -139,8 +141,16 @@ export class Coord<V = Uint8Array> extends Client<V> {
   #failure: CoordError | undefined
 
   constructor(parts: CoordParts, view: EnsembleMember, codec: ValueCodec<V>) {
-    const { member, clock, timeoutMs, requestTimeoutMs, readOnly, root } = parts
-    const renewing = new RenewingSession({ door: member.sessions, clock, timeoutMs, requestTimeoutMs, readOnly })
+    const { member, clock, entropy, timeoutMs, requestTimeoutMs, readOnly, root } = parts
+    const renewing = new RenewingSession({
+      door: member.sessions,
+      clock,
+      entropy,
+      memberName: () => member.self.name,
+      timeoutMs,
+      requestTimeoutMs,
+      readOnly,
+    })
     super(renewing, root, codec)
     this.#parts = parts
     this.#renewing = renewing

@@ -98,7 +98,7 @@ export async function joinWith(options: JoinOptions, surroundings: JoinSurroundi
   const { sessionTimeoutMs: timeoutMs = 10_000, requestTimeoutMs = 10_000 } = options
   const root = options.namespace === undefined || options.namespace === '/' ? '' : options.namespace
   const { readOnly = false } = options
-  const coord = new Coord<unknown>({ member, clock, timeoutMs, requestTimeoutMs, readOnly, root }, view, codec)
+  const coord = new Coord<unknown>({ member, clock, entropy, timeoutMs, requestTimeoutMs, readOnly, root }, view, codec)
   parts.coord = coord
   await joined(options, coord, member, clock, transport, waiting)
   return coord

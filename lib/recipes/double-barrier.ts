@@ -1,0 +1,166 @@
+/**
+ * A double barrier: so many processes begin together, and end together. The round that they are in is a node, each of
+ * them an ephemeral child of it:
+ *
+ *     <path>/round            its data is set when enough have come: from then on it is open
+ *     <path>/round/<member>   as long as that member has not left
+ *
+ * A round cannot be deleted while anybody is in it; the last to leave deletes it. Whoever waits to begin watches the round
+ * alone, whoever waits to end watches one of those who are still in it: nobody is woken for each that comes or goes.
+ */
+import type { Session } from '../api/session.ts'
+import { CoordError } from '../errors.ts'
+import { absolutePath, below, deleteOwn, type HandleOptions, hasCode, lookUntil, type RecipeHost } from './host.ts'
+import { rendezvous } from './stable-hash.ts'
+
+const open = new Uint8Array([1])
+
+/** One participant. Each object enters for itself, also within a process. */
+export class DoubleBarrier implements AsyncDisposable {
+  readonly #host: RecipeHost
+  readonly #count: number
+  readonly #round: string
+  readonly #member: string
+  readonly #disown: () => void
+  /** The session in which our node stands, or may stand. */
+  #session: Session<Uint8Array> | undefined
+  /** The round we are in: its czxid. */
+  #entered: bigint | undefined
+  #isEntering = false
+
+  constructor(host: RecipeHost, path: string, count: number) {
+    if (!Number.isSafeInteger(count) || count < 1)
+      throw new RangeError(`count must be a whole number above 0, not ${count}`)
+    this.#host = host
+    this.#count = count
+    this.#round = below(absolutePath(host, path), 'round')
+    this.#member = host.uniqueName()
+    this.#disown = host.own(this)
+  }
+
+  /**
+   * Resolves when `count` participants have come. `count` is a threshold: who comes while the round is open goes right
+   * through. Aborted or failed, it has not come.
+   */
+  async enter({ signal }: HandleOptions = {}): Promise<void> {
+    if (this.#isEntering || this.#entered !== undefined) throw new TypeError('it has entered already: leave first')
+    this.#isEntering = true
+    try {
+      this.#entered = await lookUntil(this.#host, (session, watch) => this.#look(session, watch, signal), signal)
+    } catch (error) {
+      await this.#withdraw()
+      throw error
+    } finally {
+      this.#isEntering = false
+    }
+  }
+
+  /** Resolves when all who entered have left, or died. Nothing happens where it has not entered. */
+  async leave({ signal }: HandleOptions = {}): Promise<void> {
+    const entered = this.#entered
+    if (entered === undefined) return
+    this.#entered = undefined
+    await this.#withdraw()
+    await lookUntil(this.#host, (session, watch) => this.#lookWhetherOver(session, watch, entered, signal), signal)
+  }
+
+  /** Leaves without waiting for the others. Idempotent. */
+  async close(): Promise<void> {
+    this.#disown()
+    this.#entered = undefined
+    await this.#withdraw()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  get #path(): string {
+    return below(this.#round, this.#member)
+  }
+
+  /** The czxid of the round once it is open and we are in it. */
+  async #look(session: Session<Uint8Array>, watch: () => void, signal?: AbortSignal): Promise<bigint | undefined> {
+    if (this.#session !== session || (await session.exists(this.#path, { signal })) === undefined) {
+      if (!(await this.#join(session, signal))) {
+        watch()
+        return undefined
+      }
+    }
+    const { children } = await session.getChildren(this.#round, { signal })
+    const { stat } = await session.getData(this.#round, { watch, signal })
+    if (stat.version > 0) return stat.czxid
+    // Whoever completes the number sees that it is complete: its own node was created after all others.
+    if (children.length >= this.#count) {
+      await session.setData(this.#round, open, { version: 0, signal }).catch((error: unknown) => {
+        if (!hasCode(error, 'COORD_BAD_VERSION')) throw error
+      })
+    }
+    return undefined
+  }
+
+  /** Resolves with whether our node stands; else it has to be looked at anew. */
+  async #join(session: Session<Uint8Array>, signal?: AbortSignal): Promise<boolean> {
+    const round = await session.exists(this.#round, { signal })
+    const enter = { type: 'create', path: this.#path, mode: 'ephemeral' } as const
+    try {
+      // From here on, something of ours may stand in this session, whatever the answer says.
+      this.#session = session
+      if (round === undefined) {
+        await session.create(this.#path, undefined, { mode: 'ephemeral', parents: true, signal })
+      } else if (round.version > 0 && round.numChildren === 0) {
+        // All who were in it died. It is over, and must not let anybody through.
+        await session.delete(this.#round, { version: round.version, signal })
+        return false
+      } else {
+        await session.multi([{ type: 'check', path: this.#round, version: round.version }, enter], { signal })
+      }
+      return true
+    } catch (error) {
+      if (hasCode(error, 'COORD_NODE_EXISTS')) {
+        const own = await session.exists(this.#path, { signal })
+        if (own?.ephemeralOwner === session.id) return true
+        // Of an earlier session of ours.
+        await session.delete(this.#path, { signal }).catch(() => {})
+        return false
+      }
+      if (hasCode(error, 'COORD_BAD_VERSION', 'COORD_NO_NODE', 'COORD_NOT_EMPTY')) return false
+      throw error
+    }
+  }
+
+  async #withdraw(): Promise<void> {
+    const session = this.#session
+    if (session === undefined) return
+    this.#session = undefined
+    await deleteOwn(this.#host, session, this.#path)
+    // A round that nobody is in must not stay. Where somebody is, this does nothing.
+    await session.delete(this.#round).catch(() => {})
+  }
+
+  async #lookWhetherOver(
+    session: Session<Uint8Array>,
+    watch: () => void,
+    entered: bigint,
+    signal: AbortSignal | undefined,
+  ): Promise<true | undefined> {
+    try {
+      const { children, stat } = await session.getChildren(this.#round, { signal })
+      if (stat.czxid !== entered) return true
+      // Each waits for another one: who goes wakes few.
+      const other = rendezvous(this.#member, children, String)
+      if (other === undefined) {
+        await session.delete(this.#round, { signal })
+        return true
+      }
+      await session.exists(this.#round, { watch, signal })
+      if ((await session.exists(below(this.#round, other), { watch, signal })) === undefined) watch()
+      return undefined
+    } catch (error) {
+      if (hasCode(error, 'COORD_NO_NODE')) return true
+      if (!(error instanceof CoordError) || error.code !== 'COORD_NOT_EMPTY') throw error
+      watch()
+      return undefined
+    }
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * A line in front of something that one process at a time may look at: ephemeral-sequential nodes, each of which watches
+ * the one before it alone. Being first is no lock: it only keeps all others from being woken.
+ */
+import type { Session } from '../api/session.ts'
+import type { CoordError } from '../errors.ts'
+import {
+  below,
+  deleteOwn,
+  hasCode,
+  isOutage,
+  isOver,
+  lookUntil,
+  pause,
+  type RecipeHost,
+  throwIfAborted,
+} from './host.ts'
+
+/** A place at the head of a line. */
+export interface Place {
+  /** The place stands as long as this session. */
+  readonly session: Session<Uint8Array>
+  readonly path: string
+  /** Its czxid: a write that names it with `ifHeld` happens only while it stands. */
+  readonly token: bigint
+  /** The next one is first. Never rejects. */
+  leave(): Promise<void>
+}
+
+/** Resolves with a place when it is at the head of the line. A place whose session ends is lost, and another one is taken. */
+export async function standInLine(host: RecipeHost, line: string, signal?: AbortSignal): Promise<Place> {
+  for (;;) {
+    const session = host.session
+    const taken = await takePlace(host, session, line, signal)
+    if (taken === undefined) continue
+    const { path, token } = taken
+    try {
+      const isFirst = await lookUntil<boolean>(
+        host,
+        async (current, watch) => (current === session ? look(session, line, path, watch, signal) : false),
+        signal,
+      )
+      if (isFirst) return { session, path, token, leave: () => deleteOwn(host, session, path) }
+    } catch (error) {
+      void deleteOwn(host, session, path)
+      throw error
+    }
+  }
+}
+
+/** Whether anybody stands in the line, as far as this process knows. */
+export async function hasLine(session: Session<Uint8Array>, line: string, signal?: AbortSignal): Promise<boolean> {
+  const stat = await session.exists(line, { signal })
+  return stat !== undefined && stat.numChildren > 0
+}
+
+/** Resolves with the new node, or with undefined where its session has ended. */
+async function takePlace(
+  host: RecipeHost,
+  session: Session<Uint8Array>,
+  line: string,
+  signal: AbortSignal | undefined,
+): Promise<{ readonly path: string; readonly token: bigint } | undefined> {
+  throwIfAborted(signal)
+  const id = host.uniqueName()
+  try {
+    const options = { mode: 'ephemeral-sequential', parents: true, signal } as const
+    const { path, stat } = await session.createWithStat(below(line, `${id}-`), undefined, options)
+    return { path, token: stat.czxid }
+  } catch (error) {
+    // It may stand all the same, or come later: nobody would know, and those behind it would wait for ever.
+    void deleteByPrefix(host, session, line, id)
+    if (signal?.aborted === true || !isOutage(error) || isOver(host)) throw error
+    if (session === host.session) await pause(host, 50, signal)
+    return undefined
+  }
+}
+
+/** True: first. False: our node is gone. Undefined: somebody is before us. */
+async function look(
+  session: Session<Uint8Array>,
+  line: string,
+  path: string,
+  watch: () => void,
+  signal: AbortSignal | undefined,
+): Promise<boolean | undefined> {
+  for (;;) {
+    const { children } = await session.getChildren(line, { signal })
+    const names = children.filter((name) => sequenceOf(name) !== undefined).sort(bySequence)
+    const index = names.indexOf(path.slice(path.lastIndexOf('/') + 1))
+    if (index <= 0) return index === 0
+    const before = await session.exists(below(line, names[index - 1] as string), { watch, signal })
+    if (before !== undefined) return undefined
+  }
+}
+
+/** Deletes a sequential node of our own that was asked for and may or may not have come. Never rejects. */
+export async function deleteByPrefix(
+  host: RecipeHost,
+  session: Session<Uint8Array>,
+  line: string,
+  id: string,
+): Promise<void> {
+  while (session.state !== 'lost' && session.state !== 'closed') {
+    try {
+      await afterEarlierWrites(session)
+      const { children } = await session.getChildren(line)
+      for (const name of children) if (name.startsWith(id)) await deleteOwn(host, session, below(line, name))
+      return
+    } catch (error) {
+      if (!isOutage(error)) return
+      await pause(host, 100)
+    }
+  }
+}
+
+/**
+ * Resolves when every earlier write of the session has happened or never will, also one that was given up: the writes of a
+ * session are applied in order, and this one changes nothing.
+ */
+export async function afterEarlierWrites(session: Session<Uint8Array>): Promise<void> {
+  await session.multi([{ type: 'check', path: '/' }])
+}
+
+/** What a sequential create has put behind the last dash; undefined: somebody else's node. */
+export function sequenceOf(name: string): string | undefined {
+  return /-(\d{10,})$/.exec(name)?.[1]
+}
+
+/** By the sequence alone; past ten digits it is simply longer. */
+export function bySequence(one: string, other: string): number {
+  const [left = '', right = ''] = [sequenceOf(one), sequenceOf(other)]
+  return left.length - right.length || (left < right ? -1 : left > right ? 1 : 0)
+}
+
+/** Whether somebody was faster: look again. */
+export function isConflict(error: unknown): error is CoordError {
+  return hasCode(error, 'COORD_NODE_EXISTS', 'COORD_NO_NODE', 'COORD_BAD_VERSION', 'COORD_LOCK_LOST', 'COORD_NOT_EMPTY')
+}
