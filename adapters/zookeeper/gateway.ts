@@ -1,0 +1,151 @@
+/**
+ * `serveZooKeeper`: a port at which ZooKeeper's own clients are clients of the ensemble. Any member may have one; their
+ * sessions are sessions of the ensemble and move between the members.
+ */
+import { createServer, type Server, type Socket } from 'node:net'
+import { createServer as createTlsServer, type TlsOptions } from 'node:tls'
+import { CoordError } from '../../lib/errors.ts'
+import type { Hosting } from '../../lib/ports/hosting.ts'
+import { addressOf, GatewayConnection, TrafficStatistics } from './gateway-connection.ts'
+import { defaultGatewayLimits, type GatewayLimits } from './limits.ts'
+
+/** The part of a `Coord` that a gateway works with. */
+export interface ServedCoord {
+  readonly state: string
+  on(event: 'state', listener: (next: string) => void): unknown
+  off(event: 'state', listener: (next: string) => void): unknown
+}
+
+export interface ServeZooKeeperOptions extends Partial<GatewayLimits> {
+  /** ZooKeeper's is 2181; 0 picks a free one. */
+  readonly port: number
+  /** Default 127.0.0.1: reachable from this host alone. What protects the tree from clients is its ACLs. */
+  readonly host?: string | undefined
+  /** `user:base64(sha1(user:password))`: whoever logs in with the scheme digest as this user may do everything. */
+  readonly superDigest?: string | undefined
+  /** The options of a TLS server: `key`, `cert`, and `ca` with `requestCert` to demand certificates of clients. */
+  readonly tls?: TlsOptions | undefined
+}
+
+export interface ZooKeeperGateway extends AsyncDisposable {
+  /** The one that it listens on. */
+  readonly port: number
+  /** Stops listening and cuts all connections; sessions live on and may go to other members. Idempotent. */
+  close(): Promise<void>
+}
+
+/** Serves ZooKeeper's clients until closed, or until the coord is. */
+export async function serveZooKeeper(coord: ServedCoord, options: ServeZooKeeperOptions): Promise<ZooKeeperGateway> {
+  const { hosting } = coord as { readonly hosting?: Hosting }
+  if (hosting === undefined) throw new TypeError('serveZooKeeper takes what joinEnsemble returned')
+  const gateway = new Gateway(coord, hosting, options)
+  await gateway.listen()
+  return gateway
+}
+
+class Gateway implements ZooKeeperGateway {
+  readonly #coord: ServedCoord
+  readonly #hosting: Hosting
+  readonly #options: ServeZooKeeperOptions
+  readonly #limits: GatewayLimits
+  readonly #server: Server
+  readonly #connections = new Set<GatewayConnection>()
+  readonly #byAddress = new Map<string, number>()
+  readonly #statistics = new TrafficStatistics()
+  #closing: Promise<void> | undefined
+
+  constructor(coord: ServedCoord, hosting: Hosting, options: ServeZooKeeperOptions) {
+    this.#coord = coord
+    this.#hosting = hosting
+    this.#options = options
+    this.#limits = limitsOf(options)
+    const accept = (socket: Socket): void => this.#accept(socket)
+    // Half-open connections have no use in this protocol: `allowHalfOpen` stays off.
+    this.#server = options.tls === undefined ? createServer(accept) : createTlsServer(options.tls, accept)
+    // Handshakes that fail are the client's trouble.
+    this.#server.on('tlsClientError', () => {})
+  }
+
+  get port(): number {
+    const address = this.#server.address()
+    return typeof address === 'object' && address !== null ? address.port : this.#options.port
+  }
+
+  listen(): Promise<void> {
+    if (this.#coord.state === 'closed') return Promise.reject(new CoordError('COORD_CLOSED'))
+    const { port, host = '127.0.0.1' } = this.#options
+    return new Promise((resolve, reject) => {
+      this.#server.once('listening', () => {
+        this.#coord.on('state', this.#onState)
+        resolve()
+      })
+      // Stays for good: a server that listens may fail to accept, and goes on all the same.
+      this.#server.on('error', (error: NodeJS.ErrnoException) => {
+        const isTaken = error.code === 'EADDRINUSE' || error.code === 'EACCES'
+        reject(isTaken ? new CoordError('COORD_ADDRESS_IN_USE', `${host}:${port}: ${error.message}`) : error)
+      })
+      this.#server.listen({ port, host })
+    })
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  readonly #onState = (next: string): void => {
+    if (next === 'closed') void this.close()
+  }
+
+  async #close(): Promise<void> {
+    this.#coord.off('state', this.#onState)
+    const closed = new Promise<void>((resolve) => {
+      this.#server.close(() => resolve())
+    })
+    for (const connection of [...this.#connections]) connection.end()
+    await closed
+  }
+
+  #accept(socket: Socket): void {
+    const address = addressOf(socket)
+    const fromThere = this.#byAddress.get(address) ?? 0
+    const { connectionsMax, connectionsPerAddressMax } = this.#limits
+    if (this.#connections.size >= connectionsMax || fromThere >= connectionsPerAddressMax) {
+      socket.on('error', () => {})
+      socket.destroy()
+      return
+    }
+    this.#byAddress.set(address, fromThere + 1)
+    const connection = new GatewayConnection(socket, {
+      hosting: this.#hosting,
+      limits: this.#limits,
+      superDigest: this.#options.superDigest,
+      statistics: this.#statistics,
+      answerWord: () => undefined,
+      ended: (ended) => this.#onEnded(ended, address),
+    })
+    this.#connections.add(connection)
+  }
+
+  #onEnded(connection: GatewayConnection, address: string): void {
+    if (!this.#connections.delete(connection)) return
+    const left = (this.#byAddress.get(address) ?? 1) - 1
+    if (left === 0) this.#byAddress.delete(address)
+    else this.#byAddress.set(address, left)
+  }
+}
+
+function limitsOf(options: ServeZooKeeperOptions): GatewayLimits {
+  const limits: Record<string, number> = { ...defaultGatewayLimits }
+  for (const name of Object.keys(limits)) {
+    const value = options[name as keyof GatewayLimits]
+    if (value === undefined) continue
+    if (!Number.isFinite(value) || value <= 0) throw new RangeError(`${name} must be a positive number, not ${value}`)
+    limits[name] = value
+  }
+  return limits as unknown as GatewayLimits
+}

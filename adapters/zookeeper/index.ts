@@ -1,0 +1,9 @@
+/**
+ * ZooKeeper's wire protocol, from both sides: `serveZooKeeper` lets ZooKeeper's own clients into an ensemble.
+ *
+ * `jute.ts` and `framing.ts` are the notation, `protocol.ts`, `records.ts`, `multi.ts` and `operations.ts` the protocol,
+ * `translate.ts` tells how its requests are calls of a session, `gateway.ts` listens, `gateway-connection.ts` is one
+ * client; `wire-connection.ts` is the client's side.
+ */
+export { type ServedCoord, type ServeZooKeeperOptions, serveZooKeeper, type ZooKeeperGateway } from './gateway.ts'
+export { defaultGatewayLimits, type GatewayLimits } from './limits.ts'

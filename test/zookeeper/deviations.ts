@@ -1,0 +1,26 @@
+/**
+ * Where an outcome may differ from ZooKeeper 3.8.0's, each with the heading of its entry in docs/DEVIATIONS.md. What the
+ * plans keep apart (see `Subject` in plan.ts) needs no entry here.
+ */
+import type { Observed } from './execute.ts'
+
+interface Deviation {
+  /** What docs/DEVIATIONS.md says, word by word. */
+  readonly documented: string
+  /** Whether this is why `theirs` and `ours` differ. */
+  explains(theirs: Observed, ours: Observed): boolean
+}
+
+const errorOf = ({ outcome }: Observed): number | undefined => (outcome as { readonly error?: number }).error
+
+export const deviations: readonly Deviation[] = [
+  {
+    documented: '`exists` needs the permission to read',
+    explains: (theirs, ours) => theirs.operation.op === 'exists' && errorOf(theirs) === 0 && errorOf(ours) === -102,
+  },
+  {
+    documented: '`checkWatches` asks for watches of the session itself',
+    explains: (theirs, ours) =>
+      theirs.operation.op === 'checkWatches' && errorOf(theirs) === 0 && errorOf(ours) === -121,
+  },
+]
