@@ -32,21 +32,21 @@ export interface ConnectionSurroundings {
 
 type Parcel = { readonly frame: Uint8Array } | { readonly closing: string }
 
-const sizeOf = (parcel: Parcel): number => ('frame' in parcel ? parcel.frame.length : 0)
+const sizeOf = (parcel: Parcel | undefined): number =>
+  parcel !== undefined && 'frame' in parcel ? parcel.frame.length : 0
 
 export class VirtualConnection implements Connection {
   readonly remoteAddress: string
   readonly #around: ConnectionSurroundings
   #peer: VirtualConnection | undefined
   #handlers: ConnectionHandlers | undefined
-  /** Sent, and waiting for a partition to heal. */
+  /** Sent, and waiting for a partition to heal, or for its turn on a narrow link. */
   #waiting: Parcel[] = []
+  /** On its way out through a narrow link. */
+  #departing: Parcel | undefined
   /** Arrived before `open`. */
   #early: Parcel[] = []
-  #lastDeparture = 0
   #lastArrival = 0
-  /** On its way out through a narrow link. */
-  #departingBytes = 0
   #isClosed = false
   #isOver = false
   /** The other end, or the way to it, is gone, and nobody says so. */
@@ -59,7 +59,7 @@ export class VirtualConnection implements Connection {
   }
 
   get bufferedBytes(): number {
-    return this.#waiting.reduce((sum, parcel) => sum + sizeOf(parcel), this.#departingBytes)
+    return this.#waiting.reduce((sum, parcel) => sum + sizeOf(parcel), sizeOf(this.#departing))
   }
 
   join(peer: VirtualConnection): void {
@@ -127,41 +127,54 @@ export class VirtualConnection implements Connection {
     this.#arrive({ frame })
   }
 
-  /** What has waited goes on its way. */
+  /** What has waited goes on its way: there is no partition any more, or the link is wider. */
   flow(): void {
-    if (this.#around.isBlocked()) return
-    const waiting = this.#waiting
-    this.#waiting = []
-    for (const parcel of waiting) this.#post(parcel)
+    const departing = this.#departing
+    if (departing !== undefined && this.#around.bandwidth() === Number.POSITIVE_INFINITY) {
+      this.#departing = undefined
+      this.#carry(departing, this.#travelMs())
+    }
+    this.#pump()
   }
 
   #breakEnd(reason: string): void {
     this.#epoch += 1
     this.#isClosed = true
     this.#waiting = []
+    this.#departing = undefined
     this.#around.schedule(0, () => this.#end(reason))
   }
 
   #post(parcel: Parcel): void {
     if (this.#isUnheard) return
-    if (this.#around.isBlocked() || this.#waiting.length > 0) {
-      this.#waiting.push(parcel)
-      return
-    }
-    const now = this.#around.now()
-    this.#depart(parcel, now)
-    this.#lastArrival = Math.max(this.#lastArrival, this.#lastDeparture + this.#around.delayMs())
-    this.#carry(parcel, this.#lastArrival - now)
+    this.#waiting.push(parcel)
+    this.#pump()
   }
 
-  #depart(parcel: Parcel, now: number): void {
-    const bytes = sizeOf(parcel)
-    this.#lastDeparture = Math.max(this.#lastDeparture, now) + bytes / this.#around.bandwidth()
-    if (this.#lastDeparture <= now) return
-    this.#departingBytes += bytes
-    this.#around.schedule(this.#lastDeparture - now, () => {
-      this.#departingBytes -= bytes
+  #pump(): void {
+    while (this.#departing === undefined && this.#waiting.length > 0 && !this.#around.isBlocked()) {
+      const parcel = this.#waiting.shift() as Parcel
+      const transmissionMs = sizeOf(parcel) / this.#around.bandwidth()
+      if (transmissionMs > 0) this.#depart(parcel, transmissionMs)
+      else this.#carry(parcel, this.#travelMs())
+    }
+  }
+
+  #depart(parcel: Parcel, transmissionMs: number): void {
+    this.#departing = parcel
+    this.#around.schedule(transmissionMs, () => {
+      if (this.#departing !== parcel) return
+      this.#departing = undefined
+      this.#carry(parcel, this.#travelMs())
+      this.#pump()
     })
+  }
+
+  /** Nothing arrives before what was sent earlier. */
+  #travelMs(): number {
+    const now = this.#around.now()
+    this.#lastArrival = Math.max(this.#lastArrival, now + this.#around.delayMs())
+    return this.#lastArrival - now
   }
 
   #carry(parcel: Parcel, delayMs: number): void {

@@ -120,6 +120,7 @@ export class VirtualNetwork {
   /** From now on one direction is so narrow; infinite is the default. */
   narrow(from: string, to: string, bytesPerMs: number): void {
     this.#direction(from, to).bytesPerMs = bytesPerMs
+    this.#flow()
   }
 
   /** From now on one direction is no TCP: it loses, repeats and reorders. */

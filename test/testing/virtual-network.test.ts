@@ -87,6 +87,18 @@ describe('the virtual network', () => {
     assert.equal(connection.bufferedBytes, 0)
   })
 
+  it('lets go at once what a narrow link held up when it is wide again', async () => {
+    const fixture = new Fixture()
+    const connection = await fixture.connect()
+    fixture.network.narrow('a', 'b', 0.000_01)
+    send(connection, [1, 2, 3])
+    await fixture.scheduler.advance(1_000)
+    assert.deepEqual(fixture.received, [])
+    fixture.network.heal()
+    await fixture.scheduler.advance(20)
+    assert.deepEqual(fixture.received, [1, 2, 3])
+  })
+
   it('closes a connection that gets too large a frame', async () => {
     const fixture = new Fixture()
     const connection = await fixture.connect()

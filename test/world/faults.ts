@@ -115,7 +115,8 @@ export class Faults {
   }
 
   #noteId(machine: Machine, process: Machine['process']): void {
-    if (machine.process === process && machine.member !== undefined) this.#ids.set(machine, machine.member.self.id)
+    if (machine.process === process && machine.member?.peer !== undefined)
+      this.#ids.set(machine, machine.member.self.id)
   }
 
   #do(fault: Fault): void {
@@ -341,7 +342,7 @@ export class Faults {
 
   #slowDisk({ machine: index, syncMs, forMs }: FaultOf<'slow-disk'>): boolean {
     const { disk, isUp } = this.#machine(index)
-    if (!isUp) return false
+    if (!isUp || !disk.durable) return false
     disk.syncMs = () => syncMs
     this.#later(forMs, () => {
       disk.syncMs = () => this.#chaos.syncMs
