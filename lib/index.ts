@@ -4,7 +4,6 @@
  */
 import { once } from 'node:events'
 import { hostname } from 'node:os'
-import { MemoryLevel } from 'memory-level'
 import { type Level, levelStorage } from '../adapters/storage-level/index.ts'
 import { type ListenOnPort, type ListenOnServer, webSocketTransport } from '../adapters/transport-websocket/index.ts'
 import { checkJoinOptions, type JoinOptions } from './api/join-options.ts'
@@ -23,6 +22,7 @@ import { defaultLimits } from './runtime/limits.ts'
 import { Member, type MemberLimits } from './runtime/member.ts'
 import { SystemClock } from './runtime/system-clock.ts'
 import { SystemEntropy } from './runtime/system-entropy.ts'
+import { VolatileStorage } from './runtime/volatile-storage.ts'
 
 /** Joins the ensemble, or founds it with the other founders. Without options: one member in memory, ready at once. */
 export function joinEnsemble(options?: JoinOptions & { readonly valueEncoding?: undefined }): Promise<Coord>
@@ -184,7 +184,7 @@ function foundersOf({ peers = [] }: JoinOptions, transport: Transport | undefine
 }
 
 function storageOf({ storage }: JoinOptions): Storage {
-  if (storage === undefined) return levelStorage(new MemoryLevel({ storeEncoding: 'view' }))
+  if (storage === undefined) return new VolatileStorage()
   if (typeof (storage as Partial<Storage> | null)?.commit === 'function') return storage as Storage
   if (typeof (storage as { batch?: unknown } | null)?.batch === 'function')
     return levelStorage(storage as unknown as Level)

@@ -63,7 +63,7 @@ const walls: readonly Wall[] = [
   },
   { where: 'lib/suites/', values: ['lib/errors.ts', 'lib/ports/', 'node:assert/strict'] },
   { where: 'lib/testing/', values: ['lib/', 'adapters/storage-level/', 'node:'] },
-  { where: 'lib/index.ts', values: ['lib/', 'adapters/', 'node:', 'abstract-level', 'memory-level'] },
+  { where: 'lib/index.ts', values: ['lib/', 'adapters/', 'node:', 'abstract-level'] },
   {
     where: 'adapters/storage-level/',
     values: ['lib/errors.ts', 'lib/ports/', 'abstract-level', 'classic-level', 'memory-level', 'node:'],

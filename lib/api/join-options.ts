@@ -34,7 +34,7 @@ export interface JoinOptions<E extends ValueEncoding = ValueEncoding> {
   readonly advertise?: string | undefined
   /** The founders' addresses. A member that is among them founds with the others; anybody else joins. */
   readonly peers?: readonly string[] | undefined
-  /** Any abstract-level database, or a Storage port. Default: `MemoryLevel`. Closed with the coord. */
+  /** Any abstract-level database, or a Storage port. Default: memory alone. Closed with the coord. */
   readonly storage?: Storage | LevelDatabase | undefined
   /** Default: WebSocket. Closed with the coord. */
   readonly transport?: Transport | undefined

@@ -2,6 +2,8 @@
  * Group commit over the Storage port (design D4, D5): while one commit runs, changes gather; the next commit takes them
  * all. Changes become durable in the order in which they came, and are reported in that order. A commit that fails is
  * unknown: the journal reports it once, and persists nothing more.
+ *
+ * To a store that forgets nothing is written: nobody would ever read it. What the member needs of its log is in memory.
  */
 
 import type { Batch } from '../core/zab/batch.ts'
@@ -55,12 +57,16 @@ export class Journal {
     const cuts = change.truncateAfter !== undefined || change.install !== undefined
     const group = this.#openGroup(cuts)
     group.tokens.push(token)
+    if (this.#storage.durable) this.#stage(group, change)
+    this.#run()
+  }
+
+  #stage(group: Group, change: PersistChange): void {
     if (change.epochs !== undefined) group.values.set('epochs', encodeEpochs(change.epochs))
     if (change.belonging !== undefined) group.values.set('belonging', encodeBelonging(change.belonging))
     if (change.truncateAfter !== undefined) group.truncateAfter = change.truncateAfter
     if (change.install !== undefined) this.#install(group, change.install)
     if (change.append !== undefined) group.append.push(recordOf(change.append))
-    this.#run()
   }
 
   /** Persists a small value of the runtime's own, beside the core's. */
@@ -77,12 +83,6 @@ export class Journal {
     this.#run()
   }
 
-  /** Lets go of old records without a checkpoint: for a store that forgets anyway. */
-  purge(through: bigint): void {
-    this.#openGroup(false).purgeThrough = through
-    this.#run()
-  }
-
   /** Waits until nothing is under way any more. */
   async drain(): Promise<void> {
     while (this.#running !== undefined) await this.#running
@@ -91,7 +91,7 @@ export class Journal {
   #install(group: Group, snapshot: NonNullable<PersistChange['install']>): void {
     group.truncateAfter = 0n
     group.purgeThrough = undefined
-    group.checkpoint = this.#storage.durable ? { zxid: snapshot.zxid, chunks: encodeSnapshot(snapshot) } : undefined
+    group.checkpoint = { zxid: snapshot.zxid, chunks: encodeSnapshot(snapshot) }
   }
 
   /** In one change the store truncates before it appends: what cuts after an append needs a change of its own. */
@@ -117,7 +117,7 @@ export class Journal {
       const group = this.#groups.shift()
       if (group === undefined) return
       try {
-        await this.#storage.commit(group)
+        if (this.#storage.durable) await this.#storage.commit(group)
       } catch (error) {
         this.#failed = true
         this.#handlers.failed(error)

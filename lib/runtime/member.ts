@@ -317,16 +317,13 @@ export class Member {
     if (this.sessions.hasRequests) this.#scheduleTurn()
   }
 
-  /** A durable store gets a checkpoint now and then; a volatile one only lets go of what is behind the tail. */
+  /** A durable store gets a checkpoint now and then. */
   #keepHouse(): void {
     const { limits, storage } = this.#options
     if (this.#appliedSinceCheckpoint < limits.checkpointEntries || this.#peer === undefined) return
     this.#appliedSinceCheckpoint = 0
     const { zab, state } = this.#peer
-    if (!storage.durable) {
-      this.#journal.purge(zab.log.base)
-      return
-    }
+    if (!storage.durable) return
     const configurations = zab.configurations.at(state.lastZxid)
     this.#journal.checkpoint({ zxid: state.lastZxid, configurations, records: [...state.snapshot()] })
   }

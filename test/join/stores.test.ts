@@ -1,6 +1,7 @@
 /** Durable stores: what was acknowledged is there after a restart, and what is damaged says so. */
 import assert from 'node:assert/strict'
 import { ClassicLevel } from 'classic-level'
+import { MemoryLevel } from 'memory-level'
 import { addressAt, freePorts, rejectsWith, World } from './fixture.ts'
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value)
@@ -58,6 +59,26 @@ describe('a durable member', () => {
     await world.join({ name: 'one', listen: { port: one }, peers, storage: new ClassicLevel(folder) })
     const other = await world.join({ name: 'two', listen: { port: two }, peers })
     assert.deepEqual((await other.getData('/before', { consistency: 'linearizable' })).data, text('x'))
+  })
+})
+
+describe('a member over a database that forgets', () => {
+  it('opens and closes it, and writes nothing: nobody would ever read it', async () => {
+    await using world = new World()
+    const storage = new MemoryLevel<string, string>()
+    let batches = 0
+    const batch = storage.batch.bind(storage) as (...given: unknown[]) => never
+    storage.batch = ((...given: unknown[]) => {
+      batches += 1
+      return batch(...given)
+    }) as never
+    const coord = await world.join({ storage })
+    assert.equal(storage.status, 'open')
+    await coord.create('/a', text('x'))
+    assert.deepEqual((await coord.getData('/a')).data, text('x'))
+    assert.equal(batches, 0)
+    await coord.close()
+    assert.equal(storage.status, 'closed')
   })
 })
 
