@@ -36,7 +36,7 @@ export interface Exchanges {
   readonly auth: Exchange<records.AuthRequest, undefined>
   readonly setWatches: Exchange<records.SetWatchesRequest, undefined>
   readonly setWatches2: Exchange<records.SetWatches2Request, undefined>
-  readonly addWatch: Exchange<records.AddWatchRequest, undefined>
+  readonly addWatch: Exchange<records.AddWatchRequest, records.ErrorResponse>
   readonly checkWatches: Exchange<records.WatcherTypeRequest, undefined>
   readonly removeWatches: Exchange<records.WatcherTypeRequest, undefined>
   readonly whoAmI: Exchange<undefined, records.WhoAmIResponse>
@@ -76,7 +76,7 @@ export const exchanges: Exchanges = {
   auth: exchange(records.authRequest, nothing),
   setWatches: exchange(records.setWatchesRequest, nothing),
   setWatches2: exchange(records.setWatches2Request, nothing),
-  addWatch: exchange(records.addWatchRequest, nothing),
+  addWatch: exchange(records.addWatchRequest, records.errorResponse),
   checkWatches: exchange(records.watcherTypeRequest, nothing),
   removeWatches: exchange(records.watcherTypeRequest, nothing),
   whoAmI: exchange(nothing, records.whoAmIResponse),

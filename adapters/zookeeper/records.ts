@@ -259,6 +259,10 @@ export interface EphemeralsResponse {
 export interface CountResponse {
   readonly count: number
 }
+/** Of addWatch alone: 0, as errors are in the header. */
+export interface ErrorResponse {
+  readonly error: number
+}
 /** Who a client has shown itself to be, in one scheme. */
 export interface WireIdentity {
   readonly scheme: string
@@ -280,6 +284,7 @@ export const childrenStatResponse: Schema<ChildrenStatResponse> = record<Childre
 export const aclResponse: Schema<AclResponse> = record<AclResponse>({ acl: vector(aclRecord), stat: statRecord })
 export const ephemeralsResponse: Schema<EphemeralsResponse> = record<EphemeralsResponse>({ paths: vector(text) })
 export const countResponse: Schema<CountResponse> = record<CountResponse>({ count: int })
+export const errorResponse: Schema<ErrorResponse> = record<ErrorResponse>({ error: int })
 export const whoAmIResponse: Schema<WhoAmIResponse> = record<WhoAmIResponse>({
   identities: vector(record<WireIdentity>({ scheme: text, id: text })),
 })

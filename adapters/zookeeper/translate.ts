@@ -283,7 +283,7 @@ const translators: { readonly [K in OperationName]?: Translator<K> } = {
   }),
   addWatch: ({ path, mode }) => ({
     call: read({ type: 'addWatch', path: requireShort(path), kind: watchModeOf(mode) }),
-    response: () => undefined,
+    response: () => ({ error: zkErrors.ok }),
   }),
   removeWatches: ({ path, type }) => ({
     call: read({ type: 'removeWatches', path: requireShort(path), kinds: watchKindsOf(type) }),

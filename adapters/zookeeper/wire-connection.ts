@@ -46,6 +46,8 @@ export interface WireOptions {
   /** What the server may send in one packet, bytes. */
   readonly frameBytesMax: number
   readonly tls?: ConnectionOptions | undefined
+  /** Whether a reply with more than what belongs to it ends the connection: for tests. Default false. */
+  readonly strict?: boolean | undefined
 }
 
 interface Pending {
@@ -59,6 +61,7 @@ export class WireConnection {
   readonly #socket: Socket
   readonly #handlers: WireHandlers
   readonly #frames: FrameReader
+  readonly #isStrict: boolean
   /** Pings and logins may be answered out of turn. */
   readonly #waiting: Readonly<Record<'ping' | 'auth' | 'others', Pending[]>> = { ping: [], auth: [], others: [] }
   #isOpen = false
@@ -67,9 +70,10 @@ export class WireConnection {
   #lastZxid = 0n
   #reason = 'the server closed the connection'
 
-  constructor({ address, opening, frameBytesMax, tls }: WireOptions, handlers: WireHandlers) {
+  constructor({ address, opening, frameBytesMax, tls, strict = false }: WireOptions, handlers: WireHandlers) {
     const { host, port } = address
     this.#handlers = handlers
+    this.#isStrict = strict
     this.#frames = new FrameReader(frameBytesMax)
     this.#socket = tls === undefined ? connect({ host, port }) : connectTls({ host, port, ...tls })
     this.#socket.setNoDelay(true)
@@ -113,6 +117,7 @@ export class WireConnection {
       xid,
       settle: (zxid, error, reader) => {
         const response = error === 0 ? (responseSchema.read(reader) as ResponseOf<K>) : undefined
+        if (this.#isStrict && reader.remaining > 0) throw new MarshallingError(`${reader.remaining} bytes too many`)
         onReply({ zxid, error, response })
       },
     })

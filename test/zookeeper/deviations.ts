@@ -2,6 +2,7 @@
  * Where an outcome may differ from ZooKeeper 3.8.0's, each with the heading of its entry in docs/DEVIATIONS.md. What the
  * plans keep apart (see `Subject` in plan.ts) needs no entry here.
  */
+import { isDeepStrictEqual } from 'node:util'
 import type { Observed } from './execute.ts'
 
 interface Deviation {
@@ -11,9 +12,19 @@ interface Deviation {
   explains(theirs: Observed, ours: Observed): boolean
 }
 
+/** The ACL of a reply, each entry once. */
+const aclOf = ({ outcome }: Observed): string[] => {
+  const { acl = [] } = outcome as { readonly acl?: readonly unknown[] }
+  return [...new Set(acl.map((entry) => JSON.stringify(entry)))]
+}
+
 const errorOf = ({ outcome }: Observed): number | undefined => (outcome as { readonly error?: number }).error
 
 export const deviations: readonly Deviation[] = [
+  {
+    documented: 'Entries of an ACL that are the same once `auth` is resolved are kept once',
+    explains: (theirs, ours) => theirs.operation.op === 'getACL' && isDeepStrictEqual(aclOf(theirs), aclOf(ours)),
+  },
   {
     documented: '`exists` needs the permission to read',
     explains: (theirs, ours) => theirs.operation.op === 'exists' && errorOf(theirs) === 0 && errorOf(ours) === -102,

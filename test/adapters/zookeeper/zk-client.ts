@@ -56,6 +56,7 @@ export class ZkClient {
         {
           address: { host: '127.0.0.1', port },
           frameBytesMax: 64 * 1024 * 1024,
+          strict: true,
           opening: {
             protocolVersion: 0,
             lastZxidSeen,
