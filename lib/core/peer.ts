@@ -318,7 +318,7 @@ export class Peer {
       for (const request of requests) this.#noteEnding(request)
       broadcast.enqueue(role, requests)
     } else if (role.name === 'following' && role.phase === 'broadcast') {
-      this.#zab.send(role.leader.id, { type: 'request', requests })
+      broadcast.forward(this.#zab, role, requests)
     }
   }
 

@@ -7,6 +7,7 @@
  * Rounds: each ping carries a number; a quorum's pongs of it prove that, after the ping left, no later leader had been
  * established. Linearizable reads and confirmed session heartbeats wait for a round that began after they came.
  */
+import type { TreeRequest } from '../tree/operation.ts'
 import { type Batch, type LogRequest, weightOfRequest } from './batch.ts'
 import type { MemberId } from './configuration.ts'
 import { startEpoch } from './discovery.ts'
@@ -25,6 +26,22 @@ export function enqueue(leading: Leading, requests: readonly LogRequest[]): void
     leading.pending.push(request)
     leading.pendingBytes += weightOfRequest(request)
   }
+}
+
+/** A follower hands requests on, in messages of about the size of a batch: each fits a frame, however many there are. */
+export function forward(zab: Zab, following: Following, requests: readonly TreeRequest[]): void {
+  let part: TreeRequest[] = []
+  let bytes = 0
+  for (const request of requests) {
+    if (bytes >= zab.options.batchBytesMax) {
+      zab.send(following.leader.id, { type: 'request', requests: part })
+      part = []
+      bytes = 0
+    }
+    part.push(request)
+    bytes += weightOfRequest(request)
+  }
+  if (part.length > 0) zab.send(following.leader.id, { type: 'request', requests: part })
 }
 
 /** An established leader whose counter nears its end goes to its next epoch. Before anything of this turn is proposed. */
