@@ -2,7 +2,7 @@
  * What `joinEnsemble` returns: a client, and the member of the ensemble that lives in this process.
  */
 import { EventEmitter } from 'node:events'
-import { checkCallOptions } from './api/checks.ts'
+import { checkCallOptions, isObject, requireSeats } from './api/checks.ts'
 import { emitSafely } from './api/emit.ts'
 import { abortError, withJson } from './api/results.ts'
 import type { ValueCodec } from './api/values.ts'
@@ -13,9 +13,10 @@ import { CoordError } from './errors.ts'
 import type { Clock } from './ports/clock.ts'
 import type { Entropy } from './ports/entropy.ts'
 import type { Hosting } from './ports/hosting.ts'
-import type { Member, MemberRecord, Status } from './runtime/member.ts'
+import type { Member, MemberInfo, MemberRecord, MembershipRequest, Status } from './runtime/member.ts'
 
-export type MemberRole = 'leader' | 'follower' | 'observer' | 'looking'
+/** `looking`: this member has no leader that serves it. `unreachable`: this member has no link to that one. */
+export type MemberRole = 'leader' | 'follower' | 'observer' | 'looking' | 'unreachable'
 
 /** A member as others see it. */
 export interface MemberView {
@@ -23,6 +24,8 @@ export interface MemberView {
   readonly name: string
   readonly role: MemberRole
   readonly address: string
+  /** Whether it has a seat. */
+  readonly voter: boolean
 }
 
 export interface MemberEvents {
@@ -36,7 +39,7 @@ export interface MemberEvents {
 export class EnsembleMember extends EventEmitter<MemberEvents> {
   readonly #member: Member
   #status: Status | undefined
-  #records: readonly MemberRecord[] = []
+  #infos: readonly MemberInfo[] = []
 
   constructor(member: Member) {
     super()
@@ -78,12 +81,12 @@ export class EnsembleMember extends EventEmitter<MemberEvents> {
 
   get leader(): MemberView | undefined {
     const leader = this.#status?.leader
-    return leader === undefined ? undefined : this.#view(leader)
+    return leader === undefined ? undefined : { ...viewOf(leader), role: 'leader', voter: this.#isVoter(leader) }
   }
 
   /** The members of the committed configuration. */
   get members(): readonly MemberView[] {
-    return this.#records.map((record) => this.#view(record))
+    return this.#infos.map((info) => ({ ...viewOf(info), role: this.#roleOf(info), voter: info.isVoter }))
   }
 
   toJSON(): object {
@@ -101,8 +104,8 @@ export class EnsembleMember extends EventEmitter<MemberEvents> {
   }
 
   /** @internal */
-  onMembers(records: readonly MemberRecord[]): void {
-    this.#records = records
+  onMembers(infos: readonly MemberInfo[]): void {
+    this.#infos = infos
     emitSafely(this, 'members', this.members)
   }
 
@@ -111,11 +114,19 @@ export class EnsembleMember extends EventEmitter<MemberEvents> {
     emitSafely(this, 'warning', message)
   }
 
-  #view({ id, name, address }: MemberRecord): MemberView {
-    const role = id === this.#status?.leader?.id ? 'leader' : id === this.id ? this.role : 'follower'
-    return { id, name, role, address }
+  #isVoter({ id }: MemberRecord): boolean {
+    return this.#infos.some((info) => info.id === id && info.isVoter)
+  }
+
+  #roleOf({ id, isVoter, isLinked }: MemberInfo): MemberRole {
+    if (id === this.id) return this.role
+    if (id === this.#status?.leader?.id) return 'leader'
+    if (!isLinked) return 'unreachable'
+    return isVoter ? 'follower' : 'observer'
   }
 }
+
+const viewOf = ({ id, name, address }: MemberRecord): Omit<MemberView, 'role' | 'voter'> => ({ id, name, address })
 
 function roleOf(status: Status | undefined): MemberRole {
   if (status === undefined || !status.serving) return 'looking'
@@ -139,6 +150,7 @@ export class Coord<V = Uint8Array> extends Client<V> {
   readonly #parts: CoordParts
   readonly #renewing: RenewingSession
   #failure: CoordError | undefined
+  #isLeaving = false
 
   constructor(parts: CoordParts, view: EnsembleMember, codec: ValueCodec<V>) {
     const { member, clock, entropy, timeoutMs, requestTimeoutMs, readOnly, root } = parts
@@ -232,13 +244,141 @@ export class Coord<V = Uint8Array> extends Client<V> {
     void this.close({ timeoutMs: 0 })
   }
 
-  /** @internal */
-  protected override async closeOpened(options?: { readonly timeoutMs?: number | undefined }): Promise<void> {
-    const timeoutMs = options?.timeoutMs ?? 2000
-    // Sessions first, while there may be a quorum: their ephemeral nodes go now and not by a timeout.
-    await this.#renewing.close({ timeoutMs })
-    await super.closeOpened(options)
-    this.#parts.member.stepDown()
-    await this.#parts.member.close()
+  /**
+   * Changes who the members are. `add` gives members seats, or makes them observers; `remove` takes members out for good;
+   * `voters` is how many seats are wanted, odd. One change at a time; resolves once it is committed and in force.
+   * Rejects with COORD_BAD_ARGUMENTS where a member of that name is not here, with COORD_NEW_CONFIG_NO_QUORUM where those
+   * who would vote could not commit anything, with COORD_TIMEOUT without an answer in `requestTimeoutMs`.
+   */
+  async reconfigure(change: ReconfigureOptions, options: CallOptions = {}): Promise<void> {
+    const request = changeRequestOf(change)
+    checkCallOptions(options)
+    await this.#request(request, options.signal)
   }
+
+  /**
+   * Passes leadership on: to the voter of this name, or to the one that is furthest. Without an election, in a few round
+   * trips. Rejects with COORD_BAD_ARGUMENTS where no such voter is up to date.
+   */
+  async transferLeadership(name?: string, options: CallOptions = {}): Promise<void> {
+    if (name !== undefined && typeof name !== 'string') throw new TypeError('name must be the name of a member')
+    checkCallOptions(options)
+    await this.#request({ kind: 'transfer', name }, options.signal)
+  }
+
+  /**
+   * Whether those who stay would be a quorum, if this member stopped now: what an orchestrator should know before it
+   * stops the process. False also where no quorum serves this member.
+   */
+  async canStop(options: CallOptions = {}): Promise<boolean> {
+    checkCallOptions(options)
+    if (this.#parts.member.status?.serving !== true) return false
+    try {
+      await this.#request({ kind: 'mayStop' }, options.signal)
+      return true
+    } catch (error) {
+      if (error instanceof CoordError) return false
+      throw error
+    }
+  }
+
+  /**
+   * Closes, and gives the membership up: a seat passes on to an observer, or the voters become fewer. For good, as when a
+   * service is scaled down; a process that will be back uses `close`. Bounded by `timeoutMs` (default 2,000), and never
+   * rejects: where the seat could not be given up, `member` says so in a `warning`.
+   */
+  leave(options: CloseOptions = {}): Promise<void> {
+    this.#isLeaving = true
+    return this.close(options)
+  }
+
+  async #request(request: MembershipRequest, signal: AbortSignal | undefined): Promise<void> {
+    const { member, clock, requestTimeoutMs } = this.#parts
+    if (this.state === 'closed') throw new CoordError('COORD_CLOSED')
+    if (signal?.aborted === true) throw abortError(signal)
+    const bound = new AbortController()
+    const onAbort = (): void => bound.abort(abortError(signal as AbortSignal))
+    signal?.addEventListener('abort', onAbort, { once: true })
+    const text = `no answer about the configuration within ${requestTimeoutMs} ms`
+    const timer = clock.setTimer(requestTimeoutMs, () => bound.abort(new CoordError('COORD_TIMEOUT', text)))
+    try {
+      await member.request(request, bound.signal)
+    } finally {
+      timer.cancel()
+      signal?.removeEventListener('abort', onAbort)
+    }
+  }
+
+  /**
+   * @internal In this order, all of it bounded, and cut short where enough others have taken leave that nobody can answer:
+   * the sessions, while there is a quorum, so that their ephemeral nodes go now and not by a timeout; the seat; leadership.
+   */
+  protected override async closeOpened(options?: CloseOptions): Promise<void> {
+    const { member, clock } = this.#parts
+    const bound = new AbortController()
+    const timer = clock.setTimer(options?.timeoutMs ?? 2000, () => bound.abort())
+    const forsaken = member.forsaken(bound.signal)
+    const closing = this.#renewing.close({ timeoutMs: options?.timeoutMs ?? 2000 })
+    const closed = closing.then(() => super.closeOpened(options))
+    await Promise.race([closed, forsaken, aborted(bound.signal)])
+    await Promise.race([this.#giveUpSeat(bound.signal), forsaken])
+    await Promise.race([member.handOver(bound.signal), forsaken])
+    timer.cancel()
+    bound.abort()
+    // Whatever still waits is answered by this, with nothing.
+    await member.close()
+    await closed
+  }
+
+  async #giveUpSeat(signal: AbortSignal): Promise<void> {
+    const { member } = this.#parts
+    if (!this.#isLeaving && !member.isVolatile) return
+    if (member.status?.serving !== true || this.member.members.length === 1) return
+    try {
+      await member.request({ kind: this.#isLeaving ? 'leave' : 'close' }, signal)
+    } catch (error) {
+      const why = error instanceof CoordError ? error.message : String(error)
+      if (this.#isLeaving) emitSafely(this.member, 'warning', `this member stops, but keeps its seat: ${why}`)
+    }
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}
+
+export interface CloseOptions {
+  readonly timeoutMs?: number | undefined
+}
+
+export interface ReconfigureOptions {
+  /** Names of members that are to vote; or `{ name, role }`, also to make an observer of a voter. */
+  readonly add?: readonly (string | { readonly name: string; readonly role: 'voter' | 'observer' })[] | undefined
+  /** Names of members that are to be members no more. */
+  readonly remove?: readonly string[] | undefined
+  /** How many seats there are. Odd. */
+  readonly voters?: number | undefined
+}
+
+const changeNames = new Set(['add', 'remove', 'voters'])
+
+function changeRequestOf(change: ReconfigureOptions): MembershipRequest {
+  if (!isObject(change)) throw new TypeError('reconfigure takes { add?, remove?, voters? }')
+  for (const name of Object.keys(change)) {
+    if (!changeNames.has(name)) throw new TypeError(`unknown option '${name}' of reconfigure`)
+  }
+  const { add = [], remove = [], voters } = change as ReconfigureOptions
+  if (!Array.isArray(add) || !Array.isArray(remove)) throw new TypeError('add and remove must be arrays of names')
+  const choices = add.map((choice) => (typeof choice === 'string' ? { name: choice, role: 'voter' as const } : choice))
+  for (const choice of choices) {
+    const isChoice = isObject(choice) && typeof choice['name'] === 'string'
+    if (!isChoice || (choice['role'] !== 'voter' && choice['role'] !== 'observer'))
+      throw new TypeError("each of add must be a name, or { name, role: 'voter' | 'observer' }")
+  }
+  for (const name of remove) if (typeof name !== 'string') throw new TypeError('each of remove must be a name')
+  requireSeats('voters', voters)
+  return { kind: 'change', add: choices.map(({ name, role }) => ({ name, role })), remove: [...remove], seats: voters }
 }

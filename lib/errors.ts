@@ -51,6 +51,7 @@ export const errorCodes = {
   COORD_CLOSED: { zk: -112, retryable: true, text: 'closed' },
   COORD_FOUNDERS_DIFFER: { zk: -8, retryable: true, text: 'founders were started with different lists of peers' },
   COORD_NAME_IN_USE: { zk: -8, retryable: true, text: 'another live member has this name' },
+  COORD_REMOVED: { zk: -8, retryable: true, text: 'this member was removed from the ensemble' },
   COORD_ADDRESS_IN_USE: { zk: -8, retryable: true, text: 'the address to listen on is taken' },
   COORD_STORE_LOCKED: { zk: -1, retryable: true, text: 'another process uses this store' },
   COORD_STORE_DAMAGED: { zk: -1, retryable: true, text: 'the store is damaged' },

@@ -18,7 +18,7 @@ import type { Storage } from './ports/storage.ts'
 import type { Transport } from './ports/transport.ts'
 import { Authentication } from './runtime/authentication.ts'
 import { Secret } from './runtime/handshake.ts'
-import { defaultLimits } from './runtime/limits.ts'
+import { defaultLimits, defaultSeats } from './runtime/limits.ts'
 import { Member, type MemberLimits } from './runtime/member.ts'
 import { SystemClock } from './runtime/system-clock.ts'
 import { SystemEntropy } from './runtime/system-entropy.ts'
@@ -67,6 +67,8 @@ export async function joinWith(options: JoinOptions, surroundings: JoinSurroundi
       address: advertise ?? (transport === undefined ? `local:${shortId(entropy)}` : undefined),
       peers: founders,
       founds: options.peers !== undefined || transport === undefined || options.listen !== undefined,
+      role: options.role ?? 'auto',
+      seats: options.voters ?? defaultSeats,
       transport,
       storage: storageOf(options),
       clock,
@@ -145,10 +147,10 @@ async function joined(
   }
 }
 
-/** Who comes back waits for the seat of its predecessor: it may turn out that another one lives under this name. */
+/** Who is new waits for its place, or for that of its predecessor: it may turn out that another one lives under this name. */
 async function seated(member: EnsembleMember, signal: AbortSignal): Promise<void> {
-  const isTaken = (): boolean => member.members.some(({ id, name }) => name === member.name && id !== member.id)
-  while (isTaken()) await once(member, 'members', { signal })
+  const isSeated = (): boolean => member.members.some(({ id }) => id === member.id)
+  while (!isSeated()) await once(member, 'members', { signal })
 }
 
 function aborted(signal: AbortSignal): Promise<never> {

@@ -20,6 +20,18 @@ export function requireMs(name: string, value: unknown): void {
   if (value < 1 || value > msMax) throw new RangeError(`${name} must be from 1 to ${msMax} milliseconds, not ${value}`)
 }
 
+/** More voters make every write slower and nothing safer. */
+const seatsMax = 99
+
+/** How many voters: odd, as an even number tolerates no more failures than the odd one below it. */
+export function requireSeats(name: string, value: unknown): void {
+  if (value === undefined) return
+  if (typeof value !== 'number' || !Number.isInteger(value))
+    throw new TypeError(`${name} must be a whole number, not ${JSON.stringify(value)}`)
+  if (value < 1 || value > seatsMax || value % 2 === 0)
+    throw new RangeError(`${name} must be an odd number from 1 to ${seatsMax}, not ${value}`)
+}
+
 export function requireSignal(signal: unknown): void {
   if (signal !== undefined && !(signal instanceof AbortSignal)) throw new TypeError('signal must be an AbortSignal')
 }

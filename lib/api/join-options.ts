@@ -2,7 +2,7 @@
 import type { AuthScheme } from '../ports/auth-scheme.ts'
 import type { Storage } from '../ports/storage.ts'
 import type { Transport } from '../ports/transport.ts'
-import { isObject, requireMs, requireSignal, requireText } from './checks.ts'
+import { isObject, requireMs, requireSeats, requireSignal, requireText } from './checks.ts'
 import type { ValueEncoding } from './values.ts'
 
 /** Where others find this member: a port of our own, or the application's http(s) server. */
@@ -41,6 +41,13 @@ export interface JoinOptions<E extends ValueEncoding = ValueEncoding> {
   /** Shared by all members. Needed to listen on anything but loopback. */
   readonly secret?: string | undefined
   readonly tls?: TlsOption | undefined
+  /**
+   * `'auto'` (default): votes where a seat is free, else observes. `'voter'`: the same, and first. `'observer'`: never
+   * votes; it serves reads and watches all the same. A founder votes, whatever its role.
+   */
+  readonly role?: 'auto' | 'voter' | 'observer' | undefined
+  /** How many voters an ensemble wants that this member founds: odd, default 5. `reconfigure` changes it later. */
+  readonly voters?: number | undefined
   /** Of the sessions of this coord. Default 10,000. */
   readonly sessionTimeoutMs?: number | undefined
   /** How long a call may wait while no quorum serves. Default 10,000. */
@@ -84,6 +91,8 @@ const optionNames = new Set<keyof JoinOptions>([
   'transport',
   'secret',
   'tls',
+  'role',
+  'voters',
   'sessionTimeoutMs',
   'requestTimeoutMs',
   'joinTimeoutMs',
@@ -116,6 +125,10 @@ export function checkJoinOptions(options: JoinOptions): void {
   if (options.readOnly !== undefined && typeof options.readOnly !== 'boolean')
     throw new TypeError(`readOnly must be true or false, not ${String(options.readOnly)}`)
   checkAuthSchemes(options.authSchemes)
+  const { role } = options
+  if (role !== undefined && role !== 'auto' && role !== 'voter' && role !== 'observer')
+    throw new TypeError(`role must be 'auto', 'voter' or 'observer', not ${String(role)}`)
+  requireSeats('voters', options.voters)
   checkTiming(options.timing)
   checkListen(options.listen)
   checkTls(options.tls)

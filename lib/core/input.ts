@@ -4,6 +4,7 @@
 import type { TreeRequest } from './tree/operation.ts'
 import type { SessionId } from './tree/session-id.ts'
 import type { MemberId, MemberRecord } from './zab/configuration.ts'
+import type { MembershipRequest } from './zab/membership-request.ts'
 import type { Message } from './zab/message.ts'
 
 export type Input =
@@ -25,8 +26,12 @@ export type Input =
   | { readonly type: 'heartbeat'; readonly id: number; readonly sessions: readonly SessionId[] }
   /** The answer to `probe`. */
   | { readonly type: 'probed'; readonly id: MemberId; readonly reached: boolean }
-  /** Stop leading, if leading: the member is about to leave. */
+  /** Wants something of the configuration: `membershipReply`. Dropped unless the member serves: ask again in the next term. */
+  | { readonly type: 'membership'; readonly id: number; readonly request: MembershipRequest }
+  /** Hand leadership over, if leading: the member is about to stop. */
   | { readonly type: 'stepDown' }
+  /** The member stops now: the others are told. */
+  | { readonly type: 'farewell' }
 
 /** When an input came. */
 export interface Instant {

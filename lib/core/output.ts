@@ -24,6 +24,12 @@ export interface Status {
   readonly reason: string
 }
 
+/** A member of the configuration, and whether a link to it is up. */
+export interface MemberInfo extends MemberRecord {
+  readonly isVoter: boolean
+  readonly isLinked: boolean
+}
+
 export type Output =
   | ZabOutput
   /** A committed entry was applied here. */
@@ -32,4 +38,4 @@ export type Output =
   | { readonly type: 'installed'; readonly before: ReplicatedState }
   | { readonly type: 'status'; readonly status: Status }
   /** The members of the configuration, or what is known of them, changed. */
-  | { readonly type: 'members'; readonly members: readonly MemberRecord[] }
+  | { readonly type: 'members'; readonly members: readonly MemberInfo[] }

@@ -12,7 +12,7 @@
  */
 
 import type { Input, Instant } from './input.ts'
-import type { Output, Status } from './output.ts'
+import type { MemberInfo, Output, Status } from './output.ts'
 import { Reaper } from './reaper.ts'
 import { SessionTracker } from './session-tracker.ts'
 import { ReplicatedState } from './tree/apply.ts'
@@ -24,11 +24,16 @@ import { configurationText, type LoggedConfiguration, type MemberId, type Member
 import * as discovery from './zab/discovery.ts'
 import * as election from './zab/election.ts'
 import * as founding from './zab/founding.ts'
+import * as handOver from './zab/hand-over.ts'
 import * as membership from './zab/membership.ts'
+import type { MembershipRequest } from './zab/membership-request.ts'
 import type { Message, MessageOf, MessageType } from './zab/message.ts'
+import { isQuorum } from './zab/quorum.ts'
+import * as requests from './zab/requests.ts'
 import {
   becomeLooking,
   type Following,
+  forgetLearner,
   isEstablished,
   isServing,
   type Leading,
@@ -56,6 +61,7 @@ const foundingHandlers = {
   refusePrepare: founding.onRefusePrepare,
   abandonPrepare: founding.onAbandonPrepare,
   found: founding.onFound,
+  farewell: election.onFarewell,
 } as const
 
 /** What a member without a leader drops. */
@@ -82,6 +88,9 @@ const withoutLeader = {
   readIndexReply: dropped,
   heartbeat: dropped,
   heartbeatReply: dropped,
+  handOver: dropped,
+  membership: dropped,
+  membershipReply: dropped,
 } as const
 
 const handlers: Handlers = {
@@ -123,6 +132,9 @@ const handlers: Handlers = {
     readIndexReply: broadcast.onReadIndexReply,
     heartbeat: dropped,
     heartbeatReply: broadcast.onHeartbeatReply,
+    handOver: handOver.onHandOver,
+    membership: dropped,
+    membershipReply: requests.onMembershipReply,
   },
   leading: {
     ...foundingHandlers,
@@ -150,11 +162,14 @@ const handlers: Handlers = {
     readIndexReply: dropped,
     heartbeat: broadcast.onHeartbeat,
     heartbeatReply: dropped,
+    handOver: dropped,
+    membership: requests.onMembership,
+    membershipReply: dropped,
   },
 }
 
 /** Members of another ensemble have nothing to say to each other but which one they belong to. */
-const isForStrangers = (type: MessageType): boolean => type in foundingHandlers
+const isForStrangers = (type: MessageType): boolean => type in foundingHandlers && type !== 'farewell'
 
 /** What a member starts from: nothing, or what its store held. */
 export interface PeerStart extends ZabStart {
@@ -175,6 +190,7 @@ export class Peer {
   #outputs: Output[] = []
   #status: Status
   #membersKey: LoggedConfiguration | undefined
+  #linksChanged = false
   #term = 0
   #reason = 'starting'
 
@@ -204,6 +220,18 @@ export class Peer {
   /** For tests and diagnostics: what the protocol knows. Not to be changed. */
   get zab(): Zab {
     return this.#zab
+  }
+
+  /** Whether it leads, and another one could. */
+  get canHandOver(): boolean {
+    const { role } = this.#zab
+    return isEstablished(role) && handOver.hasSuccessor(this.#zab, role)
+  }
+
+  /** Whether there is no quorum before somebody who took leave comes back. */
+  get isForsaken(): boolean {
+    const { configurations, departed } = this.#zab
+    return !isQuorum(configurations.active, (id) => !departed.has(id))
   }
 
   /** When a tick is wanted, monotonic milliseconds; infinite if never. */
@@ -258,6 +286,8 @@ export class Peer {
         return this.#onTick(input.lateMs)
       case 'linkUp':
         this.#zab.links.set(input.peer.id, { peer: input.peer })
+        this.#zab.departed.delete(input.peer.id)
+        this.#linksChanged = true
         return
       case 'linkDown':
         return this.#onLinkDown(input.id)
@@ -268,8 +298,12 @@ export class Peer {
       case 'probed':
         if (this.#zab.role.name === 'leading') membership.onProbed(this.#zab.role, input.id, input.reached)
         return
+      case 'membership':
+        return this.#onMembership(input.id, input.request)
       case 'stepDown':
-        if (this.#zab.role.name === 'leading') becomeLooking(this.#zab, 'stepped down')
+        return this.#onStepDown()
+      case 'farewell':
+        for (const { peer } of this.#zab.comrades()) this.#zab.send(peer.id, { type: 'farewell' })
     }
   }
 
@@ -306,7 +340,8 @@ export class Peer {
   #onLinkDown(id: MemberId): void {
     const { role } = this.#zab
     this.#zab.links.delete(id)
-    if (role.name === 'leading') role.learners.delete(id)
+    this.#linksChanged = true
+    if (role.name === 'leading') forgetLearner(role, id)
     if (role.name === 'following' && role.leader.id === id) {
       becomeLooking(this.#zab, `lost the link to its leader ${role.leader.name}`)
     }
@@ -339,6 +374,22 @@ export class Peer {
     }
   }
 
+  #onMembership(id: number, request: MembershipRequest): void {
+    const { role } = this.#zab
+    if (request.kind === 'leave' || request.kind === 'close') this.#zab.wish = 'leaving'
+    if (isEstablished(role)) requests.takeRequest(this.#zab, role, { from: this.#zab.id, id, request })
+    else if (role.name === 'following' && role.phase === 'broadcast') {
+      this.#zab.send(role.leader.id, { type: 'membership', id, request })
+    }
+  }
+
+  /** To whoever is up to date; without such a one the others look for a leader. */
+  #onStepDown(): void {
+    const { role } = this.#zab
+    if (role.name !== 'leading') return
+    if (!isEstablished(role) || !handOver.beginHandOver(this.#zab, role)) becomeLooking(this.#zab, 'stepped down')
+  }
+
   #onTick(lateMs: number): void {
     const { role } = this.#zab
     if (isEstablished(role) && lateMs > 0) this.#tracker.postpone(lateMs)
@@ -357,8 +408,10 @@ export class Peer {
       )
       membership.progressMembership(this.#zab, role)
     }
-    if (role.name === 'leading') broadcast.flushLeading(this.#zab, role)
-    if (role.name === 'following') broadcast.flushFollowing(this.#zab, role)
+    // Handed over meanwhile: then it is a follower's turn that ends.
+    const { role: now } = this.#zab
+    if (now.name === 'leading') broadcast.flushLeading(this.#zab, now)
+    if (now.name === 'following') broadcast.flushFollowing(this.#zab, now)
   }
 
   #expireSessions(leading: Leading): void {
@@ -496,10 +549,20 @@ export class Peer {
       this.#status = { ...after, term: this.#term }
       this.#outputs.push({ type: 'status', status: this.#status })
     }
-    if (configurations.latest !== this.#membersKey) {
+    if (configurations.latest !== this.#membersKey || this.#linksChanged) {
       this.#membersKey = configurations.latest
-      this.#outputs.push({ type: 'members', members: configurations.members() })
+      this.#linksChanged = false
+      this.#outputs.push({ type: 'members', members: this.#members() })
     }
+  }
+
+  #members(): readonly MemberInfo[] {
+    const { configurations, links, id: own } = this.#zab
+    return configurations.members().map((record) => ({
+      ...record,
+      isVoter: configurations.isVoter(record.id),
+      isLinked: record.id === own || links.has(record.id),
+    }))
   }
 
   #currentStatus(): Status {

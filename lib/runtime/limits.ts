@@ -4,8 +4,18 @@ import type { MemberLimits } from './member.ts'
 const KiB = 1024
 const MiB = 1024 * KiB
 
+/** How many voters an ensemble wants, by default: two may be gone, and there still is a quorum. */
+export const defaultSeats = 5
+
 export const defaultLimits: MemberLimits = {
-  timing: { pingIntervalMs: 250, syncLimitMs: 2000, electionSettleMs: 200 },
+  timing: {
+    pingIntervalMs: 250,
+    syncLimitMs: 2000,
+    electionSettleMs: 200,
+    seatStableMs: 2000,
+    seatFailedMs: 10_000,
+    forgetMs: 60_000,
+  },
   link: { handshakeTimeoutMs: 5000, silenceMaxMs: 2000, frameBytesMax: 4 * MiB, bufferedBytesMax: 256 * MiB },
   dialTimeoutMs: 5000,
   redialMs: { first: 50, max: 1000 },

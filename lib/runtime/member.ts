@@ -8,13 +8,14 @@
  */
 
 import type { Input } from '../core/input.ts'
-import type { Output, Status } from '../core/output.ts'
+import type { MemberInfo, Output, Status } from '../core/output.ts'
 import { Peer, type PeerOptions, type PeerStart } from '../core/peer.ts'
 import type { ReplicatedState } from '../core/tree/apply.ts'
 import type { SessionId } from '../core/tree/session-id.ts'
 import { lastOf } from '../core/zab/batch.ts'
 import { type MemberId, type MemberRecord, memberIdFrom } from '../core/zab/configuration.ts'
-import type { Message } from '../core/zab/message.ts'
+import type { MembershipRequest } from '../core/zab/membership-request.ts'
+import type { Message, Wish } from '../core/zab/message.ts'
 import type { Timing, ZabOptions } from '../core/zab/zab.ts'
 import { type Zxid, zxidZero } from '../core/zab/zxid.ts'
 import { CoordError, type ErrorCode } from '../errors.ts'
@@ -29,6 +30,7 @@ import type { Authentication } from './authentication.ts'
 import type { Secret } from './handshake.ts'
 import { Journal } from './journal.ts'
 import { LagAwareTimer } from './lag-aware-timer.ts'
+import { MembershipCalls } from './membership-calls.ts'
 import type { LinkLimits } from './peer-link.ts'
 import { PeerLinks } from './peer-links.ts'
 import { SessionHost, type SessionLimits } from './session-host.ts'
@@ -59,6 +61,9 @@ export interface MemberOptions {
   /** Addresses to dial, and whether they are a static list that may found. */
   readonly peers: readonly string[]
   readonly founds: boolean
+  /** What it wants to be, and how many voters the ensemble wants that it founds. */
+  readonly role: Exclude<Wish, 'leaving'>
+  readonly seats: number
   readonly transport: Transport | undefined
   readonly storage: Storage
   readonly clock: Clock
@@ -73,7 +78,7 @@ export interface MemberOptions {
 
 export interface MemberHandlers {
   status(status: Status): void
-  members(members: readonly MemberRecord[]): void
+  members(members: readonly MemberInfo[]): void
   /** Joining cannot succeed. */
   refused(code: ErrorCode, reason: string): void
   /** Something an operator should know. */
@@ -82,7 +87,7 @@ export interface MemberHandlers {
   failed(error: CoordError): void
 }
 
-export type { MemberRecord, Status }
+export type { MemberInfo, MemberRecord, MembershipRequest, Status }
 
 const idBytes = 16
 
@@ -93,6 +98,9 @@ export class Member {
   readonly #journal: Journal
   readonly #links: PeerLinks | undefined
   readonly #timer: LagAwareTimer
+  readonly #calls = new MembershipCalls((id, request) => this.step({ type: 'membership', id, request }))
+  /** Called when something changed that an orderly end may wait for. */
+  readonly #watchers = new Set<() => void>()
   #peer: Peer | undefined
   #self: MemberRecord | undefined
   #inputs: Input[] = []
@@ -178,9 +186,46 @@ export class Member {
     this.#scheduleTurn()
   }
 
-  /** Lets go of leadership, so that the others need not wait for a timeout. */
-  stepDown(): void {
+  /** Asks for a change of the configuration, or about it. Resolves once it is so. */
+  request(request: MembershipRequest, signal: AbortSignal): Promise<void> {
+    if (this.#closed) return Promise.reject(new CoordError('COORD_CLOSED'))
+    return this.#calls.call(request, signal)
+  }
+
+  /** Whether it forgets everything when it stops. */
+  get isVolatile(): boolean {
+    return !this.#options.storage.durable
+  }
+
+  /** Hands leadership over, so that the others need not wait for a timeout. Resolves when it leads no more, or is aborted. */
+  async handOver(signal: AbortSignal): Promise<void> {
+    if (this.#peer?.canHandOver !== true) return
     this.step({ type: 'stepDown' })
+    await this.#until(() => this.status?.role !== 'leading', signal)
+  }
+
+  /** Resolves when no quorum can serve this member any more, because others took leave. Once aborted, it never does. */
+  async forsaken(signal: AbortSignal): Promise<void> {
+    await this.#until(() => this.#peer?.isForsaken === true, signal)
+    if (this.#peer?.isForsaken !== true) await new Promise(() => {})
+  }
+
+  #until(isDone: () => boolean, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const check = (): void => {
+        if (!isDone() && !signal.aborted && !this.#closed) return
+        this.#watchers.delete(check)
+        signal.removeEventListener('abort', check)
+        resolve()
+      }
+      this.#watchers.add(check)
+      signal.addEventListener('abort', check, { once: true })
+      check()
+    })
+  }
+
+  #tellWatchers(): void {
+    for (const check of [...this.#watchers]) check()
   }
 
   setRef(held: boolean): void {
@@ -190,6 +235,8 @@ export class Member {
 
   /** Stops: links, timers, store. Idempotent. */
   async close(): Promise<void> {
+    this.step({ type: 'farewell' })
+    this.#links?.flush()
     this.#stop('closed')
     await this.#links?.close()
     await this.#options.transport?.close()
@@ -211,12 +258,12 @@ export class Member {
   }
 
   #begin(stored: StoredState, self: MemberRecord): void {
-    const { storage, peers, founds, limits, counterLast, mark } = this.#options
+    const { storage, peers, founds, role: wish, seats, limits, counterLast, mark } = this.#options
     const start = storage.durable ? startFromStore(stored) : {}
     const founders = founds ? [...new Set(peers.length === 0 ? [self.address] : peers)].sort() : []
     const { timing, tail, batchBytesMax, chunkBytesMax, reapIntervalMs } = limits
-    const zabOptions = { timing, tail, batchBytesMax, chunkBytesMax, founders, counterLast, mark }
-    const options: PeerOptions = { ...zabOptions, reapIntervalMs }
+    const sizes = { tail, batchBytesMax, chunkBytesMax }
+    const options: PeerOptions = { timing, ...sizes, founders, wish, seats, counterLast, reapIntervalMs, mark }
     this.#self = self
     this.#peer = new Peer({ ...start, self }, options, (applied) => {
       this.#appliedSinceCheckpoint += 1
@@ -269,6 +316,10 @@ export class Member {
       case 'members':
         this.#contactsChanged = true
         this.#handlers.members(output.members)
+        this.#tellWatchers()
+        return
+      case 'membershipReply':
+        this.#calls.onReply(output.id, output.outcome)
         return
       case 'refused':
         this.#handlers.refused(output.code, output.reason)
@@ -291,6 +342,8 @@ export class Member {
     if (status.serving) this.sessions.resume()
     else this.sessions.suspend(status.reason)
     this.#handlers.status(status)
+    if (status.serving) this.#calls.resume()
+    this.#tellWatchers()
   }
 
   #onPersisted(tokens: readonly number[]): void {
@@ -383,7 +436,9 @@ export class Member {
     if (this.#closed) return
     this.#closed = true
     this.#timer.cancel()
+    this.#calls.close()
     this.sessions.close(reason)
+    this.#tellWatchers()
   }
 
   #fail(error: CoordError): void {

@@ -10,7 +10,7 @@ import type { SyncError } from './virtual-disk.ts'
 import type { DelayRange } from './virtual-network.ts'
 import { type Machine, World } from './world.ts'
 
-type Passed = 'sessionTimeoutMs' | 'requestTimeoutMs' | 'joinTimeoutMs' | 'namespace' | 'timing'
+type Passed = 'voters' | 'sessionTimeoutMs' | 'requestTimeoutMs' | 'joinTimeoutMs' | 'namespace' | 'timing'
 
 export interface TestEnsembleOptions<S extends number = number, E extends ValueEncoding = 'view'>
   extends Pick<JoinOptions, Passed> {
@@ -44,12 +44,13 @@ export class TestEnsemble<S extends number, V> implements AsyncDisposable {
   readonly #options: TestEnsembleOptions<S, ValueEncoding>
   readonly #world: World
   readonly #machineOf = new Map<Coord<V>, Machine>()
+  readonly #roleOf = new Map<Machine, JoinOptions['role']>()
   readonly #founders: readonly string[]
 
   private constructor(options: TestEnsembleOptions<S, ValueEncoding>) {
     const { size = 3, seed = 1, networkDelayMs = { min: 0, max: 0 }, syncMs = 0, clockDrift = 0 } = options
-    const { valueEncoding, sessionTimeoutMs, requestTimeoutMs, joinTimeoutMs, namespace, timing } = options
-    const given = { sessionTimeoutMs, requestTimeoutMs, joinTimeoutMs, namespace, timing, valueEncoding }
+    const { valueEncoding, voters, sessionTimeoutMs, requestTimeoutMs, joinTimeoutMs, namespace, timing } = options
+    const given = { voters, sessionTimeoutMs, requestTimeoutMs, joinTimeoutMs, namespace, timing, valueEncoding }
     const join: JoinOptions = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
     this.seed = seed
     this.#options = options
@@ -143,10 +144,11 @@ export class TestEnsemble<S extends number, V> implements AsyncDisposable {
     return this.#until(this.#start(machine), machine.name)
   }
 
-  /** One more member. */
-  async join(options: { readonly name?: string } = {}): Promise<Coord<V>> {
+  /** One more member. It takes a seat where one is free, unless its role is another. */
+  async join(options: { readonly name?: string } & Pick<JoinOptions, 'role'> = {}): Promise<Coord<V>> {
     const index = this.#world.machines.length
     const machine = this.#world.addMachine(options.name ?? nameOf(index), isDurable(this.#options, index))
+    this.#roleOf.set(machine, options.role)
     return this.#until(this.#start(machine), machine.name)
   }
 
@@ -201,7 +203,7 @@ export class TestEnsemble<S extends number, V> implements AsyncDisposable {
   }
 
   async #start(machine: Machine): Promise<Coord<V>> {
-    const coord = (await this.#world.start(machine, this.#founders)) as Coord<V>
+    const coord = (await this.#world.start(machine, this.#founders, { role: this.#roleOf.get(machine) })) as Coord<V>
     this.#machineOf.set(coord, machine)
     return coord
   }

@@ -22,6 +22,7 @@ import {
   type MemberRecord,
   memberIdFrom,
 } from '../core/zab/configuration.ts'
+import type { Preparation } from '../core/zab/message.ts'
 import { type Zxid, zxidFrom } from '../core/zab/zxid.ts'
 import { type ErrorCode, errorCodes } from '../errors.ts'
 import { decode, encode } from './cbor.ts'
@@ -104,6 +105,18 @@ export const configuration: Schema<Configuration> = struct<Configuration>({
   voters: list(memberRecord, 1024),
   observers: list(memberRecord, countMax),
   founders: list(text(1024), 1024),
+  seats: natural,
+  features: natural,
+  pinned: list(text(256), 1024),
+  removed: list(memberId, 1024),
+})
+
+export const preparation: Schema<Preparation> = struct<Preparation>({
+  cluster: text(128),
+  epoch: natural,
+  members: list(memberRecord, 1024),
+  seats: natural,
+  features: natural,
 })
 
 export const loggedConfiguration: Schema<LoggedConfiguration> = struct<LoggedConfiguration>({

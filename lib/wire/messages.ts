@@ -3,8 +3,10 @@
  */
 
 import type { LogRequest } from '../core/zab/batch.ts'
+import type { MemberChoice, MembershipOutcome, MembershipRequest } from '../core/zab/membership-request.ts'
 import type { Message, MessageMap, MessageType } from '../core/zab/message.ts'
-import { presenceStates } from '../core/zab/message.ts'
+import { presenceStates, refusalCodes, wishes } from '../core/zab/message.ts'
+import { type ErrorCode, errorCodes } from '../errors.ts'
 import { decodeEach, encode } from './cbor.ts'
 import {
   batch,
@@ -12,6 +14,7 @@ import {
   logRequest,
   memberId,
   memberRecord,
+  preparation,
   sessionId,
   snapshotRecord,
   zxid,
@@ -23,9 +26,34 @@ const cluster = text(128)
 const reason = text(4096)
 const founders = list(text(1024), 1024)
 
+const memberName = text(256)
+const nothing = struct<object>({})
+const membershipRequest = union<MembershipRequest, 'kind'>('kind', {
+  change: struct<Omit<Extract<MembershipRequest, { kind: 'change' }>, 'kind'>>({
+    add: list(struct<MemberChoice>({ name: memberName, role: oneOf(['voter', 'observer']) }), 1024),
+    remove: list(memberName, 1024),
+    seats: optional(natural),
+  }),
+  transfer: struct<{ readonly name: string | undefined }>({ name: optional(memberName) }),
+  leave: nothing,
+  close: nothing,
+  mayStop: nothing,
+})
+const membershipOutcome = struct<MembershipOutcome>({
+  code: optional(oneOf(Object.keys(errorCodes) as ErrorCode[])),
+  reason,
+})
+
 const schemas: { readonly [K in MessageType]: Schema<MessageMap[K]> } = {
-  presence: struct<MessageMap['presence']>({ state: oneOf(presenceStates), cluster, founders, acceptedEpoch: natural }),
-  prepare: struct<MessageMap['prepare']>({ cluster, epoch: natural, members: list(memberRecord, 1024) }),
+  presence: struct<MessageMap['presence']>({
+    state: oneOf(presenceStates),
+    cluster,
+    since: natural,
+    founders,
+    acceptedEpoch: natural,
+    features: natural,
+  }),
+  prepare: preparation,
   prepared: struct<MessageMap['prepared']>({ cluster }),
   refusePrepare: struct<MessageMap['refusePrepare']>({ cluster, reason }),
   abandonPrepare: struct<MessageMap['abandonPrepare']>({ cluster }),
@@ -42,10 +70,12 @@ const schemas: { readonly [K in MessageType]: Schema<MessageMap[K]> } = {
     attempt: natural,
     acceptedEpoch: natural,
     acceptedFrom: optional(memberId),
+    wish: oneOf(wishes),
+    features: natural,
   }),
   newEpoch: struct<MessageMap['newEpoch']>({ attempt: natural, epoch: natural }),
-  ackEpoch: struct<MessageMap['ackEpoch']>({ epoch: natural, currentEpoch: natural, lastZxid: zxid }),
-  refuse: struct<MessageMap['refuse']>({ code: oneOf(['COORD_NAME_IN_USE']), reason }),
+  ackEpoch: struct<MessageMap['ackEpoch']>({ epoch: natural, currentEpoch: natural, lastZxid: zxid, configured: zxid }),
+  refuse: struct<MessageMap['refuse']>({ code: oneOf(refusalCodes), reason }),
   diff: struct<MessageMap['diff']>({ after: zxid }),
   trunc: struct<MessageMap['trunc']>({ after: zxid }),
   snapshot: struct<MessageMap['snapshot']>({ zxid, configurations: list(loggedConfiguration, 16) }),
@@ -65,6 +95,10 @@ const schemas: { readonly [K in MessageType]: Schema<MessageMap[K]> } = {
   readIndexReply: struct<MessageMap['readIndexReply']>({ id: natural, zxid }),
   heartbeat: struct<MessageMap['heartbeat']>({ id: integer, sessions: list(sessionId, countMax) }),
   heartbeatReply: struct<MessageMap['heartbeatReply']>({ id: integer, ended: list(sessionId, countMax) }),
+  handOver: struct<MessageMap['handOver']>({ epoch: natural, to: memberRecord }),
+  farewell: nothing,
+  membership: struct<MessageMap['membership']>({ id: natural, request: membershipRequest }),
+  membershipReply: struct<MessageMap['membershipReply']>({ id: natural, outcome: membershipOutcome }),
 }
 
 const message: Schema<Message> = union<Message, 'type'>('type', schemas as never)

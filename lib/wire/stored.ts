@@ -1,18 +1,18 @@
 /** The bytes of what a store keeps beside the log: identity, epochs, belonging, and checkpoints. */
 import type { SnapshotRecord } from '../core/tree/operation.ts'
 import { presenceStates } from '../core/zab/message.ts'
-import type { Belonging, CoreSnapshot, Epochs, Preparation } from '../core/zab/zab.ts'
+import type { Belonging, CoreSnapshot, Epochs } from '../core/zab/zab.ts'
 import { decode, encode } from './cbor.ts'
-import { loggedConfiguration, memberId, memberRecord, snapshotRecord, zxid } from './log.ts'
+import { loggedConfiguration, memberId, preparation, snapshotRecord, zxid } from './log.ts'
 import { list, natural, oneOf, optional, struct, text } from './schema.ts'
 
 const countMax = 0x10_0000
 
 const epochs = struct<Epochs>({ accepted: natural, acceptedFrom: optional(memberId), current: natural })
-const preparation = struct<Preparation>({ cluster: text(128), epoch: natural, members: list(memberRecord, 1024) })
 const belonging = struct<Belonging>({
   presence: oneOf(presenceStates),
   cluster: text(128),
+  since: natural,
   preparation: optional(preparation),
   founded: optional(preparation),
   founders: list(text(1024), 1024),

@@ -72,7 +72,7 @@ describe('docs/LIMITS.md', () => {
       assert.equal(documented.get(name)?.[0]?.replaceAll(',', ''), `${value}`, name)
       documented.delete(name)
     }
-    const options = ['sessionTimeoutMs', 'requestTimeoutMs', 'joinTimeoutMs']
+    const options = ['sessionTimeoutMs', 'requestTimeoutMs', 'joinTimeoutMs', 'voters']
     assert.deepEqual([...documented.keys()].sort(), options.sort())
   })
 

@@ -1,13 +1,17 @@
 /** How values look in a trace: short, and the same every time. */
 import type { TreeRequest } from '../../lib/core/tree/operation.ts'
 import type { Batch, LogRequest } from '../../lib/core/zab/batch.ts'
+import type { MembershipRequest } from '../../lib/core/zab/membership-request.ts'
 import type { Message } from '../../lib/core/zab/message.ts'
 import type { PersistChange } from '../../lib/core/zab/zab.ts'
 import { formatZxid, type Zxid } from '../../lib/core/zab/zxid.ts'
 
 export function formatRequest(request: LogRequest | TreeRequest): string {
-  if (request.type === 'reconfigure')
-    return `reconfigure [${request.configuration.voters.map(({ id }) => id).join(' ')}]`
+  if (request.type === 'reconfigure') {
+    const { voters, observers } = request.configuration
+    const [those, others] = [voters, observers].map((list) => list.map(({ id }) => id).join(' '))
+    return `reconfigure [${those}]${others === '' ? '' : ` observers [${others}]`}`
+  }
   if (request.type !== 'write') return 'session' in request ? `${request.type} ${request.session}` : request.type
   const { operation } = request
   return `${operation.type}${'path' in operation ? ` ${operation.path}` : ''}`
@@ -25,7 +29,12 @@ export function formatMessage(message: Message): string {
 }
 
 function formatField(key: string, value: unknown): string {
-  if (value === undefined) return ''
+  if (value === undefined || (key === 'wish' && value === 'auto')) return ''
+  if (key === 'features' || key === 'seats') return value === 1 || value === 5 ? '' : `${key}=${JSON.stringify(value)}`
+  if (key === 'configured' && value === 0n) return ''
+  if (key === 'to') return `to=${(value as { name: string }).name}`
+  if (key === 'request') return describeRequest(value as MembershipRequest)
+  if (key === 'outcome') return (value as { code?: string }).code ?? 'done'
   if (key === 'batch') return formatBatch(value as Batch)
   if (key === 'requests') return `[${(value as LogRequest[]).map(formatRequest).join(', ')}]`
   if (key === 'records') return `${(value as unknown[]).length} records`
@@ -35,6 +44,16 @@ function formatField(key: string, value: unknown): string {
   if (key === 'members') return `[${(value as { id: string }[]).map(({ id }) => id).join(' ')}]`
   if (Array.isArray(value)) return `${key}=[${value.join(' ')}]`
   return `${key}=${typeof value === 'bigint' ? formatZxid(value as Zxid) : JSON.stringify(value)?.replaceAll('"', '')}`
+}
+
+function describeRequest(request: MembershipRequest): string {
+  const { kind, ...fields } = request
+  return [
+    kind,
+    ...Object.entries(fields).map(([key, value]) => (value === undefined ? '' : `${key}=${JSON.stringify(value)}`)),
+  ]
+    .filter((text) => text !== '')
+    .join(' ')
 }
 
 export function formatPersist({ epochs, belonging, truncateAfter, install, append }: PersistChange): string {

@@ -79,7 +79,14 @@ export class ScriptWorld {
   start(name: string, life: number, start: Omit<PeerStart, 'self'>, disk: PersistChange[] = []): ScriptMember {
     const self = { id: memberIdFrom(`${name.toUpperCase()}${life}`), name, address: name }
     const options: ZabOptions = {
-      timing: { pingIntervalMs: 500, syncLimitMs: 2000, electionSettleMs: 200 },
+      timing: {
+        pingIntervalMs: 500,
+        syncLimitMs: 2000,
+        electionSettleMs: 200,
+        seatStableMs: 1000,
+        seatFailedMs: 5000,
+        forgetMs: 20_000,
+      },
       tail: this.#tail,
       batchBytesMax: 1 << 20,
       chunkBytesMax: 1 << 16,
@@ -259,6 +266,9 @@ export class ScriptWorld {
       }
       case 'status':
         this.print(`${member.name}      ${formatStatus(output.status)}`)
+        return
+      case 'membershipReply':
+        this.print(`${member.name}      is told: ${output.outcome.code ?? 'done'} ${output.outcome.reason}`.trimEnd())
         return
       case 'refused':
         this.print(`${member.name}      is refused: ${output.code}, ${output.reason}`)

@@ -39,6 +39,8 @@ export interface WorldOptions {
   readonly isChoppy: boolean
   /** Whether everything handed from one member to another is frozen: aliasing would throw. */
   readonly isFrozen: boolean
+  /** How many voters the founders want. */
+  readonly seats: number
   readonly sessionsPerMember: number
   readonly sessionTimeoutsMs: readonly number[]
   /** Mean time between two actions of a host. */
@@ -55,7 +57,14 @@ export interface Watching {
 }
 
 export const defaultOptions: Omit<WorldOptions, 'seed' | 'members'> = {
-  timing: { pingIntervalMs: 250, syncLimitMs: 2000, electionSettleMs: 200 },
+  timing: {
+    pingIntervalMs: 250,
+    syncLimitMs: 2000,
+    electionSettleMs: 200,
+    seatStableMs: 500,
+    seatFailedMs: 3000,
+    forgetMs: 8000,
+  },
   tail: { entries: 1000, bytes: 1 << 20 },
   batchBytesMax: 1 << 16,
   chunkBytesMax: 1 << 14,
@@ -65,6 +74,7 @@ export const defaultOptions: Omit<WorldOptions, 'seed' | 'members'> = {
   drift: 0.001,
   isChoppy: false,
   isFrozen: false,
+  seats: 5,
   sessionsPerMember: 2,
   sessionTimeoutsMs: [4000],
   actionMs: 100,
@@ -210,9 +220,10 @@ export class CoreWorld {
   }
 
   zabOptions(spec: MemberSpec): ZabOptions {
-    const { timing, tail, batchBytesMax, chunkBytesMax, counterLast } = this.options
+    const { timing, tail, batchBytesMax, chunkBytesMax, counterLast, seats } = this.options
     const mark = (name: string): void => this.mark(name)
-    return { timing, tail, batchBytesMax, chunkBytesMax, founders: spec.founders, mark, counterLast }
+    const { founders, wish, features } = spec
+    return { timing, tail, batchBytesMax, chunkBytesMax, founders, wish, features, seats, mark, counterLast }
   }
 
   nextSessionNumber(): number {

@@ -4,6 +4,7 @@
  * survives a crash may crash all at once. What the budget, or the moment, does not allow is left out.
  */
 import type { Configuration, MemberId } from '../../lib/core/zab/configuration.ts'
+import type { MembershipOutcome, MembershipRequest } from '../../lib/core/zab/membership-request.ts'
 import { isQuorum } from '../../lib/core/zab/quorum.ts'
 import type { CoreWorld } from './core-world.ts'
 import type { SimMember } from './sim-member.ts'
@@ -37,6 +38,16 @@ export type FaultEvent = { readonly at: number } & (
     }
   | { readonly type: 'pause'; readonly member: Target; readonly forMs: number }
   | { readonly type: 'stepDown'; readonly member: Target }
+  /** An operator wants something of the configuration. */
+  | { readonly type: 'ask'; readonly member: Target; readonly request: MembershipRequest }
+  /** A process stops in order, asking first, and comes back. After the grace it is killed. */
+  | {
+      readonly type: 'stop'
+      readonly member: Target
+      readonly request: 'leave' | 'close'
+      readonly graceMs: number
+      readonly downMs: number
+    }
   | { readonly type: 'wallJump'; readonly member: Target; readonly byMs: number }
 )
 
@@ -144,6 +155,13 @@ export class Faults {
         member?.receive({ type: 'stepDown' })
         return member !== undefined
       }
+      case 'ask': {
+        const member = this.#find(event.member)
+        member?.ask(event.request)
+        return member?.isUp === true
+      }
+      case 'stop':
+        return this.#stopInOrder(this.#find(event.member), event)
       case 'wallJump': {
         const member = this.#find(event.member)
         if (member !== undefined) this.#world.jumpWall(member, event.byMs)
@@ -181,6 +199,27 @@ export class Faults {
       member.wipe()
     }
     this.#restartLater(member, event.downMs)
+    return true
+  }
+
+  #stopInOrder(member: SimMember | undefined, event: FaultEvent & { type: 'stop' }): boolean {
+    if (member?.isUp !== true) return false
+    const { incarnation } = member
+    const isSame = (): boolean => member.isUp && member.incarnation === incarnation && !this.#stopped
+    let isStopping = false
+    const goOn = (outcome?: MembershipOutcome): void => {
+      if (isStopping || !isSame()) return
+      isStopping = true
+      this.#world.mark(outcome !== undefined && outcome.code === undefined ? 'stopped.inOrder' : 'stopped.late')
+      member.receive({ type: 'stepDown' })
+      this.#unlessStopped(20, () => {
+        // Who did not get what it asked for may hold what nobody else does.
+        if (isSame() && (member.spec.isDurable || mayForget(this.#world, [member]))) member.crash()
+        this.#restartLater(member, event.downMs)
+      })
+    }
+    member.ask({ kind: event.request }, goOn)
+    this.#unlessStopped(event.graceMs, () => goOn())
     return true
   }
 

@@ -4,6 +4,8 @@
  * in `defences`: they need a member that does not do as it should, and the tests named there reach them.
  */
 export const marks: Readonly<Record<string, string>> = {
+  'asked.done': 'what somebody wanted of the configuration is so',
+  'asked.refused': 'what somebody wanted of the configuration cannot be',
   'broadcast.counterEnds': 'an established leader goes to its next epoch before its counter ends',
   'broadcast.leaderSilent': 'a follower gives up a leader whose link is up',
   'broadcast.quorumLost': 'a leader that hears of no quorum steps down',
@@ -21,18 +23,30 @@ export const marks: Readonly<Record<string, string>> = {
   'founding.joined': 'a process joins an ensemble that is there',
   'founding.refused': 'a founder refuses to prepare',
   'log.trimmed': 'old batches leave the memory',
+  'membership.admitted': 'newcomers become observers',
+  'membership.forgotten': 'observers that are gone for long are members no more',
+  'membership.givenUp': 'a leader takes back a change that cannot be committed',
   'membership.nameInUse': 'a newcomer is refused, because a live member has its name',
+  'membership.removed': 'a member that an operator removed is refused',
   'membership.replaced': 'a newcomer takes the seat of its predecessor',
+  'seats.filled': 'observers take free seats',
+  'seats.passed': 'an observer takes the seat of a voter that failed',
+  'stopped.inOrder': 'a process stops, as it may',
+  'stopped.late': 'a process stops without an answer',
   'sync.diff': 'a learner gets what it lacks',
   'sync.installed': 'a learner takes over a snapshot',
   'sync.snapshot': 'a leader sends a snapshot',
   'sync.trunc': 'a leader has a learner cut its log',
   'sync.truncated': 'a learner cuts its log',
+  'transfer.done': 'a leader hands over',
+  'transfer.failed': 'a leader that was to hand over stays',
   'world.core': 'a quorum heals alone',
 }
 
-/** What only a member that does not do as it should can bring about, and the test that plays it. */
+/** What random runs do not bring about, as it takes a member that does not do as it should or rare circumstances, and the test that plays it. */
 export const defences: Readonly<Record<string, string>> = {
   'broadcast.hole': 'scenarios.test.ts: never applies a proposal after a gap',
+  'discovery.bystander': 'scenarios.test.ts: elects without a voter that is to lose its vote and is ahead',
+  'membership.founders': 'scenarios.test.ts: changes the list of founders, one address at a time',
   'sync.wantSnapshot': 'scenarios.test.ts: asks for a snapshot when a synchronization does not fit',
 }

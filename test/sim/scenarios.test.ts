@@ -435,4 +435,143 @@ describe('core scenarios', () => {
       assert.ok(!world.marks.has('membership.replaced'))
     })
   })
+
+  describe('changes of the configuration', () => {
+    it('elects without a voter that is to lose its vote and is ahead', () => {
+      let met = 0
+      for (let seed = 1; seed <= 10; seed += 1) {
+        const world = worldOf(
+          specsOf(3, 1, () => true),
+          { seed, seats: 3 },
+        )
+        const leader = startAndServe(world)
+        const newcomer = world.member('d')
+        const [keeper, loser] = others(world, leader).filter((member) => member !== newcomer) as [SimMember, SimMember]
+        writeAt(world, leader)
+        leader.ask({
+          kind: 'change',
+          add: [
+            { name: loser.name, role: 'observer' },
+            { name: 'd', role: 'voter' },
+          ],
+          remove: [],
+          seats: undefined,
+        })
+        const isIn = (member: SimMember): boolean => votersOf(member).includes(newcomer.id)
+        const isPendingAt = (member: SimMember): boolean =>
+          isIn(member) && member.peer?.zab.configurations.pending !== undefined
+        // Now and then the header comes in the same turn.
+        if (!world.runFor(5000, () => isPendingAt(keeper))) continue
+        // The next header reaches the one that loses its vote, and so does what comes after it.
+        world.network.block(leader, keeper)
+        world.network.block(leader, newcomer)
+        const isSettled = (): boolean => isIn(loser) && !isPendingAt(loser)
+        if (!world.runFor(1000, isSettled)) continue
+        leader.crash()
+        world.network.heal()
+        assert.ok(
+          world.runFor(10_000, () => world.isServing([keeper, loser, newcomer])),
+          `seed ${seed}: they go on without the leader`,
+        )
+        met += world.marks.get('discovery.bystander') ?? 0
+        leader.start()
+        settle(world)
+      }
+      assert.ok(met > 0, 'with one that was ahead')
+    })
+
+    it('takes back a change whose new voters are gone before it is committed', () => {
+      const world = worldOf(specsOf(1, 2, () => false).map((spec) => ({ ...spec, isDurable: spec.name === 'a' })))
+      world.startAll()
+      const [a, b, c] = world.members as [SimMember, SimMember, SimMember]
+      const isGrowing = (): boolean => votersOf(a).length === 3 && a.peer?.zab.configurations.active.length === 2
+      assert.ok(world.runFor(10_000, isGrowing))
+      b.crash()
+      c.crash()
+      assert.ok(world.runFor(20_000, () => votersOf(a).length === 1 && world.isServing([a])))
+      assert.equal(world.marks.get('membership.givenUp'), 1)
+      writeAt(world, a)
+      b.start()
+      c.start()
+      assert.ok(world.runFor(20_000, () => votersOf(a).length === 3))
+      settle(world)
+    })
+
+    it('changes the list of founders, one address at a time', () => {
+      const world = worldOf(
+        specsOf(3, 1, () => true),
+        { seats: 3 },
+      )
+      const [a, b, c, d] = world.members as [SimMember, SimMember, SimMember, SimMember]
+      for (const member of [a, b, c]) member.start()
+      assert.ok(world.runFor(5000, () => world.isServing([a, b, c])))
+      const list = [b, c, d].map(({ spec }) => spec.address)
+      for (const member of [b, c, d]) {
+        relist(member, list)
+        member.crash()
+        member.start()
+        assert.notDeepEqual(foundersOf(c), list)
+        assert.ok(world.runFor(10_000, () => world.isServing()))
+      }
+      assert.ok(world.runFor(10_000, () => foundersOf(b).join() === list.join()))
+      // Without the old one, and with the new one in its place, there is a quorum and a founder.
+      a.crash()
+      assert.ok(world.runFor(20_000, () => votersOf(b).includes(d.id)))
+      for (const member of [b, c]) writeAt(world, member)
+    })
+
+    it('grows a list of one founder to three, and shrinks it again', () => {
+      const world = worldOf(specsOf(1, 2, () => true))
+      startAndServe(world)
+      const [a, b, c] = world.members as [SimMember, SimMember, SimMember]
+      for (const founders of [[a, b, c], [a]]) {
+        const list = founders.map(({ spec }) => spec.address)
+        for (const member of world.members) {
+          if (founders.includes(member)) relist(member, list)
+          member.crash()
+          member.start()
+          assert.ok(world.runFor(10_000, () => world.isServing()))
+        }
+        if (founders.length === 1) {
+          a.crash()
+          a.start()
+        }
+        assert.ok(
+          world.runFor(10_000, () => world.isServing() && foundersOf(a).join() === list.join()),
+          list.join(),
+        )
+      }
+      settle(world)
+    })
+
+    it('makes a member of one version wait for the others before it evaluates as they cannot', () => {
+      const specs = specsOf(3, 1, () => true).map((spec) => ({ ...spec, features: spec.name === 'c' ? 1 : 2 }))
+      const world = worldOf(specs)
+      const [a, b, c] = world.members as [SimMember, SimMember, SimMember]
+      for (const member of [a, b, c]) member.start()
+      assert.ok(world.runFor(5000, () => world.isServing([a, b, c])))
+      const level = (): number | undefined => a.peer?.zab.configurations.latest?.configuration.features
+      world.runFor(20_000)
+      assert.equal(level(), 1)
+      c.crash()
+      Object.assign(c.spec, { features: 2 })
+      c.start()
+      assert.ok(world.runFor(10_000, () => level() === 2))
+      // Who comes with the version of before is refused, and told why.
+      const late = world.member('d')
+      Object.assign(late.spec, { features: 1 })
+      late.start()
+      assert.ok(world.runFor(10_000, () => late.refusals.includes('COORD_PROTOCOL')))
+      writeAt(world, b)
+    })
+  })
 })
+
+/** Is started with another list of founders from now on. */
+function relist(member: SimMember, founders: readonly string[]): void {
+  Object.assign(member.spec, { founders })
+}
+
+function foundersOf(member: SimMember): readonly string[] {
+  return member.peer?.zab.configurations.latest?.configuration.founders ?? []
+}

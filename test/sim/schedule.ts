@@ -4,6 +4,7 @@
  * virtual time. The same schedule gives the same run.
  */
 import type { Operation, SubOperation } from '../../lib/core/tree/operation.ts'
+import type { MembershipRequest } from '../../lib/core/zab/membership-request.ts'
 import { defaultOptions, type WorldOptions } from './core-world.ts'
 import type { FaultEvent, Target } from './faults.ts'
 import { Prng } from './prng.ts'
@@ -46,6 +47,7 @@ export function scheduleOf(seed: number): Schedule {
   const startsAt = members.map(() => round(random.real(0, 200)))
   const healsToCore = random.chance(0.3)
   const faults = random.chance(0.1) ? [] : faultsOf(new Prng(seed, 'faults'), names, chaosMs)
+  if (faults.length > 0) addChanges(new Prng(seed, 'operators'), members, chaosMs, faults)
   const actions = actionsOf(new Prng(seed, 'workload'), names, options, chaosMs)
   if (faults.length > 0) addLostTails(new Prng(seed, 'tails'), chaosMs, faults, actions)
   return { options, startsAt, faults, actions, chaosMs, healsToCore }
@@ -56,12 +58,12 @@ function membersOf(random: Prng): MemberSpec[] {
   const joiners = founders < 6 ? random.pick([0, 0, 0, 1, 2]) : 0
   const mix = random.pick(['durable', 'durable', 'volatile', 'mixed'])
   const specs = specsOf(founders, joiners, () => (mix === 'mixed' ? random.chance(0.5) : mix === 'durable'))
-  // Some newcomers have the name of a founder, and take its seat when it seems to be gone.
-  return specs.map((spec) =>
-    spec.founders.length === 0 && random.chance(0.4)
-      ? { ...spec, alias: letters[random.between(0, founders - 1)] }
-      : spec,
-  )
+  // Some newcomers have the name of a founder, and take its seat when it seems to be gone; others want one of their own.
+  return specs.map((spec) => {
+    if (spec.founders.length > 0) return spec
+    if (random.chance(0.4)) return { ...spec, alias: letters[random.between(0, founders - 1)] }
+    return { ...spec, wish: random.pick(['auto', 'auto', 'voter', 'observer'] as const) }
+  })
 }
 
 /** What is rare elsewhere is common here: short tails, small batches and chunks, counters that end. */
@@ -81,6 +83,7 @@ function optionsOf(seed: number, members: readonly MemberSpec[], random: Prng): 
     drift: random.pick([0, 0.001, 0.05]),
     isChoppy: random.chance(0.3),
     isFrozen: random.chance(0.2),
+    seats: new Prng(seed, 'seats').pick([1, 3, 5, 5]),
     sessionsPerMember: random.between(1, 3),
     sessionTimeoutsMs: random.pick([[1000], [4000], [1000, 8000]]),
     actionMs: random.pick([20, 100, 100, 500]) * (size > 4 ? 2 : 1),
@@ -146,6 +149,39 @@ function faultsOf(random: Prng, names: readonly string[], chaosMs: number): Faul
     byMs: random.between(-3_600_000, 3_600_000),
   }))
   return events.sort(inTime)
+}
+
+/** What operators and orchestrators want: other seats, another leader, members gone for good or for a while. */
+function addChanges(random: Prng, members: readonly MemberSpec[], chaosMs: number, faults: FaultEvent[]): void {
+  if (!random.chance(0.4)) return
+  const meanMs = random.real(200, 4000)
+  const names = members.map(({ name }) => name)
+  const stop = (request: 'leave' | 'close', member: string): Omit<FaultEvent & { type: 'stop' }, 'at'> => ({
+    type: 'stop',
+    member,
+    request,
+    graceMs: 4000,
+    downMs: round(random.exponential(2000)),
+  })
+  for (let at = random.exponential(meanMs); at < chaosMs; at += random.exponential(meanMs)) {
+    const name = random.pick(names)
+    const { name: member, isDurable } = random.pick(members)
+    const dice = random.random()
+    const request = changeOf(random, dice, name)
+    if (request !== undefined) faults.push({ at: round(at), type: 'ask', member, request })
+    else faults.push({ at: round(at), ...stop(dice < 0.85 || isDurable ? 'leave' : 'close', member) })
+  }
+  faults.sort(inTime)
+}
+
+function changeOf(random: Prng, dice: number, name: string): MembershipRequest | undefined {
+  const nothing = { kind: 'change', add: [], remove: [], seats: undefined } as const
+  if (dice < 0.2) return { kind: 'transfer', name: random.chance(0.5) ? name : undefined }
+  if (dice < 0.35) return { ...nothing, seats: random.pick([1, 3, 5]) }
+  if (dice < 0.5) return { ...nothing, add: [{ name, role: 'voter' }] }
+  if (dice < 0.6) return { ...nothing, add: [{ name, role: 'observer' }] }
+  if (dice < 0.65) return { ...nothing, remove: [name] }
+  return dice < 0.7 ? { kind: 'mayStop' } : undefined
 }
 
 function inTime(a: { readonly at: number }, b: { readonly at: number }): number {

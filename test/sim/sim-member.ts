@@ -7,6 +7,7 @@ import type { Output, Status } from '../../lib/core/output.ts'
 import { Peer } from '../../lib/core/peer.ts'
 import { type Batch, lastOf } from '../../lib/core/zab/batch.ts'
 import { type MemberId, type MemberRecord, memberIdFrom } from '../../lib/core/zab/configuration.ts'
+import type { MembershipOutcome, MembershipRequest } from '../../lib/core/zab/membership-request.ts'
 import type { PersistChange } from '../../lib/core/zab/zab.ts'
 import { formatZxid, type Zxid, zxidZero } from '../../lib/core/zab/zxid.ts'
 import type { CoreWorld } from './core-world.ts'
@@ -23,7 +24,12 @@ export interface MemberSpec {
   readonly isDurable: boolean
   /** Its own static list; empty for one that only joins. */
   readonly founders: readonly string[]
+  readonly wish?: 'auto' | 'voter' | 'observer' | undefined
+  /** The level of the state machine that it knows. */
+  readonly features?: number | undefined
 }
+
+type Answered = (outcome: MembershipOutcome) => void
 
 /** A timer that is later than this lets waiting input go first. */
 const latenessMs = 20
@@ -55,6 +61,11 @@ export class SimMember {
   /** Until then nothing becomes durable. */
   diskStalledUntil = 0
   readonly refusals: string[] = []
+  /** An operator removed it: it does not come back under this id. */
+  isRemoved = false
+  /** What it asked of the configuration, and has no answer to: asked again in each term. */
+  readonly #asked = new Map<number, { readonly request: MembershipRequest; readonly answered: Answered | undefined }>()
+  #lastAsked = 0
 
   constructor(world: CoreWorld, spec: MemberSpec) {
     this.#world = world
@@ -99,8 +110,15 @@ export class SimMember {
     return this.#bootedAt + (local - this.#bootLocal) / this.#rate
   }
 
+  /** Wants something of the configuration. */
+  ask(request: MembershipRequest, answered?: Answered): void {
+    this.#lastAsked += 1
+    this.#asked.set(this.#lastAsked, { request, answered })
+    this.receive({ type: 'membership', id: this.#lastAsked, request })
+  }
+
   start(): void {
-    if (this.isUp) return
+    if (this.isUp || (this.isRemoved && this.spec.isDurable)) return
     const clock = this.#world.random('clock', this.name)
     this.incarnation += 1
     if (!this.spec.isDurable) {
@@ -111,6 +129,8 @@ export class SimMember {
     this.#bootLocal = clock.real(1, 1000)
     this.#rate = 1 + clock.real(-1, 1) * this.#world.options.drift
     this.isPaused = false
+    this.isRemoved = false
+    this.#asked.clear()
     this.#inbox = []
     this.#turnScheduled = false
     this.crashAfterSteps = undefined
@@ -132,6 +152,7 @@ export class SimMember {
     this.#world.trace(this, 'loses its disk')
     this.disk.wipe()
     this.id = this.#newId()
+    this.isRemoved = false
     this.#world.check('onCrash', this)
   }
 
@@ -234,6 +255,8 @@ export class SimMember {
     this.#world.check('onInput', this, input)
     const outputs = peer.step(input, { now: this.localNow, wallMs })
     for (const output of outputs) this.#perform(output)
+    if (this.isRemoved) this.crash()
+    if (!this.isUp) return
     this.#observe(peer)
     this.#world.check('onStep', this)
     if (this.crashAfterSteps !== undefined) {
@@ -269,9 +292,19 @@ export class SimMember {
         return
       case 'status':
         this.host.onStatus(output.status)
+        if (!output.status.serving) return
+        for (const [id, { request }] of this.#asked) this.receive({ type: 'membership', id, request })
         return
+      case 'membershipReply': {
+        const asked = this.#asked.get(output.id)
+        this.#asked.delete(output.id)
+        this.#world.mark(output.outcome.code === undefined ? 'asked.done' : 'asked.refused')
+        asked?.answered?.(output.outcome)
+        return
+      }
       case 'refused':
         this.refusals.push(output.code)
+        if (output.code === 'COORD_REMOVED') this.isRemoved = true
         return
       case 'installed':
         this.host.onInstalled()

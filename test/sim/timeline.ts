@@ -1,8 +1,9 @@
 /** Inputs and outputs as lines for people. What says nothing is left out. */
 import type { Input } from '../../lib/core/input.ts'
 import type { Output } from '../../lib/core/output.ts'
+import type { LogRequest } from '../../lib/core/zab/batch.ts'
 import { lastOf } from '../../lib/core/zab/batch.ts'
-import type { MemberId } from '../../lib/core/zab/configuration.ts'
+import type { MemberId, MemberRecord } from '../../lib/core/zab/configuration.ts'
 import type { Message } from '../../lib/core/zab/message.ts'
 import type { PersistChange } from '../../lib/core/zab/zab.ts'
 import { formatZxid, type Zxid } from '../../lib/core/zab/zxid.ts'
@@ -21,6 +22,8 @@ export function describeInput(input: Input): string | undefined {
       return `persisted ${input.token}`
     case 'request':
       return `request ${input.requests.map(({ type }) => type).join(' ')}`
+    case 'membership':
+      return `membership ${JSON.stringify(input.request)}`
     case 'probed':
       return `probed ${shortId(input.id)} ${input.reached}`
     default:
@@ -40,6 +43,8 @@ export function describeOutput(output: Output, nameOf: (id: MemberId) => string)
       const { role, serving, epoch, reason } = output.status
       return `status ${role}${serving ? ` serving ${epoch}` : `: ${reason}`}`
     }
+    case 'membershipReply':
+      return `membershipReply ${output.id} ${output.outcome.code ?? 'done'} ${output.outcome.reason}`
     case 'refused':
       return `refused ${output.code} ${output.reason}`
     case 'applied':
@@ -80,6 +85,14 @@ function describeValue(value: unknown): string {
   return String(value)
 }
 
+function describeRequest(request: LogRequest): string {
+  if (request.type !== 'reconfigure') return request.type
+  const { voters, observers, seats, pinned, removed } = request.configuration
+  const list = (members: readonly MemberRecord[]): string => members.map(({ id }) => shortId(id)).join(' ')
+  const rulings = `${pinned.length > 0 ? ` pinned ${pinned.join()}` : ''}${removed.length > 0 ? ` removed ${removed.map(shortId).join()}` : ''}`
+  return `reconfigure ${list(voters)} | ${list(observers)} | seats ${seats}${rulings}`
+}
+
 function describeChange(change: PersistChange): string {
   const parts: string[] = []
   const { epochs, belonging, truncateAfter, append, install } = change
@@ -87,7 +100,7 @@ function describeChange(change: PersistChange): string {
   if (belonging !== undefined) parts.push(`belonging ${belonging.presence} ${belonging.cluster}`)
   if (truncateAfter !== undefined) parts.push(`truncateAfter ${formatZxid(truncateAfter)}`)
   if (append !== undefined)
-    parts.push(`append ${formatZxid(append.first)} [${append.requests.map(({ type }) => type).join()}]`)
+    parts.push(`append ${formatZxid(append.first)} [${append.requests.map(describeRequest).join()}]`)
   if (install !== undefined) parts.push(`install ${formatZxid(install.zxid)}`)
   return parts.join(', ')
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { Encoder } from 'cbor-x'
 import { sessionIdFrom } from '../../lib/core/tree/session-id.ts'
 import type { Batch, LogRequest } from '../../lib/core/zab/batch.ts'
-import { type MemberRecord, memberIdFrom } from '../../lib/core/zab/configuration.ts'
+import { type Configuration, type MemberRecord, memberIdFrom } from '../../lib/core/zab/configuration.ts'
 import type { Message } from '../../lib/core/zab/message.ts'
 import { zxidOf, zxidZero } from '../../lib/core/zab/zxid.ts'
 import { CoordError } from '../../lib/errors.ts'
@@ -14,12 +14,22 @@ const a: MemberRecord = { id: memberIdFrom('A'), name: 'a', address: 'ws://a' }
 const session = sessionIdFrom(0x7fff_ffff_ffff_ffffn)
 const small = sessionIdFrom(1n)
 
+const configuration: Configuration = {
+  voters: [a],
+  observers: [],
+  founders: ['ws://a'],
+  seats: 5,
+  features: 1,
+  pinned: ['x'],
+  removed: [memberIdFrom('Z')],
+}
+
 const requests: readonly LogRequest[] = [
   { type: 'noop' },
   { type: 'createSession', session, passwordHash: new Uint8Array(32).fill(7), timeoutMs: 10_000 },
   { type: 'attachSession', session: small, passwordHash: new Uint8Array(32), timeoutMs: 1, generation: 2 },
   { type: 'expireSession', session, generation: 3 },
-  { type: 'reconfigure', configuration: { voters: [a], observers: [], founders: ['ws://a'] } },
+  { type: 'reconfigure', configuration },
   {
     type: 'write',
     session,
@@ -60,7 +70,7 @@ function bare(value: unknown): unknown {
 }
 
 const messages: readonly Message[] = [
-  { type: 'presence', state: 'founded', cluster: 'c', founders: ['ws://a'], acceptedEpoch: 4 },
+  { type: 'presence', state: 'founded', cluster: 'c', since: 3, founders: ['ws://a'], acceptedEpoch: 4, features: 1 },
   {
     type: 'notification',
     role: 'leading',
@@ -79,7 +89,16 @@ const messages: readonly Message[] = [
     leader: undefined,
     epoch: 0,
   },
-  { type: 'followerInfo', attempt: 1, acceptedEpoch: 2, acceptedFrom: a.id },
+  { type: 'followerInfo', attempt: 1, acceptedEpoch: 2, acceptedFrom: a.id, wish: 'auto', features: 1 },
+  { type: 'prepare', cluster: 'c', epoch: 7, members: [a], seats: 5, features: 1 },
+  { type: 'handOver', epoch: 7, to: a },
+  { type: 'membership', id: 1, request: { kind: 'leave' } },
+  {
+    type: 'membership',
+    id: 2,
+    request: { kind: 'change', add: [{ name: 'b', role: 'voter' }], remove: ['c'], seats: undefined },
+  },
+  { type: 'membershipReply', id: 2, outcome: { code: 'COORD_NEW_CONFIG_NO_QUORUM', reason: 'why' } },
   { type: 'propose', batch: batch(), committed: zxidOf(1, 2) },
   { type: 'request', requests: requests.slice(-2) },
   { type: 'ping', round: 2 ** 40, committed: zxidOf(1, 2) },

@@ -10,7 +10,7 @@
 import type { TreeRequest } from '../tree/operation.ts'
 import { type Batch, type LogRequest, weightOfRequest } from './batch.ts'
 import type { MemberId } from './configuration.ts'
-import { startEpoch } from './discovery.ts'
+import { giveUpChange, startEpoch } from './discovery.ts'
 import type { MessageOf } from './message.ts'
 import { reachedByQuorum } from './quorum.ts'
 import { becomeLooking, type Confirmation, type Following, isEstablished, type Leading } from './roles.ts'
@@ -55,7 +55,8 @@ export function endEpochInTime(zab: Zab, leading: Leading): void {
 /** The end of a turn: proposals, then commits that no proposal carried, then a ping if somebody waits for a round. */
 export function flushLeading(zab: Zab, leading: Leading): void {
   if (isEstablished(leading)) {
-    while (leading.pending.length > 0) propose(zab, leading, takeBatch(zab, leading))
+    // While leadership passes on, what comes in waits: for the next leader, or for us.
+    while (leading.pending.length > 0 && leading.handOver === undefined) propose(zab, leading, takeBatch(zab, leading))
     announceCommit(zab, leading)
   }
   if (leading.roundWanted || zab.now >= leading.nextPing) ping(zab, leading)
@@ -206,10 +207,13 @@ export function awaitRound(leading: Leading, asked: Omit<Confirmation, 'round'>)
 }
 
 export function onReadIndex(_zab: Zab, leading: Leading, from: Link, message: MessageOf<'readIndex'>): void {
+  if (!leading.learners.has(from.peer.id)) return
   awaitRound(leading, { kind: 'read', from: from.peer.id, id: message.id, ended: [] })
 }
 
 export function onHeartbeat(zab: Zab, leading: Leading, from: Link, message: MessageOf<'heartbeat'>): void {
+  // Whoever follows an earlier term of ours must not take an answer for a sign of its leader's life.
+  if (!leading.learners.has(from.peer.id)) return
   const ended = zab.machine.vouchFor(message.sessions)
   awaitRound(leading, { kind: 'heartbeat', from: from.peer.id, id: message.id, ended })
 }
@@ -255,6 +259,7 @@ export function checkQuorumContact(zab: Zab, leading: Leading): void {
   )
   if (contact !== undefined && contact > leading.quorumContact) leading.quorumContact = contact
   if (zab.now - leading.quorumContact > zab.options.timing.syncLimitMs) {
+    if (isEstablished(leading) && giveUpChange(zab, leading)) return
     zab.mark('broadcast.quorumLost')
     becomeLooking(zab, 'lost contact with its quorum')
   }

@@ -32,6 +32,32 @@ export interface Configuration {
   readonly observers: readonly MemberRecord[]
   /** Addresses of the founders: every quorum includes a voter at one of them, so that founders who restarted blank can never found a second ensemble beside this one. */
   readonly founders: readonly string[]
+  /** How many voters are wanted, odd. There may be fewer, where there are fewer members, and more, as founded. */
+  readonly seats: number
+  /** The state machine evaluates entries at this level: every member has it (features.ts). */
+  readonly features: number
+  /** Names that an operator made observers: they take no seat, whatever they ask for themselves. Oldest first. */
+  readonly pinned: readonly string[]
+  /** Ids that an operator removed: they do not come back. Oldest first. */
+  readonly removed: readonly MemberId[]
+}
+
+/** Of `pinned` and `removed` each: the oldest are forgotten. */
+const rulingsMax = 256
+
+/** Adds one at the end of a bounded list, once. */
+export function withRuling<T>(list: readonly T[], one: T): readonly T[] {
+  return [...list.filter((other) => other !== one), one].slice(-rulingsMax)
+}
+
+/** Whether it has a voter at a founder's address: without one there is no quorum. */
+export function hasFounder({ voters, founders }: Configuration): boolean {
+  return voters.some(({ address }) => founders.includes(address))
+}
+
+/** Every member, voters first. */
+export function membersOf({ voters, observers }: Configuration): readonly MemberRecord[] {
+  return [...voters, ...observers]
 }
 
 /** A configuration in the log: at which entry it came, and with which batch it was seen acknowledged by both quorums. */
@@ -92,7 +118,7 @@ export class ConfigurationHistory {
   members(): readonly MemberRecord[] {
     const byId = new Map<MemberId, MemberRecord>()
     for (const configuration of this.active) {
-      for (const member of [...configuration.voters, ...configuration.observers]) byId.set(member.id, member)
+      for (const member of membersOf(configuration)) byId.set(member.id, member)
     }
     return [...byId.values()]
   }

@@ -14,7 +14,7 @@ import { isQuorum } from './quorum.ts'
 import { becomeLooking, type Following, type Leading } from './roles.ts'
 import { syncLearner } from './synchronization.ts'
 import { compareCredentials, credentialsOf, type Link, type PersistPurpose, type Zab } from './zab.ts'
-import { epochMax, zxidZero } from './zxid.ts'
+import { epochMax, epochOf, type Zxid, zxidBefore, zxidZero } from './zxid.ts'
 
 /** A member takes us for the leader: at the beginning of a term, or at any time in it. */
 export function onFollowerInfo(zab: Zab, leading: Leading, from: Link, message: MessageOf<'followerInfo'>): void {
@@ -24,9 +24,12 @@ export function onFollowerInfo(zab: Zab, leading: Leading, from: Link, message: 
   leading.learners.set(from.peer.id, {
     member: from.peer,
     attempt: message.attempt,
+    wish: message.wish,
+    features: message.features,
     acceptedEpoch: message.acceptedEpoch,
     state: 'discovery',
     lastZxid: zxidZero,
+    syncedSince: undefined,
     isAhead: false,
     acked: zxidZero,
     round: 0,
@@ -73,6 +76,31 @@ export function startEpoch(zab: Zab, leading: Leading): void {
   }
 }
 
+/**
+ * A change of the configuration that cannot be committed, because too many of those who were to vote are gone, is taken
+ * back while the voters of before are a quorum: the leader cuts it from its log and goes to its next epoch with them.
+ * Nobody else can have committed it: that takes a leader of a later epoch, of whom the promises of this one would tell.
+ * And nobody can later, as whoever holds it needs a vote of theirs. Returns whether there was one to take back.
+ */
+export function giveUpChange(zab: Zab, leading: Leading & { epoch: number }): boolean {
+  const { pending, active } = zab.configurations
+  const [before] = active
+  if (pending === undefined || pending.zxid <= zab.committed || before === undefined || active.length < 2) return false
+  if (epochOf(pending.zxid) !== leading.epoch) return false
+  const isHere = (id: MemberId): boolean =>
+    id === zab.id || zab.now - (leading.learners.get(id)?.lastContact ?? -1) <= zab.options.timing.syncLimitMs
+  const cut = zab.log.lastBatchEndUpTo(zxidBefore(pending.zxid))
+  if (cut === undefined || !isQuorum([before], isHere)) return false
+  zab.mark('membership.givenUp')
+  zab.log.truncateAfter(cut)
+  zab.configurations.truncateAfter(cut)
+  zab.persist({ truncateAfter: cut }, { kind: 'append', through: cut, fence: zab.log.fence })
+  leading.givenUpEpoch = leading.epoch
+  leading.quorumContact = zab.now
+  startEpoch(zab, leading)
+  return true
+}
+
 export function onNewEpoch(zab: Zab, following: Following, from: Link, message: MessageOf<'newEpoch'>): void {
   if (from.peer.id !== following.leader.id || message.attempt !== following.attempt) return
   const { epoch } = message
@@ -96,7 +124,11 @@ export function onEpochPromised(zab: Zab, purpose: Extract<PersistPurpose, { kin
   const { role, epoch } = purpose
   if (zab.role !== role || role.epoch !== epoch) return
   if (role.name === 'leading') role.epochPromised = true
-  else zab.send(role.leader.id, { type: 'ackEpoch', epoch, currentEpoch: zab.epochs.current, lastZxid: zab.log.last })
+  else {
+    const configured = zab.configurations.latest?.zxid ?? zxidZero
+    const { current: currentEpoch } = zab.epochs
+    zab.send(role.leader.id, { type: 'ackEpoch', epoch, currentEpoch, lastZxid: zab.log.last, configured })
+  }
 }
 
 export function onAckEpoch(zab: Zab, leading: Leading, from: Link, message: MessageOf<'ackEpoch'>): void {
@@ -104,8 +136,11 @@ export function onAckEpoch(zab: Zab, leading: Leading, from: Link, message: Mess
   if (learner === undefined || learner.state !== 'discovery' || message.epoch !== leading.epoch) return
   // An id that is not counted cannot depose anybody: of a tie in epoch and zxid nobody is ahead.
   const theirs = { currentEpoch: message.currentEpoch, lastZxid: message.lastZxid, id: zab.id }
-  const isAhead = compareCredentials(theirs, credentialsOf(zab)) > 0
-  learner.isAhead = isAhead && leading.phase === 'discovery' && zab.configurations.isVoter(from.peer.id)
+  // What we proposed ourselves and gave up says nothing.
+  const isGivenUp = message.currentEpoch === leading.givenUpEpoch
+  const isAhead = !isGivenUp && compareCredentials(theirs, credentialsOf(zab)) > 0
+  const mustYield = isAhead && leading.phase === 'discovery' && zab.configurations.isVoter(from.peer.id)
+  learner.isAhead = mustYield && !isBystander(zab, from.peer.id, message.configured)
   if (message.currentEpoch > leading.epoch) {
     becomeLooking(zab, `${from.peer.name} acknowledged a later leader`)
     return
@@ -114,6 +149,19 @@ export function onAckEpoch(zab: Zab, leading: Leading, from: Link, message: Mess
   learner.lastZxid = message.lastZxid
   learner.state = 'promised'
   if (leading.phase !== 'discovery') syncLearner(zab, learner)
+}
+
+/**
+ * A voter that loses its vote by the change that is pending here, and has that change in its log as well. What it holds
+ * beyond was never committed without a quorum of the new voters, among whom ours is the freshest log; and it may itself
+ * not lead any more. Its promise counts, or those who stay might wait for it for ever.
+ */
+function isBystander(zab: Zab, id: MemberId, configured: Zxid): boolean {
+  const { pending } = zab.configurations
+  if (pending === undefined || pending.zxid !== configured) return false
+  if (pending.configuration.voters.some((voter) => voter.id === id)) return false
+  zab.mark('discovery.bystander')
+  return true
 }
 
 /** Whether this one's promise is there, or may still come. */

@@ -76,6 +76,11 @@ export function onNotification(zab: Zab, role: Role, from: Link, message: Messag
   if (role.name === 'leading' && message.leader?.id !== zab.id) role.learners.delete(from.peer.id)
 }
 
+/** It stops: its link goes down soon, and it will not come back by itself. */
+export function onFarewell(zab: Zab, _role: Role, from: Link): void {
+  zab.departed.add(from.peer.id)
+}
+
 /** A looking member keeps the vote until it knows whether it leads. */
 export function holdFollowerInfo(_zab: Zab, _role: Role, from: Link, message: MessageOf<'followerInfo'>): void {
   from.heldFollowerInfo = message

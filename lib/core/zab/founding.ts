@@ -13,24 +13,27 @@
  */
 import { ConfigurationHistory, type MemberId, type MemberRecord } from './configuration.ts'
 import { isElectable } from './election.ts'
-import type { MessageOf } from './message.ts'
+import type { MessageOf, Preparation } from './message.ts'
 import { becomeLooking, becomeOutside, type FoundingAttempt, type Outside, type Role } from './roles.ts'
-import { type Belonging, foundedConfigurations, type Link, type Preparation, type Zab } from './zab.ts'
+import { type Belonging, foundedConfigurations, type Link, type Zab } from './zab.ts'
 import { epochMax, zxidZero } from './zxid.ts'
 
 /** 2025-01-01 UTC: epochs of a new ensemble begin at the seconds since, so that its tokens rise above its predecessor's. */
 const epochOriginMs = 1_735_689_600_000
+const seatsDefault = 5
 
 /** Tells every linked process what we belong to, when that changes. Runs before anything else is said. */
 export function announcePresence(zab: Zab): void {
-  const { presence, cluster, founders } = zab.belonging
+  const { presence, cluster, since } = zab.belonging
+  const { founders } = zab.options
+  const { features } = zab
   const acceptedEpoch = presence === 'member' ? 0 : zab.epochs.accepted
   const key = `${presence} ${cluster} ${acceptedEpoch}`
   for (const link of zab.links.values()) {
     if (link.announcedPresence === key) continue
     link.announcedPresence = key
     link.announcedNotification = undefined
-    zab.send(link.peer.id, { type: 'presence', state: presence, cluster, founders, acceptedEpoch })
+    zab.send(link.peer.id, { type: 'presence', state: presence, cluster, since, founders, acceptedEpoch, features })
   }
 }
 
@@ -76,23 +79,23 @@ function joinWhatExists(zab: Zab): boolean {
       return true
     }
     if (presence.state === 'member') {
-      join(zab, presence.cluster)
+      join(zab, presence)
       return true
     }
   }
   return false
 }
 
-function join(zab: Zab, cluster: string): void {
+function join(zab: Zab, { cluster, since }: MessageOf<'presence'>): void {
   if (zab.belonging.founded?.cluster === cluster) {
     // The ensemble that an attempt had frozen here went on without us.
-    remember(zab, { presence: 'member', cluster, preparation: undefined })
+    remember(zab, { presence: 'member', cluster, since, preparation: undefined })
   } else {
     zab.mark('founding.joined')
     // What was acknowledged in another ensemble says nothing here.
     zab.epochs = { ...zab.epochs, current: 0 }
     zab.persist({ epochs: zab.epochs }, { kind: 'remember' })
-    remember(zab, { presence: 'member', cluster, preparation: undefined, founded: undefined })
+    remember(zab, { presence: 'member', cluster, since, preparation: undefined, founded: undefined })
     zab.configurations = new ConfigurationHistory([])
   }
   becomeLooking(zab, 'joins')
@@ -104,6 +107,8 @@ function join(zab: Zab, cluster: string): void {
  */
 export function progressFounded(zab: Zab): void {
   if (zab.belonging.presence !== 'founded' || zab.log.last > zxidZero || !zab.isDrained || isElectable(zab)) return
+  // Who was started with another list since then may not found by it: founders of the old one may go on without us.
+  if (zab.belonging.founders.join() !== zab.options.founders.join()) return
   for (const address of zab.belonging.founders) {
     const presence = address === zab.self.address ? undefined : linkTo(zab, address)?.presence
     if (presence === undefined || presence.cluster === zab.belonging.cluster) continue
@@ -116,6 +121,7 @@ export function progressFounded(zab: Zab): void {
 function query(zab: Zab): void {
   const members: MemberRecord[] = []
   let epoch = Math.max(zab.epochs.accepted, Math.floor((zab.wallMs - epochOriginMs) / 1000), 0)
+  let { features } = zab
   for (const address of zab.belonging.founders) {
     const link = address === zab.self.address ? undefined : linkTo(zab, address)
     if (address === zab.self.address) members.push(zab.self)
@@ -123,10 +129,11 @@ function query(zab: Zab): void {
     if (!isSameList(zab, link)) return
     members.push(link.peer)
     epoch = Math.max(epoch, link.presence.acceptedEpoch)
+    features = Math.min(features, link.presence.features)
   }
   const isLowest = zab.belonging.founders[0] === zab.self.address
   if (isLowest && members.length === zab.belonging.founders.length)
-    prepareAll(zab, members, Math.min(epoch, epochMax - 1))
+    prepareAll(zab, members, Math.min(epoch, epochMax - 1), features)
 }
 
 function linkTo(zab: Zab, address: string): Link | undefined {
@@ -150,18 +157,20 @@ function isSameList(zab: Zab, link: Link): boolean {
 }
 
 /** Second step, on the lowest founder. */
-function prepareAll(zab: Zab, members: readonly MemberRecord[], epoch: number): void {
+function prepareAll(zab: Zab, members: readonly MemberRecord[], epoch: number, features: number): void {
   const cluster = `${zab.id.slice(0, 16)}-${zab.wallMs.toString(36)}-${zab.nextAttempt()}`
-  becomeOutside(zab, { cluster, epoch, members, prepared: new Set() })
-  persistPreparation(zab, { cluster, epoch, members })
+  const preparation: Preparation = { cluster, epoch, members, seats: zab.options.seats ?? seatsDefault, features }
+  becomeOutside(zab, { ...preparation, prepared: new Set() })
+  persistPreparation(zab, preparation)
   for (const { id } of members) {
-    if (id !== zab.id) zab.send(id, { type: 'prepare', cluster, epoch, members })
+    if (id !== zab.id) zab.send(id, { type: 'prepare', ...preparation })
   }
 }
 
 function persistPreparation(zab: Zab, preparation: Preparation): void {
-  zab.belonging = { ...zab.belonging, presence: 'prepared', cluster: preparation.cluster, preparation }
-  zab.persist({ belonging: zab.belonging }, { kind: 'prepare', cluster: preparation.cluster })
+  const { cluster, epoch: since } = preparation
+  zab.belonging = { ...zab.belonging, presence: 'prepared', cluster, since, preparation }
+  zab.persist({ belonging: zab.belonging }, { kind: 'prepare', cluster })
 }
 
 /**
@@ -169,7 +178,8 @@ function persistPreparation(zab: Zab, preparation: Preparation): void {
  * and would be refused again and again by a leader that waits for its vote.
  */
 export function onPrepare(zab: Zab, role: Role, from: Link, message: MessageOf<'prepare'>): void {
-  const { cluster, epoch, members } = message
+  const { type: _, ...preparation } = message
+  const { cluster, members } = preparation
   const reason = reasonToRefuse(zab, members)
   if (reason !== undefined) {
     zab.mark('founding.refused')
@@ -178,7 +188,7 @@ export function onPrepare(zab: Zab, role: Role, from: Link, message: MessageOf<'
   }
   if (role.name !== 'outside') zab.mark('founding.frozen')
   if (role.name !== 'outside' || role.attempt !== undefined) becomeOutside(zab)
-  persistPreparation(zab, { cluster, epoch, members })
+  persistPreparation(zab, preparation)
 }
 
 function reasonToRefuse(zab: Zab, members: readonly MemberRecord[]): string | undefined {
@@ -226,10 +236,10 @@ function abandon(zab: Zab, outside: Outside, attempt: FoundingAttempt): void {
 function thaw(zab: Zab): void {
   const { founded } = zab.belonging
   if (founded === undefined) {
-    remember(zab, { presence: 'blank', cluster: '', preparation: undefined })
+    remember(zab, { presence: 'blank', cluster: '', since: 0, preparation: undefined, founders: zab.options.founders })
     return
   }
-  remember(zab, { presence: 'founded', cluster: founded.cluster, preparation: undefined })
+  remember(zab, { presence: 'founded', cluster: founded.cluster, since: founded.epoch, preparation: undefined })
   becomeLooking(zab, 'thawed')
 }
 
@@ -252,12 +262,12 @@ export function onFound(zab: Zab, role: Role, _from: Link, message: MessageOf<'f
   if (role.name === 'outside' && preparation?.cluster === message.cluster) found(zab, preparation)
 }
 
-function found(zab: Zab, { cluster, epoch, members }: Preparation): void {
-  const founded: Preparation = { cluster, epoch, members }
+function found(zab: Zab, { cluster, epoch, members, seats, features }: Preparation): void {
+  const founded: Preparation = { cluster, epoch, members, seats, features }
   // Above every promise of the founders; and what was acknowledged in an ensemble before says nothing here.
   const accepted = Math.max(zab.epochs.accepted, epoch)
   zab.epochs = { accepted, acceptedFrom: undefined, current: 0 }
-  zab.belonging = { ...zab.belonging, presence: 'founded', cluster, preparation: undefined, founded }
+  zab.belonging = { ...zab.belonging, presence: 'founded', cluster, since: epoch, preparation: undefined, founded }
   zab.persist({ belonging: zab.belonging, epochs: zab.epochs }, { kind: 'remember' })
   zab.configurations = new ConfigurationHistory(foundedConfigurations(zab.belonging))
   becomeLooking(zab, 'founded')

@@ -12,11 +12,30 @@ import type { SnapshotRecord } from '../tree/operation.ts'
 import type { SessionId } from '../tree/session-id.ts'
 import type { Batch, LogRequest } from './batch.ts'
 import type { LoggedConfiguration, MemberId, MemberRecord } from './configuration.ts'
+import type { MembershipOutcome, MembershipRequest } from './membership-request.ts'
 import type { Zxid } from './zxid.ts'
+
+/** Why a leader does not have a member. */
+export const refusalCodes = ['COORD_NAME_IN_USE', 'COORD_REMOVED', 'COORD_PROTOCOL'] as const
+export type RefusalCode = (typeof refusalCodes)[number]
+
+/** An ensemble in the founding: what `prepare` asks a founder to remember (founding.ts). */
+export interface Preparation {
+  readonly cluster: string
+  readonly epoch: number
+  readonly members: readonly MemberRecord[]
+  /** How many voters the ensemble wants, and the level of its state machine. */
+  readonly seats: number
+  readonly features: number
+}
 
 /** What a member is, in the order of becoming: see founding.ts. */
 export const presenceStates = ['blank', 'prepared', 'founded', 'member'] as const
 export type PresenceState = (typeof presenceStates)[number]
+
+/** What a member wants to be: `auto` and `voter` take a seat, `voter` first; who is `leaving` takes none any more. */
+export const wishes = ['auto', 'voter', 'observer', 'leaving'] as const
+export type Wish = (typeof wishes)[number]
 
 export interface MessageMap {
   /** Which ensemble the sender belongs to, if any. The first message on every link, and again when it changes. */
@@ -24,13 +43,17 @@ export interface MessageMap {
     readonly state: PresenceState
     /** Of the prepared, founded or joined ensemble; empty while blank. */
     readonly cluster: string
-    /** The sender's list of founders, sorted; empty where it has none. */
+    /** The epoch above which that ensemble was founded: of two with one list of founders, the later one is in force. */
+    readonly since: number
+    /** The sender's own list of founders, sorted; empty where it has none. */
     readonly founders: readonly string[]
     /** The highest epoch that the sender ever promised: a founding begins above it. */
     readonly acceptedEpoch: number
+    /** The highest level of the state machine that the sender knows (features.ts). */
+    readonly features: number
   }
   /** Founding, second step: persist this ensemble-to-be and take part in nothing else. */
-  prepare: { readonly cluster: string; readonly epoch: number; readonly members: readonly MemberRecord[] }
+  prepare: Preparation
   prepared: { readonly cluster: string }
   /** Final for this attempt. */
   refusePrepare: { readonly cluster: string; readonly reason: string }
@@ -55,11 +78,19 @@ export interface MessageMap {
     readonly attempt: number
     readonly acceptedEpoch: number
     readonly acceptedFrom: MemberId | undefined
+    readonly wish: Wish
+    readonly features: number
   }
   newEpoch: { readonly attempt: number; readonly epoch: number }
-  ackEpoch: { readonly epoch: number; readonly currentEpoch: number; readonly lastZxid: Zxid }
+  ackEpoch: {
+    readonly epoch: number
+    readonly currentEpoch: number
+    readonly lastZxid: Zxid
+    /** Where the latest configuration in the sender's log came. */
+    readonly configured: Zxid
+  }
   /** The leader will not have the sender: why, for people, and as an error code. */
-  refuse: { readonly code: 'COORD_NAME_IN_USE'; readonly reason: string }
+  refuse: { readonly code: RefusalCode; readonly reason: string }
 
   /** The follower's log is a prefix of the leader's. */
   diff: { readonly after: Zxid }
@@ -84,6 +115,13 @@ export interface MessageMap {
   pong: { readonly round: number }
   /** Writes of the sender's sessions, in order. */
   request: { readonly requests: readonly LogRequest[] }
+  /** Leadership passes on, without an election: whoever gets this follows `to`, or leads. The sender proposes nothing more. */
+  handOver: { readonly epoch: number; readonly to: MemberRecord }
+  /** The sender stops now: nobody needs to wait for it. */
+  farewell: object
+  /** What an operator, or a member about to stop, wants of the configuration. Answered once it is so. */
+  membership: { readonly id: number; readonly request: MembershipRequest }
+  membershipReply: { readonly id: number; readonly outcome: MembershipOutcome }
   /** Asks for a zxid at which everything acknowledged anywhere before now is visible. */
   readIndex: { readonly id: number }
   readIndexReply: { readonly id: number; readonly zxid: Zxid }

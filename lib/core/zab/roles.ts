@@ -12,7 +12,9 @@ import type { SnapshotRecord } from '../tree/operation.ts'
 import type { SessionId } from '../tree/session-id.ts'
 import type { LogRequest } from './batch.ts'
 import type { LoggedConfiguration, MemberId, MemberRecord } from './configuration.ts'
-import type { Preparation, Zab } from './zab.ts'
+import type { MembershipRequest } from './membership-request.ts'
+import type { Preparation, Wish } from './message.ts'
+import type { Zab } from './zab.ts'
 import { type Zxid, zxidZero } from './zxid.ts'
 
 /** An attempt at founding that this member coordinates. */
@@ -63,12 +65,17 @@ export interface Following {
 export interface Learner {
   readonly member: MemberRecord
   readonly attempt: number
+  /** What it wants to be, and the highest level of the state machine that it knows. */
+  wish: Wish
+  readonly features: number
   acceptedEpoch: number
   /**
    * `discovery`: its FOLLOWERINFO is here; `promised`: it promised the epoch; `syncing`: it was sent what it lacked and
    * gets every proposal from now on; `synced`: it acknowledged NEWLEADER, and its acks count.
    */
   state: 'discovery' | 'promised' | 'syncing' | 'synced'
+  /** Since when it is, without a break. */
+  syncedSince: number | undefined
   lastZxid: Zxid
   /** Its promise does not count: its log is ahead of ours, which can only be with what was never committed (discovery.ts). */
   isAhead: boolean
@@ -89,6 +96,19 @@ export interface Confirmation {
   readonly id: number
   /** Of a heartbeat: the sessions that could not be vouched for, because their end is in the log. */
   readonly ended: readonly SessionId[]
+}
+
+/** A request about the configuration that has no answer yet. */
+export interface OpenRequest {
+  readonly from: MemberId
+  readonly id: number
+  readonly request: MembershipRequest
+}
+
+/** Leadership on its way to another one: nothing is proposed until it is there, or until it is given up. */
+export interface HandOver {
+  readonly to: MemberId
+  readonly until: number
 }
 
 export interface Leading {
@@ -118,6 +138,12 @@ export interface Leading {
   clockBase: { readonly now: number; readonly clockMs: number }
   /** Predecessors whose absence is being checked, by id (membership.ts). */
   readonly probes: Map<MemberId, 'asked' | 'gone'>
+  /** Since when members of the configuration have not been here. */
+  readonly absentSince: Map<MemberId, number>
+  requests: OpenRequest[]
+  handOver: HandOver | undefined
+  /** What was proposed in this epoch, under us, and not committed, was given up: whoever still holds it is not ahead (broadcast.ts). */
+  givenUpEpoch: number | undefined
 }
 
 export interface RoleMap {
@@ -128,6 +154,13 @@ export interface RoleMap {
 }
 export type RoleName = keyof RoleMap
 export type Role = RoleMap[RoleName]
+
+/** Its link is gone, and with it what it asked: an answer over the next link might meet a next life that asks under the same numbers. */
+export function forgetLearner(leading: Leading, id: MemberId): void {
+  leading.learners.delete(id)
+  leading.confirmations = leading.confirmations.filter(({ from }) => from !== id)
+  leading.requests = leading.requests.filter(({ from }) => from !== id)
+}
 
 /** An established leader: it may propose, and its answers are those of the ensemble. */
 export function isEstablished(role: Role): role is Leading & { phase: 'broadcast'; epoch: number } {
@@ -162,7 +195,8 @@ export function becomeFollowing(zab: Zab, leader: MemberRecord): void {
     wantsSnapshot: false,
   }
   const { accepted, acceptedFrom } = zab.epochs
-  zab.send(leader.id, { type: 'followerInfo', attempt, acceptedEpoch: accepted, acceptedFrom })
+  const { wish, features } = zab
+  zab.send(leader.id, { type: 'followerInfo', attempt, acceptedEpoch: accepted, acceptedFrom, wish, features })
 }
 
 export function becomeLeading(zab: Zab): void {
@@ -185,5 +219,9 @@ export function becomeLeading(zab: Zab): void {
     confirmations: [],
     clockBase: { now: zab.now, clockMs: 0 },
     probes: new Map(),
+    absentSince: new Map(),
+    requests: [],
+    handOver: undefined,
+    givenUpEpoch: undefined,
   }
 }

@@ -190,6 +190,7 @@ export function onAckNewLeader(zab: Zab, leading: Leading, from: Link, message: 
   const learner = leading.learners.get(from.peer.id)
   if (learner?.state !== 'syncing' || message.epoch !== leading.epoch) return
   learner.state = 'synced'
+  learner.syncedSince ??= zab.now
   learner.acked = message.lastZxid
   if (leading.phase === 'broadcast') sendUpToDate(zab, learner, message.epoch)
 }
@@ -208,6 +209,7 @@ export function progressSynchronization(zab: Zab, leading: Leading): void {
   const hasAcknowledged = (id: MemberId): boolean => id === zab.id || leading.learners.get(id)?.state === 'synced'
   if (!isQuorum(active, hasAcknowledged)) return
   leading.phase = 'broadcast'
+  leading.givenUpEpoch = undefined
   zab.advanceCommit(zab.log.last)
   leading.clockBase = { now: zab.now, clockMs: zab.machine.clockMs }
   leading.announcedCommit = zab.committed

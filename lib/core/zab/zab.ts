@@ -12,8 +12,10 @@ import type { SnapshotRecord } from '../tree/operation.ts'
 import type { SessionId } from '../tree/session-id.ts'
 import type { Batch } from './batch.ts'
 import { ConfigurationHistory, type LoggedConfiguration, type MemberId, type MemberRecord } from './configuration.ts'
+import { featureLevel } from './features.ts'
 import { Log, type LogTail } from './log.ts'
-import type { Message, MessageOf, PresenceState } from './message.ts'
+import type { MembershipOutcome } from './membership-request.ts'
+import type { Message, MessageOf, Preparation, PresenceState, Wish } from './message.ts'
 import type { Following, Leading, Role } from './roles.ts'
 import { type Zxid, zxidZero } from './zxid.ts'
 
@@ -25,6 +27,12 @@ export interface Timing {
   readonly syncLimitMs: number
   /** How long an election waits for voters that are linked but have not answered. */
   readonly electionSettleMs: number
+  /** Up to date for so long, an observer may take a seat. */
+  readonly seatStableMs: number
+  /** Gone for so long, a voter loses its seat to an observer, where there is one. */
+  readonly seatFailedMs: number
+  /** Gone for so long, an observer is no longer a member. */
+  readonly forgetMs: number
 }
 
 export interface ZabOptions {
@@ -36,17 +44,16 @@ export interface ZabOptions {
   readonly chunkBytesMax: number
   /** The founders' addresses, sorted; empty for a member that never founds. */
   readonly founders: readonly string[]
+  /** Default `auto`. */
+  readonly wish?: Exclude<Wish, 'leaving'> | undefined
+  /** How many voters an ensemble wants that this member founds. Odd, default 5. */
+  readonly seats?: number | undefined
+  /** The highest level of the state machine that this member knows. Lower or higher in tests. */
+  readonly features?: number | undefined
   /** At this counter a leader goes to its next epoch; by default near the end of the counter. Lower in tests. */
   readonly counterLast?: number | undefined
   /** Called with the name of a rare situation that was reached: for coverage of tests. */
   readonly mark?: ((name: string) => void) | undefined
-}
-
-/** An ensemble in the founding: what `prepare` asks a founder to remember (founding.ts). */
-export interface Preparation {
-  readonly cluster: string
-  readonly epoch: number
-  readonly members: readonly MemberRecord[]
 }
 
 export interface Epochs {
@@ -61,10 +68,13 @@ export interface Epochs {
 export interface Belonging {
   readonly presence: PresenceState
   readonly cluster: string
+  /** The epoch above which it was founded. */
+  readonly since: number
   /** While prepared. */
   readonly preparation: Preparation | undefined
   /** Of the founding configuration, until a checkpoint holds the history. */
   readonly founded: Preparation | undefined
+  /** The list of those who prepared or founded; while blank, our own. */
   readonly founders: readonly string[]
 }
 
@@ -108,6 +118,7 @@ export type ZabOutput =
   | { readonly type: 'probe'; readonly id: MemberId; readonly address: string }
   | { readonly type: 'readReady'; readonly id: number; readonly zxid: Zxid }
   | { readonly type: 'heartbeatConfirmed'; readonly id: number; readonly ended: readonly SessionId[] }
+  | { readonly type: 'membershipReply'; readonly id: number; readonly outcome: MembershipOutcome }
   /** The member cannot go on joining: for the application. */
   | { readonly type: 'refused'; readonly code: ErrorCode; readonly reason: string }
 
@@ -154,12 +165,16 @@ export class Zab {
   readonly machine: StateMachine
   readonly log: Log
   readonly links: Map<MemberId, Link> = new Map()
+  /** Who took leave, and has not come back. */
+  readonly departed: Set<MemberId> = new Set()
   epochs: Epochs
   belonging: Belonging
   configurations: ConfigurationHistory
   /** The last zxid known to be committed. */
   committed: Zxid
   role: Role = { name: 'outside', attempt: undefined }
+  /** What we want to be. */
+  wish: Wish
   /** Monotonic milliseconds and the wall clock, as of this input. */
   now = 0
   wallMs = 0
@@ -173,13 +188,8 @@ export class Zab {
     this.options = options
     this.machine = machine
     this.epochs = start.epochs ?? noEpochs
-    this.belonging = start.belonging ?? {
-      presence: 'blank',
-      cluster: '',
-      preparation: undefined,
-      founded: undefined,
-      founders: options.founders,
-    }
+    this.wish = options.wish ?? 'auto'
+    this.belonging = belongingOf(start.belonging, options)
     this.configurations = new ConfigurationHistory(start.configurations ?? foundedConfigurations(this.belonging))
     this.committed = machine.lastZxid
     this.log = new Log(machine.lastZxid)
@@ -189,6 +199,11 @@ export class Zab {
 
   get id(): MemberId {
     return this.self.id
+  }
+
+  /** The highest level of the state machine that we know. */
+  get features(): number {
+    return this.options.features ?? featureLevel
   }
 
   get isVoter(): boolean {
@@ -272,10 +287,17 @@ export class Zab {
   }
 }
 
+/** As remembered. Who is blank goes by the list that it was started with this time. */
+function belongingOf(stored: Belonging | undefined, { founders }: ZabOptions): Belonging {
+  const blank = { presence: 'blank', cluster: '', since: 0, preparation: undefined, founded: undefined } as const
+  return stored === undefined || stored.presence === 'blank' ? { ...blank, founders } : stored
+}
+
 /** Configuration 1: the founders are the voters. */
 export function foundedConfigurations({ founded, founders }: Belonging): readonly LoggedConfiguration[] {
   if (founded === undefined) return []
-  const configuration = { voters: founded.members, observers: [], founders }
+  const { members, seats, features } = founded
+  const configuration = { voters: members, observers: [], founders, seats, features, pinned: [], removed: [] }
   return [{ zxid: zxidZero, configuration, settledAt: zxidZero }]
 }
 

@@ -48,6 +48,12 @@ export function zxidPlus(zxid: Zxid, steps: number): Zxid {
   return later
 }
 
+/** The number below: in order before this one, and after every smaller zxid. */
+export function zxidBefore(zxid: Zxid): Zxid {
+  assert(zxid > zxidZero, 'nothing is before the first zxid')
+  return (zxid - 1n) as Zxid
+}
+
 /** `epoch.counter` in decimal, for people. */
 export function formatZxid(zxid: Zxid): string {
   return `${epochOf(zxid)}.${counterOf(zxid)}`

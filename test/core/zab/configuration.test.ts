@@ -7,7 +7,8 @@ function configurationOf(letters: string): Configuration {
   const voters = letters
     .split('')
     .map((letter) => ({ id: memberIdFrom(letter), name: letter, address: `host-${letter}` }))
-  return { voters, observers: [], founders: voters.map(({ address }) => address) }
+  const founders = voters.map(({ address }) => address)
+  return { voters, observers: [], founders, seats: 5, features: 1, pinned: [], removed: [] }
 }
 
 const first = configurationOf('abc')

@@ -7,7 +7,8 @@ function configurationOf(letters: string, founders: string = letters): Configura
   const voters = letters
     .split('')
     .map((letter) => ({ id: memberIdFrom(letter), name: letter, address: `host-${letter}` }))
-  return { voters, observers: [], founders: founders.split('').map((letter) => `host-${letter}`) }
+  const addresses = founders.split('').map((letter) => `host-${letter}`)
+  return { voters, observers: [], founders: addresses, seats: 5, features: 1, pinned: [], removed: [] }
 }
 
 const among =

@@ -16,6 +16,7 @@ import { ProcessConsistency } from './process-consistency.ts'
 import { PromisesAreDurable } from './promises-are-durable.ts'
 import { QuorumLog } from './quorum-log.ts'
 import { ReferenceModel } from './reference-model.ts'
+import { SoundConfiguration } from './sound-configuration.ts'
 import { TotalOrder } from './total-order.ts'
 
 export function allInvariants(): readonly Invariant[] {
@@ -37,5 +38,6 @@ export function allInvariants(): readonly Invariant[] {
     new PossibleMessages(),
     new ReferenceModel(),
     new DigestEquality(),
+    new SoundConfiguration(),
   ]
 }
