@@ -4,6 +4,7 @@
  * would miss, except since when a failed task has waited.
  */
 import type { MultiOperation } from '../api/znodes.ts'
+import type { Timer } from '../ports/clock.ts'
 import { type AssignableTask, assign, type PolicyName } from './assignment.ts'
 import { below, isOutage, isOver, pause, type RecipeHost, toJson } from './host.ts'
 import { isConflict, type Place, standInLine } from './line.ts'
@@ -78,6 +79,7 @@ export class Master {
     const signal = AbortSignal.any([ended.signal, this.#closing.signal])
     let wake: () => void = () => {}
     let isChanged = true
+    let timer: Timer | undefined
     const mirror = mirrorOf(this.#host, this.#paths, false, () => {
       isChanged = true
       wake()
@@ -93,17 +95,20 @@ export class Master {
         if (isChanged) {
           isChanged = false
           const nextMs = await this.#order(place, stateOf(mirror.nodes, this.#paths), signal)
-          if (nextMs !== undefined) {
-            void pause(this.#host, nextMs, signal).then(() => {
-              isChanged = true
-              wake()
-            })
-          }
+          timer?.cancel()
+          timer =
+            nextMs === undefined
+              ? undefined
+              : this.#host.clock.setTimer(nextMs, () => {
+                  isChanged = true
+                  wake()
+                })
         }
         if (!isChanged && !signal.aborted) await woken
         signal.removeEventListener('abort', wake)
       }
     } finally {
+      timer?.cancel()
       stop()
       mirror.close()
     }
@@ -136,7 +141,7 @@ export class Master {
     const lastOf = new Map<string, { readonly path: string; readonly assignment: Assignment }>()
     const seen = new Set<bigint>()
     let nextMs: number | undefined
-    for (const id of state.tasks) if (!state.failed.has(id)) tasks.set(id, { id })
+    for (const id of state.tasks.keys()) if (!state.failed.has(id)) tasks.set(id, { id })
     for (const [worker, inbox] of state.inboxes) {
       const isLive = state.workers.has(worker)
       if (!isLive && inbox.size === 0) operations.push([{ type: 'delete', path: below(this.#paths.inbox, worker) }])
@@ -144,10 +149,12 @@ export class Master {
         const path = below(below(this.#paths.inbox, worker), id)
         const { attempt, error, name, revoked, free, version } = assignment
         const isHeld = isLive && !free
-        if (!state.tasks.has(id)) {
-          // Cancelled, or of a task that is done.
+        const task = state.tasks.get(id)
+        if (task === undefined || (isHeld && !task.isMarked)) {
+          // Cancelled, and perhaps submitted anew since; or of a task that is done.
           if (!isHeld) operations.push([{ type: 'delete', path, version }])
           else if (!revoked) operations.push([revoke(path, assignment)])
+          if (isHeld && task !== undefined) tasks.set(id, { id, worker, lastName: name, isLeaving: true })
         } else if (isHeld) {
           tasks.set(id, { id, worker, lastName: name, isLeaving: revoked })
         } else if (error !== undefined && attempt >= this.#attempts) {
@@ -181,10 +188,14 @@ export class Master {
           path: below(below(this.#paths.inbox, to), task),
           data: toJson(record),
         }
-        // Only while the worker is there and the task is wanted.
+        const node = below(this.#paths.tasks, task)
+        // Only while the worker is there and the task is wanted. It is marked when it is first assigned, and moved only from
+        // where it is: so it is never assigned twice, however old the view is from which this was computed.
         const checks: Operation[] = [
           { type: 'check', path: below(this.#paths.workers, to) },
-          { type: 'check', path: below(this.#paths.tasks, task) },
+          state.tasks.get(task)?.isMarked === true
+            ? { type: 'check', path: below(node, 'assigned') }
+            : { type: 'create', path: below(node, 'assigned') },
         ]
         const remove: Operation[] =
           last === undefined ? [] : [{ type: 'delete', path: last.path, version: last.assignment.version }]

@@ -152,6 +152,9 @@ export class Mirror {
 
   async #run(): Promise<void> {
     let delayMs: number = pauseMs.first
+    // All events of one transaction come in one go, each before what follows it: let them come first, or what is read of
+    // one node would be published without the others.
+    await Promise.resolve()
     while (this.#stale.size > 0 && !this.isClosed) {
       const batch = [...this.#stale]
       this.#stale.clear()
@@ -242,7 +245,6 @@ export class Mirror {
   #forget(path: string): void {
     for (const name of this.#children.get(path) ?? []) this.#forget(below(path, name))
     this.#children.delete(path)
-    this.#stale.delete(path)
     this.#read.delete(path)
     this.#touched.add(path)
   }

@@ -95,7 +95,7 @@ export class Queue<V> {
   /** The same without waiting: undefined where there is nothing to take. */
   async tryTake({ signal }: HandleOptions = {}): Promise<QueueItem<V> | undefined> {
     for (;;) {
-      const claim = await inSomeSession(this.#host, (session) => this.#claimNext(session, undefined, signal))
+      const claim = await inSomeSession(this.#host, (session) => this.#claimWithoutPlace(session, signal))
       const item = claim && (await this.#read(claim, signal))
       if (item !== undefined || claim === undefined) return item
     }
@@ -112,7 +112,7 @@ export class Queue<V> {
     try {
       return await inSomeSession(this.#host, async (session) => {
         if (await hasLine(session, this.#paths.line, signal)) return undefined
-        return this.#claimNext(session, undefined, signal)
+        return this.#claimWithoutPlace(session, signal)
       })
     } catch (error) {
       if (isOutage(error) && signal?.aborted !== true) return undefined
@@ -139,6 +139,11 @@ export class Queue<V> {
     }
   }
 
+  async #claimWithoutPlace(session: Session<Uint8Array>, signal: AbortSignal | undefined): Promise<Claim | undefined> {
+    const claim = await this.#claimNext(session, undefined, signal)
+    return claim === 'lost' ? undefined : claim
+  }
+
   /**
    * Claims the first free item. At the head of the line it watches for more before it looks, so that nothing comes unseen;
    * elsewhere it works through a page of an earlier listing first.
@@ -147,7 +152,7 @@ export class Queue<V> {
     session: Session<Uint8Array>,
     head: { readonly place: Place; readonly watch: () => void } | undefined,
     signal: AbortSignal | undefined,
-  ): Promise<Claim | undefined> {
+  ): Promise<Claim | 'lost' | undefined> {
     if (head === undefined && !this.#hasPriorities) {
       const claim = await this.#claimOf(session, this.#page, undefined, signal)
       if (claim !== undefined) return claim
@@ -168,7 +173,7 @@ export class Queue<V> {
     names: string[],
     place: Place | undefined,
     signal: AbortSignal | undefined,
-  ): Promise<Claim | undefined> {
+  ): Promise<Claim | 'lost' | undefined> {
     while (names.length > 0) {
       const name = names.shift() as string
       const stat = await session.exists(below(this.#paths.items, name), { signal })
@@ -179,13 +184,13 @@ export class Queue<V> {
     return undefined
   }
 
-  /** Undefined: somebody else has it. */
+  /** Undefined: somebody else has it. `lost`: our place in the line is. */
   async #claim(
     session: Session<Uint8Array>,
     name: string,
     place: Place | undefined,
     signal: AbortSignal | undefined,
-  ): Promise<Claim | undefined> {
+  ): Promise<Claim | 'lost' | undefined> {
     const path = below(below(this.#paths.items, name), 'taken')
     const nonce = this.#host.uniqueName()
     const leave = place === undefined ? [] : [{ type: 'delete', path: place.path } as const]
@@ -200,7 +205,11 @@ export class Queue<V> {
       )
       return { name, session, path, token: own.stat.czxid }
     } catch (error) {
-      if (isConflict(error)) return undefined
+      if (isConflict(error)) {
+        // Our place has gone: an earlier attempt, whose outcome is unknown, has used it up.
+        if (place !== undefined && error.index === 2) return 'lost'
+        return undefined
+      }
       // It may be ours without our knowing: then nobody would ever be done with it.
       void this.#giveBackUnknown(session, name, path, nonce)
       throw error
@@ -280,7 +289,7 @@ export class QueueItem<V> extends Held {
 
   /**
    * Removes the item: it is not given to anybody any more. COORD_LOCK_LOST where this process has lost it: then another
-   * one has it, or will have.
+   * one has it, or will have. COORD_CONNECTION_LOSS where the session ended before the answer came: it is one or the other.
    */
   done(): Promise<void> {
     this.#ending ??= this.#done()
@@ -313,8 +322,13 @@ export class QueueItem<V> extends Held {
           // Nobody else takes it from a session that lives: an earlier attempt of ours has succeeded.
           if (isUnknown && isConflict(error) && session.state === 'connected') return
           if (isConflict(error)) throw new CoordError('COORD_LOCK_LOST', undefined, { path, cause: error })
-          if (!isOutage(error) || session.state === 'lost' || session.state === 'closed') throw error
+          if (!isOutage(error)) throw error
           isUnknown ||= !error.retryable
+          if (session.state === 'lost' || session.state === 'closed')
+            throw new CoordError(isUnknown ? 'COORD_CONNECTION_LOSS' : 'COORD_LOCK_LOST', undefined, {
+              path,
+              cause: error,
+            })
           await pause(this.#host, 100)
         }
       }

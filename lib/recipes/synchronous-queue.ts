@@ -71,7 +71,7 @@ export class SynchronousQueue<V> {
     const atOnce = await inSomeSession(this.#host, async (session) =>
       (await hasLine(session, this.#line, signal)) ? undefined : this.#takeNext(session, undefined, signal),
     )
-    if (atOnce !== undefined) return takenValue(atOnce)
+    if (atOnce !== undefined && atOnce !== 'lost') return takenValue(atOnce)
     for (;;) {
       const place = await standInLine(this.#host, this.#line, signal)
       try {
@@ -106,7 +106,7 @@ export class SynchronousQueue<V> {
     session: Session<Uint8Array>,
     head: { readonly place: Place; readonly watch: () => void } | undefined,
     signal: AbortSignal | undefined,
-  ): Promise<Taken<V> | undefined> {
+  ): Promise<Taken<V> | 'lost' | undefined> {
     for (const name of await this.#names(session, head?.watch, signal)) {
       const path = below(this.#offers, name)
       const leave = head === undefined ? [] : [{ type: 'delete', path: head.place.path } as const]
@@ -115,7 +115,11 @@ export class SynchronousQueue<V> {
         await session.multi([{ type: 'delete', path }, ...leave], { ifHeld: { path, token: stat.czxid }, signal })
         return { value: decodeValue(this.#host.codec, data, path) as V }
       } catch (error) {
-        if (isConflict(error)) continue
+        if (isConflict(error)) {
+          // Our place has gone: an earlier attempt, whose outcome is unknown, has used it up.
+          if (head !== undefined && error.index === 1) return 'lost'
+          continue
+        }
         // Whether it was taken is unknown: trying again would take another one on top of it.
         if (isOutage(error) && !error.retryable) return { error }
         throw error

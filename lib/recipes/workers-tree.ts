@@ -74,7 +74,8 @@ export function assignmentOf(data: Uint8Array | undefined, { czxid, version }: S
 
 /** Everything a master has to know. */
 export interface WorkersState {
-  readonly tasks: ReadonlySet<string>
+  /** By id: whether it was ever assigned since it was submitted. */
+  readonly tasks: ReadonlyMap<string, { readonly isMarked: boolean }>
   readonly workers: ReadonlyMap<string, WorkerRecord>
   /** By worker: also of workers that are gone. */
   readonly inboxes: ReadonlyMap<string, ReadonlyMap<string, Assignment>>
@@ -89,14 +90,13 @@ export function mirrorOf(host: RecipeHost, paths: WorkersPaths, withReports: boo
   return new Mirror(host, {
     path: root,
     depth: 3,
-    includes: (path) =>
-      path !== masters && (withReports || !path.startsWith(`${tasks}/`) || levelBelow(tasks, path) === 1),
+    includes: (path) => path !== masters && (withReports || !path.startsWith(`${tasks}/`) || !path.endsWith('/report')),
     onChange,
   })
 }
 
 export function stateOf(nodes: ReadonlyMap<string, MirrorNode>, paths: WorkersPaths): WorkersState {
-  const tasks = new Set<string>()
+  const tasks = new Map<string, { isMarked: boolean }>()
   const workers = new Map<string, WorkerRecord>()
   const inboxes = new Map<string, Map<string, Assignment>>()
   const failed = new Map<string, { attempt: number; error: string }>()
@@ -109,7 +109,8 @@ export function stateOf(nodes: ReadonlyMap<string, MirrorNode>, paths: WorkersPa
   for (const [path, { data, stat }] of nodes) {
     const [kind, name, inner] = path.slice(paths.root === '/' ? 1 : paths.root.length + 1).split('/')
     if (name === undefined) continue
-    if (kind === 'tasks' && inner === undefined) tasks.add(name)
+    if (kind === 'tasks' && inner === undefined) tasks.set(name, { isMarked: tasks.get(name)?.isMarked ?? false })
+    else if (kind === 'tasks' && inner === 'assigned') tasks.set(name, { isMarked: true })
     else if (kind === 'tasks' && inner === 'report') reports.set(name, fromJson(data))
     else if (kind === 'workers') workers.set(name, workerOf(data))
     else if (kind === 'failed') failed.set(name, fromJson(data) as { attempt: number; error: string })
@@ -161,7 +162,7 @@ export async function readStatus(
     ...record,
     tasks: [...(state.inboxes.get(id)?.values() ?? [])].filter(({ free }) => !free).length,
   }))
-  return { workers, tasks: [...state.tasks].map((id) => taskStatus(state, id)) }
+  return { workers, tasks: [...state.tasks.keys()].map((id) => taskStatus(state, id)) }
 }
 
 function taskStatus(state: WorkersState, id: string): TaskStatus {
@@ -179,8 +180,4 @@ function taskStatus(state: WorkersState, id: string): TaskStatus {
     return { id, state: what, worker: isHeld ? worker : undefined, attempt, error, report }
   }
   return { id, state: 'waiting', worker: undefined, attempt: 0, error: undefined, report }
-}
-
-function levelBelow(parent: string, path: string): number {
-  return path.slice(parent.length).split('/').length - 1
 }

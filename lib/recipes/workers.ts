@@ -3,6 +3,7 @@
  * and takes it back when that worker dies, drains, or another one should have it.
  *
  *     <path>/tasks/<task>            the task, until it is done: its data is the payload
+ *     <path>/tasks/<task>/assigned   from its first assignment on
  *     <path>/tasks/<task>/report     what its worker last reported
  *     <path>/workers/<worker>        ephemeral: name and capacity
  *     <path>/inbox/<worker>/<task>   the assignment: only the master makes, moves and deletes it, the worker marks it
@@ -251,19 +252,23 @@ export class TaskRun extends Held {
   async finish(): Promise<void> {
     const { absolute: path, token } = this
     const task = this.#report.slice(0, -'/report'.length)
+    const mark = below(task, 'assigned')
     for (;;) {
       const hasReport = (await this.#session.exists(this.#report).catch(() => undefined)) !== undefined
       const report = hasReport ? [{ type: 'delete', path: this.#report } as const] : []
       const removed = await insist(this.#host, this.#session, () =>
-        this.#session.multi([{ type: 'delete', path }, ...report, { type: 'delete', path: task }], {
-          ifHeld: { path, token },
-        }),
+        this.#session.multi(
+          [{ type: 'delete', path }, ...report, { type: 'delete', path: mark }, { type: 'delete', path: task }],
+          {
+            ifHeld: { path, token },
+          },
+        ),
       )
       if (removed !== 'conflict') return
       const stands = await this.#session.exists(path).catch(() => undefined)
       if (stands?.czxid !== token) return
-      if ((await this.#session.exists(task).catch(() => undefined)) !== undefined) continue
-      // Cancelled meanwhile: the assignment alone is left.
+      if ((await this.#session.exists(mark).catch(() => undefined)) !== undefined) continue
+      // Cancelled meanwhile, and perhaps submitted anew: the assignment alone is left.
       await this.giveBack({})
       return
     }
@@ -400,7 +405,8 @@ export class Worker<V> extends EventEmitter<WorkerEvents> implements AsyncDispos
     })
     const signal = AbortSignal.any([ended.signal, this.#closing.signal])
     try {
-      for (const parent of [this.#paths.inbox, this.#paths.workers]) await createMissing(session, parent)
+      for (const parent of [this.#paths.inbox, this.#paths.workers, this.#paths.failed])
+        await createMissing(session, parent)
       const { path, data } = this.#registration()
       // Together: the master deletes an inbox that has no worker.
       await session.multi([
