@@ -31,12 +31,18 @@ import type {
 } from './ports/session-link.ts'
 import { Barrier } from './recipes/barrier.ts'
 import { Cache, type CacheOptions, TreeCache } from './recipes/cache.ts'
+import { type ClaimOptions, claim } from './recipes/claim.ts'
 import { Counter } from './recipes/counter.ts'
 import { DoubleBarrier } from './recipes/double-barrier.ts'
+import { Election, type ElectionOptions, type Singleton, singleton } from './recipes/election.ts'
 import { type Group, group } from './recipes/group.ts'
+import type { Held, Lock } from './recipes/held.ts'
 import type { RecipeHost } from './recipes/host.ts'
+import { type LockOptions, lock, lockAll, type MultiLock, tryLock, withLock } from './recipes/lock.ts'
 import { Names } from './recipes/names.ts'
 import { Queue } from './recipes/queue.ts'
+import { type Firing, Schedule, type ScheduleOptions, type ScheduleTimes } from './recipes/schedule.ts'
+import { Semaphore } from './recipes/semaphore.ts'
 import { type Services, services } from './recipes/services.ts'
 import { SynchronousQueue } from './recipes/synchronous-queue.ts'
 import { Workers, type WorkersOptions } from './recipes/workers.ts'
@@ -48,8 +54,8 @@ export interface ClientEvents {
 /** What a client needs besides what its sessions need. */
 export interface RenewingSessionOptions extends SessionOptions {
   readonly entropy: Entropy
-  /** The name of the member in this process, if there is one. */
-  readonly memberName?: (() => string) | undefined
+  /** Tells the name of the member in this process, if there is one. */
+  readonly memberName?: (() => string | undefined) | undefined
 }
 
 /** The session of a client and all its namespaces, whichever it is now. */
@@ -203,32 +209,32 @@ export class Client<V = Uint8Array> extends Znodes<V, ClientEvents> implements A
 
   /** First in, first out; an item of a consumer that dies is given to another one. */
   queue(path: string): Queue<V> {
-    return new Queue(this.#recipeHost(), path)
+    return new Queue(this.recipeHost(), path)
   }
 
   /** The same by priority: the least number first. */
   priorityQueue(path: string): Queue<V> {
-    return new Queue(this.#recipeHost(), path, { hasPriorities: true })
+    return new Queue(this.recipeHost(), path, { hasPriorities: true })
   }
 
   /** A queue whose `put` waits until a consumer has the value. */
   synchronousQueue(path: string): SynchronousQueue<V> {
-    return new SynchronousQueue(this.#recipeHost(), path)
+    return new SynchronousQueue(this.recipeHost(), path)
   }
 
   /** A gate for all members: closed by `set`, opened by `remove`. */
   barrier(path: string): Barrier {
-    return new Barrier(this.#recipeHost(), path)
+    return new Barrier(this.recipeHost(), path)
   }
 
   /** `count` participants begin together and end together. */
   doubleBarrier(path: string, count: number): DoubleBarrier {
-    return new DoubleBarrier(this.#recipeHost(), path, count)
+    return new DoubleBarrier(this.recipeHost(), path, count)
   }
 
   /** A number that all members share. */
   counter(path: string): Counter {
-    return new Counter(this.#recipeHost(), path)
+    return new Counter(this.recipeHost(), path)
   }
 
   /** Live configuration: the value of a node, always at hand. */
@@ -238,36 +244,81 @@ export class Client<V = Uint8Array> extends Znodes<V, ClientEvents> implements A
     path: string,
     options: CacheOptions<T, V> & { readonly default?: T | undefined } = {},
   ): Promise<Cache<T | undefined, V>> {
-    const cache = new Cache<T | undefined, V>(this.#recipeHost(), path, options)
+    const cache = new Cache<T | undefined, V>(this.recipeHost(), path, options)
     await cache.start(options.signal)
     return cache
   }
 
   /** Live configuration: all values at and below a node. */
   async treeCache<T = V>(path: string, options: CacheOptions<T, V> = {}): Promise<TreeCache<T, V>> {
-    const cache = new TreeCache<T, V>(this.#recipeHost(), path, options)
+    const cache = new TreeCache<T, V>(this.recipeHost(), path, options)
     await cache.start(options.signal)
     return cache
   }
 
   /** Naming: names that are bound to one target each, and unique ids. */
   names(path: string): Names {
-    return new Names(this.#recipeHost(), path)
+    return new Names(this.recipeHost(), path)
   }
 
   /** The service registry, under `/services`. */
   get services(): Services {
-    return services(this.#recipeHost())
+    return services(this.recipeHost())
   }
 
   /** A group of members that see each other. */
   group(path: string): Group<V> {
-    return group(this.#recipeHost(), path)
+    return group(this.recipeHost(), path)
   }
 
   /** Tasks that are shared out among those who work. */
   workers(path: string, options?: WorkersOptions): Workers<V> {
-    return new Workers(this.#recipeHost(), path, options)
+    return new Workers(this.recipeHost(), path, options)
+  }
+
+  /** Waits for a lock, fairly. `shared`: with others who share it; else alone. */
+  lock(path: string, options?: LockOptions): Promise<Lock> {
+    return lock(this.recipeHost(), path, options)
+  }
+
+  /** The lock if it is free now, else undefined. */
+  tryLock(path: string, options?: Omit<LockOptions, 'timeoutMs'>): Promise<Lock | undefined> {
+    return tryLock(this.recipeHost(), path, options)
+  }
+
+  /** Runs `action` while the lock is held, and gives it back. Resolves with what `action` does. */
+  withLock<T>(path: string, action: (lock: Lock) => T | Promise<T>, options?: LockOptions): Promise<T> {
+    return withLock(this.recipeHost(), path, action, options)
+  }
+
+  /** Several locks at once, taken in one order by everybody. */
+  lockAll(paths: readonly string[], options?: LockOptions): Promise<MultiLock> {
+    return lockAll(this.recipeHost(), paths, options)
+  }
+
+  /** Up to so many leases at a time. */
+  semaphore(path: string, permits: number): Semaphore {
+    return new Semaphore(this.recipeHost(), path, permits)
+  }
+
+  /** Stands for election: one candidate leads, the others wait in line. */
+  elect(path: string, options: ElectionOptions<V>): Election<V> {
+    return new Election(this.recipeHost(), path, options)
+  }
+
+  /** Runs something on exactly one process of all that ask for it; elsewhere when that one goes. */
+  singleton(name: string, run: (term: Held) => unknown): Singleton {
+    return singleton(this.recipeHost(), name, run)
+  }
+
+  /** Runs a job at set times, each firing at most once in the whole ensemble. */
+  schedule(name: string, times: ScheduleTimes, job: (firing: Firing) => unknown, options?: ScheduleOptions): Schedule {
+    return new Schedule(this.recipeHost(), name, times, job, options)
+  }
+
+  /** Whether this process is the one that got a key, once and for all: for schedulers of one's own. */
+  claim(key: string, options?: ClaimOptions): Promise<boolean> {
+    return claim(this.recipeHost(), key, options)
   }
 
   /** Closes what this client opened. Idempotent. */
@@ -328,7 +379,8 @@ export class Client<V = Uint8Array> extends Znodes<V, ClientEvents> implements A
     return this.#renewing.current.unwatch(path, kinds, listener, options)
   }
 
-  #recipeHost(): RecipeHost<V> {
+  /** @internal What recipes need of this client. */
+  recipeHost(): RecipeHost<V> {
     this.#requireOpen()
     const renewing = this.#renewing
     const { clock, entropy, memberName } = renewing.options

@@ -158,7 +158,7 @@ export class Coord<V = Uint8Array> extends Client<V> {
       door: member.sessions,
       clock,
       entropy,
-      memberName: () => member.self.name,
+      memberName: () => view.name,
       timeoutMs,
       requestTimeoutMs,
       readOnly,

@@ -50,7 +50,7 @@ const walls: readonly Wall[] = [
       'node:events',
     ],
   },
-  { where: 'lib/recipes/', values: ['lib/errors.ts', 'lib/api/', 'node:events'], types: ['lib/ports/'] },
+  { where: 'lib/recipes/', values: ['lib/errors.ts', 'lib/api/', 'node:events', 'croner'], types: ['lib/ports/'] },
   {
     where: 'lib/client.ts',
     values: ['lib/errors.ts', 'lib/api/', 'lib/recipes/', 'node:events'],

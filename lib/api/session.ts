@@ -67,6 +67,8 @@ export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements
   readonly #dispatcher: Dispatcher
   readonly #pending = new Map<number, PendingCall>()
   readonly #streams = new Map<number, StreamSink>()
+  /** What ends with the certainty that this session lives: locks, terms. */
+  readonly #held = new Set<() => void>()
   #listeners = new WatchListeners()
   #seen: Zxid = zxidZero
   #lastId = 0
@@ -106,6 +108,7 @@ export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements
    * answers. Idempotent.
    */
   close(options?: { readonly timeoutMs?: number | undefined }): Promise<void> {
+    this.#endHeld()
     this.#closing ??= this.#close(options?.timeoutMs)
     return this.#closing
   }
@@ -122,6 +125,21 @@ export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements
     watch?: WatchRequest,
   ): Promise<T> {
     return this.submit(body, settle, options, watch)
+  }
+
+  /**
+   * @internal Whether the ensemble certainly has not given this session up, by the local clock alone: what it holds cannot
+   * be anybody else's yet.
+   */
+  get isCertain(): boolean {
+    if (this.#closing !== undefined || (this.#state !== 'connected' && this.#state !== 'suspended')) return false
+    return this.#clock.now() < (this.#link.confirmedUntil ?? Number.POSITIVE_INFINITY)
+  }
+
+  /** @internal Calls back, once, when that ends: before anything else that is delivered then. Returns how to let go of it. */
+  hold(onEnd: () => void): () => void {
+    this.#held.add(onEnd)
+    return () => this.#held.delete(onEnd)
   }
 
   /** @internal Opens a stream of events; they come to the sink, some at each pull. */
@@ -261,6 +279,8 @@ export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements
   }
 
   #take(item: SessionItem): void {
+    // After a stall, the clock may say more than any item: nobody acts on a lock that may be gone.
+    if (this.#held.size > 0 && !this.isCertain) this.#endHeld()
     if (item.kind === 'reply') this.#onReply(item.id, item.result)
     else if (item.kind === 'event') this.#onEvent(item.event)
     else if (item.kind === 'stream') this.#streams.get(item.stream)?.onEvents(item.events, item.through)
@@ -288,8 +308,17 @@ export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements
     const previous = this.#state
     if (previous === next || previous === 'lost' || previous === 'closed') return
     this.#state = next
-    if (next === 'lost' || next === 'closed') this.#endStreams(next)
+    if (next === 'lost' || next === 'closed') {
+      this.#endHeld()
+      this.#endStreams(next)
+    }
     emitSafely(this, 'state', next, previous, reason)
+  }
+
+  #endHeld(): void {
+    const held = [...this.#held]
+    this.#held.clear()
+    for (const onEnd of held) onEnd()
   }
 
   #endStreams(state: 'lost' | 'closed'): void {

@@ -146,6 +146,11 @@ export interface SessionLink {
    * replica serves. Else `undefined`: make a call of it. Data in it may be the replica's own: not to be changed or kept.
    */
   readNow?(read: NodeRead): NodeReadResult | undefined
+  /**
+   * Until when the ensemble certainly has not given the session up (design D9), by the clock that the session was opened
+   * with: monotonic milliseconds. Without it, as long as the session lives.
+   */
+  readonly confirmedUntil?: number
   /** Its owner was heard of. Needed where the opening said `whenTouched`, without effect elsewhere. */
   touch(): void
   /** Lets go of the session without closing it: it is no longer vouched for. Idempotent. */

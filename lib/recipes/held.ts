@@ -1,57 +1,101 @@
 /**
- * Something that this process has, as long as a session of its own lives: an ephemeral node stands for it, or somebody who
- * watches one. It ends when the session is over, which this process hears before the ensemble may give it to another one.
+ * What is held: a lock, a lease, a term of office. It stands on an ephemeral node of a session, and is held for as long as
+ * the ensemble certainly has not given that session up: by the local monotonic clock, so that it ends here before
+ * anybody else can get it (design D9). It does not matter whether the event loop hung meanwhile: `held` looks at the clock.
  */
+import { setMaxListeners } from 'node:events'
 import type { Session } from '../api/session.ts'
 import { CoordError } from '../errors.ts'
 import type { RecipeHost } from './host.ts'
 
-export abstract class Held {
-  /** The node that stands for it, as the client names it: for `multi(…, { ifHeld })`. */
+/** Something that is held, and may be lost at any moment. */
+export class Held {
+  /** The node that stands for it, as the client names it: what `multi(…, { ifHeld: lock })` checks. */
   readonly path: string
-  /** The same as the session names it. */
-  protected readonly absolute: string
-  /** The fencing token, the czxid of that node: greater for every later holder. */
+  /** @internal The same as the session names it. */
+  readonly absolute: string
+  /** For fencing: larger than that of every earlier holder. Send it along with what you do, and let the resource refuse smaller ones. */
   readonly token: bigint
   readonly #session: Session<Uint8Array>
   readonly #controller = new AbortController()
-  readonly #unsubscribe: () => void
+  readonly #letGo: () => void
 
-  constructor(host: RecipeHost, session: Session<Uint8Array>, path: string, token: bigint) {
-    this.#session = session
-    this.absolute = path
+  /** @internal */
+  constructor(host: Pick<RecipeHost, 'root'>, session: Session<Uint8Array>, path: string, token: bigint) {
     this.path = path.slice(host.root.length)
+    this.absolute = path
     this.token = token
-    this.#unsubscribe = host.onState(() => {
-      if (!this.#isAlive) this.end()
-    })
-    if (!this.#isAlive) this.end()
+    this.#session = session
+    // A term may have many jobs that listen.
+    setMaxListeners(0, this.#controller.signal)
+    this.#letGo = session.hold(() => this.end())
+    if (!session.isCertain) this.end()
   }
 
-  /** Aborts when it is lost or given up; the reason is a CoordError with COORD_LOCK_LOST. */
+  /** Aborts when it is lost or given back; its reason is a CoordError with COORD_LOCK_LOST. */
   get signal(): AbortSignal {
     return this.#controller.signal
   }
 
+  /** Whether it is certainly still held: true means that nobody else has it. Reads the clock, so ask again after each wait. */
   get held(): boolean {
-    return this.#isAlive && !this.#controller.signal.aborted
+    if (this.#controller.signal.aborted) return false
+    if (this.#session.isCertain) return true
+    this.end()
+    return false
   }
 
-  /** Throws COORD_LOCK_LOST where it is not held any more: right before what must not be done then. */
+  /** Throws COORD_LOCK_LOST unless it is still held. */
   assertHeld(): void {
-    if (!this.held) throw this.#lost()
+    if (!this.held) throw lostError(this.path)
   }
 
+  /** @internal Also called when it is given back. Idempotent. */
   protected end(): void {
-    this.#unsubscribe()
-    if (!this.#controller.signal.aborted) this.#controller.abort(this.#lost())
+    if (this.#controller.signal.aborted) return
+    this.#letGo()
+    this.#controller.abort(lostError(this.path))
+  }
+}
+
+/** Something held that its holder gives back. */
+export class Lock extends Held implements AsyncDisposable {
+  readonly #giveBack: () => Promise<void>
+  #released: Promise<void> | undefined
+
+  /** @internal `giveBack` deletes the node, however often that takes; it never rejects. */
+  constructor(
+    host: Pick<RecipeHost, 'root'>,
+    session: Session<Uint8Array>,
+    path: string,
+    token: bigint,
+    giveBack: () => Promise<void>,
+  ) {
+    super(host, session, path, token)
+    this.#giveBack = giveBack
+    // Lost while its session goes on (a late heartbeat): the node would block everybody for nothing.
+    this.signal.addEventListener('abort', () => void this.release(), { once: true })
+    if (this.signal.aborted) void this.release()
   }
 
-  get #isAlive(): boolean {
-    return this.#session.state === 'connected' || this.#session.state === 'suspended'
+  /**
+   * Gives it back: the next one has it when this resolves, or will have it when the session's timeout is over where no
+   * quorum answers. Idempotent; never rejects.
+   */
+  release(): Promise<void> {
+    if (this.#released === undefined) {
+      this.#released = Promise.resolve()
+      this.end()
+      this.#released = this.#giveBack()
+    }
+    return this.#released
   }
 
-  #lost(): CoordError {
-    return new CoordError('COORD_LOCK_LOST', undefined, { path: this.path })
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.release()
   }
+}
+
+function lostError(path: string): CoordError {
+  return new CoordError('COORD_LOCK_LOST', undefined, { path })
 }

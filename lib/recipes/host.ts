@@ -1,9 +1,12 @@
-/** Provisional: what a recipe needs of the client or session it belongs to. */
+/**
+ * What a recipe needs of the client or session that it belongs to, and what recipes have in common: paths, waiting, and
+ * writes that must not leave anything behind. A recipe never reads the ambient clock or randomness: both come from here.
+ */
 
 import { abortError } from '../api/results.ts'
 import type { Session } from '../api/session.ts'
 import type { ValueCodec } from '../api/values.ts'
-import { rootUnder } from '../api/znodes.ts'
+import { type CreateOptions, rootUnder } from '../api/znodes.ts'
 import { CoordError, type ErrorCode } from '../errors.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { SessionState } from '../ports/session-link.ts'
@@ -157,6 +160,31 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
 /** Whether no other session will follow: the host is closed, or is a session that is over. */
 export function isOver(host: RecipeHost): boolean {
   return host.state === 'closed' || host.session.state === 'lost' || host.session.state === 'closed'
+}
+
+/**
+ * Creates a node in a folder; a folder that there is not is created as a container, so that it goes when the last node in
+ * it is gone and nobody has to clean up.
+ */
+export async function createIn(
+  session: Session<Uint8Array>,
+  folder: string,
+  name: string,
+  data: Uint8Array | undefined,
+  options: CreateOptions,
+): Promise<{ readonly path: string; readonly stat: Stat }> {
+  for (;;) {
+    try {
+      return await session.createWithStat(below(folder, name), data, options)
+    } catch (error) {
+      if (!hasCode(error, 'COORD_NO_NODE')) throw error
+    }
+    try {
+      await session.create(folder, undefined, { mode: 'container', parents: true, signal: options.signal })
+    } catch (error) {
+      if (!hasCode(error, 'COORD_NODE_EXISTS')) throw error
+    }
+  }
 }
 
 /** Performs an attempt again if a session ended under it and it certainly was not applied; else rejects as it does. */

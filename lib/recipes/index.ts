@@ -1,17 +1,108 @@
-/** The recipes by name, for annotations; they are opened by the methods of a client. */
+/**
+ * The recipes as functions of a client: what its methods do, for those who would rather import them. `claim` and the guards
+ * are also for schedulers and resources of one's own.
+ */
+import { type ClaimOptions, claim as claimOn } from './claim.ts'
+import { Election, type ElectionOptions, type Singleton, singleton as singletonOn } from './election.ts'
+import type { Held, Lock } from './held.ts'
+import type { RecipeHost } from './host.ts'
+import {
+  type LockOptions,
+  lockAll as lockAllOn,
+  lock as lockOn,
+  type MultiLock,
+  tryLock as tryLockOn,
+  withLock as withLockOn,
+} from './lock.ts'
+import { type Firing, Schedule, type ScheduleOptions, type ScheduleTimes } from './schedule.ts'
+import { Semaphore } from './semaphore.ts'
+
+/** A `Client`, a `Coord`, or a `Session`. */
+export interface RecipeTarget<V> {
+  recipeHost(): RecipeHost<V>
+}
+
+type Target = RecipeTarget<never>
+
+const hostOf = (target: Target): RecipeHost => target.recipeHost() as RecipeHost
+
+export function lock(target: Target, path: string, options?: LockOptions): Promise<Lock> {
+  return lockOn(hostOf(target), path, options)
+}
+
+export function tryLock(
+  target: Target,
+  path: string,
+  options?: Omit<LockOptions, 'timeoutMs'>,
+): Promise<Lock | undefined> {
+  return tryLockOn(hostOf(target), path, options)
+}
+
+export function withLock<T>(
+  target: Target,
+  path: string,
+  action: (lock: Lock) => T | Promise<T>,
+  options?: LockOptions,
+): Promise<T> {
+  return withLockOn(hostOf(target), path, action, options)
+}
+
+export function lockAll(target: Target, paths: readonly string[], options?: LockOptions): Promise<MultiLock> {
+  return lockAllOn(hostOf(target), paths, options)
+}
+
+export function semaphore(target: Target, path: string, permits: number): Semaphore {
+  return new Semaphore(hostOf(target), path, permits)
+}
+
+export function elect<V>(target: RecipeTarget<V>, path: string, options: ElectionOptions<V>): Election<V> {
+  return new Election(target.recipeHost(), path, options)
+}
+
+export function singleton(target: Target, name: string, run: (term: Held) => unknown): Singleton {
+  return singletonOn(hostOf(target), name, run)
+}
+
+export function schedule(
+  target: Target,
+  name: string,
+  times: ScheduleTimes,
+  job: (firing: Firing) => unknown,
+  options?: ScheduleOptions,
+): Schedule {
+  return new Schedule(hostOf(target), name, times, job, options)
+}
+
+export function claim(target: Target, key: string, options?: ClaimOptions): Promise<boolean> {
+  return claimOn(hostOf(target), key, options)
+}
+
 export { type PolicyName, policyNames } from './assignment.ts'
 export { type StrategyName, strategyNames } from './balancing.ts'
 export type { Barrier } from './barrier.ts'
 export type { Cache, CacheChange, CacheEvents, CacheOptions, TreeCache, TreeCacheEvents } from './cache.ts'
+export type { ClaimOptions } from './claim.ts'
 export type { Counter, CounterGetOptions } from './counter.ts'
 export type { DoubleBarrier } from './double-barrier.ts'
+export type { Election, ElectionEvents, ElectionOptions, LeaderView, Singleton } from './election.ts'
 export type { Group, GroupEvents, GroupMember, GroupMembership, GroupView, JoinGroupOptions } from './group.ts'
-export type { Held } from './held.ts'
+export { FenceGate, fenceHeader, fenceHeaders, type SqlGuard, sqlGuard } from './guards.ts'
+export type { Held, Lock } from './held.ts'
 export type { HandleOptions } from './host.ts'
+export type { LockOptions, MultiLock } from './lock.ts'
 export type { Ids, NameEvents, Names, ResolveOptions, WatchedName } from './names.ts'
 export type { PutOptions, Queue, QueueItem } from './queue.ts'
 export type { Revision } from './revisions.ts'
 export type { Audience } from './rollout.ts'
+export type {
+  Firing,
+  FiringRecord,
+  Schedule,
+  ScheduleEvents,
+  ScheduleOptions,
+  ScheduleTimes,
+} from './schedule.ts'
+export type { Semaphore } from './semaphore.ts'
 export type {
   PickedInstance,
   PickOptions,

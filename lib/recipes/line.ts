@@ -6,6 +6,7 @@ import type { Session } from '../api/session.ts'
 import type { CoordError } from '../errors.ts'
 import {
   below,
+  createIn,
   deleteOwn,
   hasCode,
   isOutage,
@@ -16,6 +17,17 @@ import {
   throwIfAborted,
 } from './host.ts'
 
+/** How one stands in a line. */
+export interface Manner {
+  /** Between the unique part of a node's name and its number. */
+  readonly suffix: string
+  readonly data?: Uint8Array | undefined
+  /** Whether who stands before, under this name, must go first. */
+  waitsFor(name: string): boolean
+}
+
+const plain: Manner = { suffix: '-', waitsFor: () => true }
+
 /** A place at the head of a line. */
 export interface Place {
   /** The place stands as long as this session. */
@@ -24,20 +36,25 @@ export interface Place {
   /** Its czxid: a write that names it with `ifHeld` happens only while it stands. */
   readonly token: bigint
   /** The next one is first. Never rejects. */
-  leave(): Promise<void>
+  readonly leave: () => Promise<void>
 }
 
 /** Resolves with a place when it is at the head of the line. A place whose session ends is lost, and another one is taken. */
-export async function standInLine(host: RecipeHost, line: string, signal?: AbortSignal): Promise<Place> {
+export async function standInLine(
+  host: RecipeHost,
+  line: string,
+  signal?: AbortSignal,
+  manner: Manner = plain,
+): Promise<Place> {
   for (;;) {
     const session = host.session
-    const taken = await takePlace(host, session, line, signal)
+    const taken = await takePlace(host, session, line, signal, manner)
     if (taken === undefined) continue
     const { path, token } = taken
     try {
       const isFirst = await lookUntil<boolean>(
         host,
-        async (current, watch) => (current === session ? look(session, line, path, watch, signal) : false),
+        async (current, watch) => (current === session ? look(session, line, path, watch, signal, manner) : false),
         signal,
       )
       if (isFirst) return { session, path, token, leave: () => deleteOwn(host, session, path) }
@@ -46,6 +63,28 @@ export async function standInLine(host: RecipeHost, line: string, signal?: Abort
       throw error
     }
   }
+}
+
+/** A place, if it is at the head of the line at once; else undefined, and nothing is left behind. */
+export async function tryLine(
+  host: RecipeHost,
+  line: string,
+  signal: AbortSignal | undefined,
+  manner: Manner = plain,
+): Promise<Place | undefined> {
+  const session = host.session
+  const taken = await takePlace(host, session, line, signal, manner)
+  if (taken === undefined) return undefined
+  const { path, token } = taken
+  const leave = (): Promise<void> => deleteOwn(host, session, path)
+  try {
+    if ((await look(session, line, path, undefined, signal, manner)) === true) return { session, path, token, leave }
+  } catch (error) {
+    void leave()
+    throw error
+  }
+  await leave()
+  return undefined
 }
 
 /** Whether anybody stands in the line, as far as this process knows. */
@@ -60,12 +99,12 @@ async function takePlace(
   session: Session<Uint8Array>,
   line: string,
   signal: AbortSignal | undefined,
+  { suffix, data }: Manner,
 ): Promise<{ readonly path: string; readonly token: bigint } | undefined> {
   throwIfAborted(signal)
   const id = host.uniqueName()
   try {
-    const options = { mode: 'ephemeral-sequential', parents: true, signal } as const
-    const { path, stat } = await session.createWithStat(below(line, `${id}-`), undefined, options)
+    const { path, stat } = await createIn(session, line, id + suffix, data, { mode: 'ephemeral-sequential', signal })
     return { path, token: stat.czxid }
   } catch (error) {
     // It may stand all the same, or come later: nobody would know, and those behind it would wait for ever.
@@ -81,16 +120,19 @@ async function look(
   session: Session<Uint8Array>,
   line: string,
   path: string,
-  watch: () => void,
+  watch: (() => void) | undefined,
   signal: AbortSignal | undefined,
+  manner: Manner,
 ): Promise<boolean | undefined> {
   for (;;) {
     const { children } = await session.getChildren(line, { signal })
     const names = children.filter((name) => sequenceOf(name) !== undefined).sort(bySequence)
     const index = names.indexOf(path.slice(path.lastIndexOf('/') + 1))
-    if (index <= 0) return index === 0
-    const before = await session.exists(below(line, names[index - 1] as string), { watch, signal })
-    if (before !== undefined) return undefined
+    if (index === -1) return false
+    const before = names.slice(0, index).findLast((name) => manner.waitsFor(name))
+    if (before === undefined) return true
+    if (watch === undefined) return undefined
+    if ((await session.exists(below(line, before), { watch, signal })) !== undefined) return undefined
   }
 }
 
@@ -122,9 +164,9 @@ export async function afterEarlierWrites(session: Session<Uint8Array>): Promise<
   await session.multi([{ type: 'check', path: '/' }])
 }
 
-/** What a sequential create has put behind the last dash; undefined: somebody else's node. */
+/** What a sequential create has put behind the name; undefined: somebody else's node. */
 export function sequenceOf(name: string): string | undefined {
-  return /-(\d{10,})$/.exec(name)?.[1]
+  return /(\d{10,})$/.exec(name)?.[1]
 }
 
 /** By the sequence alone; past ten digits it is simply longer. */

@@ -138,6 +138,9 @@ export class SessionHost implements SessionDoor {
         this.#watchDeadlines(session)
       },
       readNow: (read) => session.readNow(read),
+      get confirmedUntil(): number {
+        return session.confirmedUntil
+      },
       touch: () => session.touch(),
       abandon: () => session.end('lost', 'abandoned'),
     }
