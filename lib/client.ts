@@ -95,7 +95,9 @@ export class RenewingSession {
   }
 
   noteProof(proof: Extract<CallBody, { kind: 'auth' }>): void {
-    this.#proofs.push(proof)
+    const isSame = ({ scheme, credentials }: typeof proof): boolean =>
+      scheme === proof.scheme && Buffer.compare(credentials, proof.credentials) === 0
+    if (!this.#proofs.some(isSame)) this.#proofs.push({ ...proof, patient: true })
   }
 
   async close(options?: { readonly timeoutMs?: number | undefined }): Promise<void> {

@@ -222,6 +222,7 @@ export type { ValueCodec, ValueEncoding, ValueOf } from './api/values.ts'
 export type { StreamedEvent, Watch, WatchOptions } from './api/watch.ts'
 export {
   type CallOptions,
+  type ChildrenOptions,
   type CreateOptions,
   type DeleteOptions,
   dataBytesMax,
@@ -229,6 +230,7 @@ export {
   type MultiOptions,
   type MultiReadResult,
   type MultiResult,
+  type NodeModeInfo,
   type ReadOptions,
   type ReadRequest,
   type RemovableKind,

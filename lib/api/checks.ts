@@ -1,5 +1,6 @@
 /** The checks that several doors share. What is wrong is misuse: a TypeError or RangeError that names it. */
-import { arePermissions } from '../core/tree/acl.ts'
+import { type AclEntry, aclLimits, arePermissions, isShort } from '../core/tree/acl.ts'
+import { CoordError } from '../errors.ts'
 
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null
@@ -46,6 +47,10 @@ export function checkAcl(acl: unknown): void {
     if (!arePermissions(permissions))
       throw new TypeError(`permissions are letters of 'cdrwa', each once, not ${JSON.stringify(permissions)}`)
   }
+  const { entries, schemeLength, idLength } = aclLimits
+  if (acl.length > entries) throw new CoordError('COORD_TOO_LARGE', `an ACL has at most ${entries} entries`)
+  if (!(acl as AclEntry[]).every(isShort))
+    throw new CoordError('COORD_TOO_LARGE', `a scheme has at most ${schemeLength} characters, an id ${idLength}`)
 }
 
 /** The last argument of every call. */

@@ -1,7 +1,14 @@
 /** Quotas as an application sets them: by the nodes below `/zookeeper/quota` in which ZooKeeper keeps them. */
 import { anyVersion, type SubOperation } from '../core/tree/operation.ts'
 import { parentOf } from '../core/tree/path.ts'
-import { formatLimits, limitsPathOf, parseLimits, type QuotaLimits, statsPathOf } from '../core/tree/quota.ts'
+import {
+  formatLimits,
+  limitsPathOf,
+  mayHaveQuota,
+  parseLimits,
+  type QuotaLimits,
+  statsPathOf,
+} from '../core/tree/quota.ts'
 import { CoordError } from '../errors.ts'
 import { isObject } from './checks.ts'
 
@@ -59,8 +66,7 @@ export async function deleteQuota(nodes: QuotaNodes, path: string): Promise<void
 }
 
 function checkLimits(path: string, limits: unknown): void {
-  if (path === '/' || path === '/zookeeper' || path.startsWith('/zookeeper/'))
-    throw new TypeError(`${path} cannot have a quota`)
+  if (!mayHaveQuota(path)) throw new TypeError(`${path} cannot have a quota`)
   if (!isObject(limits)) throw new TypeError('the limits of a quota are { count?, bytes?, hardCount?, hardBytes? }')
   for (const [name, value] of Object.entries(limits) as [string, QuotaLimits[keyof QuotaLimits]][]) {
     if (!limitNames.includes(name as keyof QuotaLimits)) throw new TypeError(`a quota has no limit '${name}'`)

@@ -61,6 +61,12 @@ function asRegistered(watch: WatchRequest, result: CallResult): WatchRequest {
   return watch.kind === 'exists' && isThere ? { ...watch, kind: 'data' } : watch
 }
 
+/** The member has one watch for data and existence. */
+function sharesWatch(one: WatchKind, other: WatchKind): boolean {
+  const listOf = (kind: WatchKind): WatchKind => (kind === 'exists' ? 'data' : kind)
+  return listOf(one) === listOf(other)
+}
+
 export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements AsyncDisposable, StreamSession {
   readonly #link: SessionLink
   readonly #clock: Clock
@@ -71,6 +77,8 @@ export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements
   readonly #held = new Set<() => void>()
   #listeners = new WatchListeners()
   #seen: Zxid = zxidZero
+  /** Through which zxid the listeners of a session before this one have heard of everything, until they go on here. */
+  #inherited: Zxid | undefined
   #lastId = 0
   #state: SessionState = 'suspended'
   #closing: Promise<void> | undefined
@@ -175,15 +183,19 @@ export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements
   ): Promise<void> {
     const { found, unheard } = this.#listeners.remove(path, kinds, listener)
     if (!found) throw new CoordError('COORD_NO_WATCHER', undefined, { path })
-    if (unheard.length === 0) return
-    const read = { type: 'removeWatches', path, kinds: unheard } as const
+    // One that is being set just now is behind the same watch of the member.
+    const isAwaited = (kind: WatchKind): boolean =>
+      [...this.#pending.values()].some(({ watch }) => watch?.path === path && sharesWatch(watch.kind, kind))
+    const kindsGone = unheard.filter((kind) => !isAwaited(kind))
+    if (kindsGone.length === 0) return
+    const read = { type: 'removeWatches', path, kinds: kindsGone } as const
     // Whether the member still had it does not matter: it may have fired meanwhile.
     await this.perform({ kind: 'read', read, consistency: 'session' }, () => undefined, options)
   }
 
   /** @internal What this session, which is over, leaves behind. */
   get legacy(): SessionLegacy {
-    return { listeners: this.#listeners, seen: this.#seen }
+    return { listeners: this.#listeners, seen: this.#inherited ?? this.#seen }
   }
 
   /** @internal Takes the place of a session that was lost: listeners hear what they missed, and go on. */
@@ -191,9 +203,13 @@ export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements
     const watched: WatchRegistrations = listeners.registrations()
     if (Object.values(watched).every((paths) => paths.length === 0)) return
     this.#listeners = listeners
+    this.#inherited = seen
     const read = { type: 'resumeWatches', seen, watched } as const
-    this.perform({ kind: 'read', read, consistency: 'session' }, () => undefined, undefined).catch(() => {
-      // Lost again before it was open: then the next session inherits.
+    const resumed = (result: CallResult): void => {
+      if (result.type !== 'error') this.#inherited = undefined
+    }
+    this.perform({ kind: 'read', read, consistency: 'session', patient: true }, resumed, undefined).catch(() => {
+      // Lost again before that: then the next session inherits.
     })
   }
 

@@ -18,7 +18,9 @@ export type StreamedEvent<V = Uint8Array> =
       readonly data?: V | undefined
       readonly error?: CoordError | undefined
     }
-  | { readonly type: 'gap' | 'synced'; readonly zxid: bigint }
+  // Each by itself: TypeScript narrows by one literal at a time.
+  | { readonly type: 'gap'; readonly zxid: bigint }
+  | { readonly type: 'synced'; readonly zxid: bigint }
 
 export interface WatchOptions extends CallOptions {
   /** The nodes below, too, however deep. Default: the node alone, with `children` events when one comes or goes. */

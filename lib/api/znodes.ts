@@ -11,6 +11,7 @@ import {
   type AclEntry,
   anyVersion,
   type CreateMode,
+  type CreateResult,
   createModes,
   type ErrorResult,
   type Operation,
@@ -59,6 +60,21 @@ export interface ReadOptions extends CallOptions {
   readonly consistency?: Consistency | undefined
   /** A one-shot watch, set atomically with the read. On `exists` it also waits for a missing node's creation. */
   readonly watch?: WatchListener | undefined
+}
+
+export interface ChildrenOptions extends ReadOptions {
+  /** So many names at the most: a page. Default: all. */
+  readonly limit?: number | undefined
+  /** Only names that sort behind this one: the last one of the page before. */
+  readonly after?: string | undefined
+}
+
+/** What a node is, beside its stat. */
+export interface NodeModeInfo {
+  readonly mode: 'persistent' | 'ephemeral' | 'container' | 'persistent-ttl'
+  /** Of `persistent-ttl`. */
+  readonly ttlMs?: number | undefined
+  readonly stat: Stat
 }
 
 export interface CreateOptions extends CallOptions {
@@ -199,19 +215,12 @@ export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends Ev
 
   /** Creates a node; resolves with its real path, which has a suffix in sequential modes. */
   async create(path: string, data?: V, options?: CreateOptions): Promise<string> {
-    return (await this.createWithStat(path, data, options)).path
+    return this.#create(path, data, options, ({ path: real }) => this.#strip(real))
   }
 
   async createWithStat(path: string, data?: V, options?: CreateOptions): Promise<{ path: string; stat: Stat }> {
-    const operation = this.#createOperation({ type: 'create', path, data, ...options })
-    const parents = options?.parents
-    return this.#write(
-      parents === undefined ? operation : { ...operation, parents },
-      (result) => {
-        const { path: real, stat } = expect(result, 'create')
-        return withJson({ path: this.#strip(real), stat: statView(stat) })
-      },
-      options,
+    return this.#create(path, data, options, ({ path: real, stat }) =>
+      withJson({ path: this.#strip(real), stat: statView(stat) }),
     )
   }
 
@@ -250,14 +259,25 @@ export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends Ev
     return this.#write(operation, (result) => statView(expect(result, 'setData').stat), options)
   }
 
-  /** The names of the node's children, sorted, and its stat. */
-  async getChildren(path: string, options?: ReadOptions): Promise<{ children: string[]; stat: Stat }> {
+  /** The names of the node's children, sorted, and its stat. Of very many, a page at a time: `limit` and `after`. */
+  async getChildren(path: string, options?: ChildrenOptions): Promise<{ children: string[]; stat: Stat }> {
     const now = this.#readAtOnce('getChildren', path, options)
     if (now?.type === 'childNames') return { children: now.children, stat: statView(now.stat) }
     return this.#read('getChildren', path, options, (result) => {
       const { children, stat } = expect(result, 'childNames')
       return { children, stat: statView(stat) }
     })
+  }
+
+  /** What the stat does not show: whether the node is a container or has a time to live. */
+  async getMode(path: string, options?: CallOptions): Promise<NodeModeInfo> {
+    const read: ReadOperation = { type: 'getMode', path: this.#resolve(path) }
+    const settle = (result: CallResult): NodeModeInfo => {
+      const { mode, ttlMs, stat } = expect(result, 'mode')
+      const info = { mode: mode === 'ttl' ? ('persistent-ttl' as const) : mode, stat: statView(stat) }
+      return ttlMs === undefined ? info : { ...info, ttlMs }
+    }
+    return this.#call({ kind: 'read', read, consistency: 'session' }, settle, options)
   }
 
   /** How many descendants the node has. */
@@ -269,7 +289,8 @@ export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends Ev
 
   /** The paths of this session's ephemeral nodes that begin with a prefix (ZooKeeper's rule: of the text, not the tree). */
   async getEphemerals(prefix = '/', options?: CallOptions): Promise<string[]> {
-    const read: ReadOperation = { type: 'getEphemerals', prefix: this.#root + prefix }
+    if (typeof prefix !== 'string') throw new TypeError(`prefix must be a text, not ${typeof prefix}`)
+    const read: ReadOperation = { type: 'getEphemerals', prefix: this.#root + (prefix.trim() === '' ? '/' : prefix) }
     const settle = (result: CallResult): string[] => expect(result, 'paths').paths.map((path) => this.#strip(path))
     return this.#call({ kind: 'read', read, consistency: 'session' }, settle, options)
   }
@@ -431,6 +452,7 @@ export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends Ev
   ): Promise<{ -readonly [K in keyof O]: MultiResult<O[K]> }> {
     if (!Array.isArray(operations)) throw new TypeError('multi takes an array of operations')
     const held = options?.ifHeld
+    if (held !== undefined) requireZxid(held.token)
     const operation: Operation = {
       type: 'multi',
       operations: operations.map((sub: MultiOperation<V>) => this.#subOperation(sub)),
@@ -455,8 +477,24 @@ export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends Ev
   }
 
   #strip(path: string): string {
-    if (this.#root === '' || !path.startsWith(this.#root)) return path
-    return path.length === this.#root.length ? '/' : path.slice(this.#root.length)
+    if (this.#root === '') return path
+    if (path === this.#root) return '/'
+    return path.startsWith(`${this.#root}/`) ? path.slice(this.#root.length) : path
+  }
+
+  #create<T>(
+    path: string,
+    data: V | undefined,
+    options: CreateOptions | undefined,
+    settle: (result: CreateResult) => T,
+  ): Promise<T> {
+    const operation = this.#createOperation({ type: 'create', path, data, ...options })
+    const parents = options?.parents
+    return this.#write(
+      parents === undefined ? operation : { ...operation, parents },
+      (result) => settle(expect(result, 'create')),
+      options,
+    )
   }
 
   #createOperation(
@@ -538,24 +576,25 @@ export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends Ev
   #read<T>(
     type: 'exists' | 'getData' | 'getChildren',
     path: string,
-    options: ReadOptions | undefined,
+    options: ChildrenOptions | undefined,
     settle: (result: CallResult) => T,
   ): Promise<T> {
     const absolute = this.#resolve(path)
     const { watch } = options ?? {}
     const consistency = consistencyOf(options?.consistency)
-    const read: ReadOperation = { type, path: absolute, watch: watch !== undefined }
+    const read: ReadOperation = { type, path: absolute, watch: watch !== undefined, ...pageOf(options) }
     return this.#call({ kind: 'read', read, consistency }, settle, options, this.#watchRequest(type, absolute, watch))
   }
 
   /** A plain read needs no call where its turn is now: most do. */
-  #readAtOnce(type: NodeRead['type'], path: string, options: ReadOptions | undefined): NodeReadResult | undefined {
+  #readAtOnce(type: NodeRead['type'], path: string, options: ChildrenOptions | undefined): NodeReadResult | undefined {
     checkCallOptions(options)
     if (options !== undefined) {
       const { watch, consistency = 'session', signal } = options
       if (watch !== undefined || signal !== undefined || consistency !== 'session') return undefined
     }
-    const result = this.readNow({ type, path: this.#resolve(path) })
+    const read = { type, path: this.#resolve(path) }
+    const result = this.readNow(options === undefined ? read : { ...read, ...pageOf(options) })
     if (result?.type === 'error') throwIfError(result, (absolute) => this.#strip(absolute))
     return result
   }
@@ -630,6 +669,13 @@ function consistencyOf(consistency: Consistency = 'session'): Consistency {
   throw new TypeError(`consistency must be 'session' or 'linearizable', not ${String(consistency)}`)
 }
 
+function pageOf({ limit, after }: ChildrenOptions = {}): Pick<NodeRead, 'limit' | 'after'> {
+  if (limit !== undefined && !Number.isSafeInteger(limit)) throw new TypeError('limit must be a whole number')
+  if (limit !== undefined && limit < 1) throw new RangeError(`limit must be at least 1, not ${limit}`)
+  if (after !== undefined && typeof after !== 'string') throw new TypeError('after must be the name of a child')
+  return { ...(limit === undefined ? {} : { limit }), ...(after === undefined ? {} : { after }) }
+}
+
 function requireZxid(zxid: unknown): void {
   if (typeof zxid !== 'bigint' || zxid < 0n || zxid >> 63n !== 0n) throw new TypeError(`not a zxid: ${String(zxid)}`)
 }
@@ -648,14 +694,23 @@ function plainAcl(acl: readonly AclEntry[]): readonly AclEntry[] {
   return acl === openAcl ? openAcl : acl.map(({ scheme, id, permissions }) => ({ scheme, id, permissions }))
 }
 
+/** What an operation of a multi counts beside its path, data and ACL: about what its result is stored with. Bytes. */
+const bytesPerOperation = 32
+
 /** A multi is one request, and as large as one at the most: ZooKeeper's limit. */
 function requireSmall(operations: readonly SubOperation[]): void {
-  let bytes = 0
-  for (const operation of operations) {
-    bytes += operation.path.length + ('data' in operation ? (operation.data?.length ?? 0) : 0)
-  }
+  const bytes = operations.reduce((sum, operation) => sum + sizeOf(operation), 0)
   if (bytes <= dataBytesMax) return
   throw new CoordError('COORD_TOO_LARGE', `${bytes} bytes in one multi: at most ${dataBytesMax}, split it`)
+}
+
+function sizeOf(operation: SubOperation): number {
+  const data = 'data' in operation ? (operation.data?.length ?? 0) : 0
+  const acl = operation.type === 'create' ? (operation.acl ?? []) : []
+  return acl.reduce(
+    (sum, { scheme, id, permissions }) => sum + scheme.length + id.length + permissions.length,
+    bytesPerOperation + operation.path.length + data,
+  )
 }
 
 /** The root of a namespace under another one; a TypeError for what is no path. */
@@ -666,8 +721,9 @@ export function rootUnder(root: string, path: string): string {
 
 function versionOf(version: number | undefined): number {
   if (version === undefined) return anyVersion
-  if (Number.isInteger(version)) return version
-  throw new TypeError(`version must be a whole number, not ${String(version)}`)
+  if (!Number.isInteger(version)) throw new TypeError(`version must be a whole number, not ${String(version)}`)
+  if (version === (version | 0)) return version
+  throw new RangeError(`version must have 32 bits, not be ${version}`)
 }
 
 /** The result as the type that this call gets. */

@@ -25,6 +25,10 @@ export type Consistency = 'session' | 'linearizable'
 export interface NodeRead {
   readonly type: 'exists' | 'getData' | 'getChildren'
   readonly path: string
+  /** Of `getChildren`: only names that sort behind this one. */
+  readonly after?: string | undefined
+  /** Of `getChildren`: so many names at the most. */
+  readonly limit?: number | undefined
 }
 
 export type ReadOperation =
@@ -32,6 +36,8 @@ export type ReadOperation =
   | { readonly type: 'getAllChildrenNumber'; readonly path: string }
   | { readonly type: 'getEphemerals'; readonly prefix: string }
   | { readonly type: 'getAcl'; readonly path: string }
+  /** What the stat does not show of a container or a node with a time to live. */
+  | { readonly type: 'getMode'; readonly path: string }
   | { readonly type: 'multiRead'; readonly reads: readonly NodeRead[] }
   /** Whom the session was proven to be. */
   | { readonly type: 'whoAmI' }
@@ -61,19 +67,36 @@ export type StreamEvent =
 
 export type SessionCall =
   | { readonly kind: 'write'; readonly id: number; readonly operation: Operation }
-  | { readonly kind: 'read'; readonly id: number; readonly read: ReadOperation; readonly consistency: Consistency }
+  | {
+      readonly kind: 'read'
+      readonly id: number
+      readonly read: ReadOperation
+      readonly consistency: Consistency
+      /** Waits as long as the session lives. */
+      readonly patient?: boolean | undefined
+    }
   /** A quorum operation: what was acknowledged anywhere before is visible after. */
   | { readonly kind: 'sync'; readonly id: number }
   /** Answered once the replica has applied this zxid. */
   | { readonly kind: 'awaitZxid'; readonly id: number; readonly zxid: Zxid }
   /** Proves who the session is; calls made after it are made as that. */
-  | { readonly kind: 'auth'; readonly id: number; readonly scheme: string; readonly credentials: Uint8Array }
+  | {
+      readonly kind: 'auth'
+      readonly id: number
+      readonly scheme: string
+      readonly credentials: Uint8Array
+      /** Waits as long as the session lives. */
+      readonly patient?: boolean | undefined
+    }
   /** The answer to this call is not wanted any more. What was sent may still happen. */
   | { readonly kind: 'cancel'; readonly id: number }
   /** Wants the next events of a stream, once there are any. Not answered. */
   | { readonly kind: 'pull'; readonly id: number }
   /** Wants no more events of a stream. Not answered. */
   | { readonly kind: 'closeStream'; readonly id: number }
+
+/** What a node is, sequential or not. */
+export type NodeMode = 'persistent' | 'ephemeral' | 'container' | 'ttl'
 
 export type ReadResult =
   | { readonly type: 'stat'; readonly stat: Stat | undefined }
@@ -82,6 +105,7 @@ export type ReadResult =
   | { readonly type: 'count'; readonly count: number }
   | { readonly type: 'paths'; readonly paths: string[] }
   | { readonly type: 'acl'; readonly acl: readonly AclEntry[]; readonly stat: Stat }
+  | { readonly type: 'mode'; readonly mode: NodeMode; readonly ttlMs: number | undefined; readonly stat: Stat }
   | { readonly type: 'reads'; readonly results: readonly NodeReadResult[] }
   | { readonly type: 'identities'; readonly identities: readonly Identity[] }
   | { readonly type: 'done' }

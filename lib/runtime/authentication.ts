@@ -3,7 +3,7 @@
  * those that the application brought. It runs on the member that hosts the session; what it finds is stamped on writes.
  */
 import { createHash, scrypt } from 'node:crypto'
-import { type AclEntry, type Identity, userOf } from '../core/tree/acl.ts'
+import { type AclEntry, aclLimits, type Identity, isShort, userOf } from '../core/tree/acl.ts'
 import type { Operation } from '../core/tree/operation.ts'
 import { CoordError } from '../errors.ts'
 import type { AuthScheme } from '../ports/auth-scheme.ts'
@@ -50,8 +50,12 @@ export class Authentication {
 
   /** `superDigest` is the id of the scheme `digest` whose owner is a superuser. */
   constructor(schemes: readonly AuthScheme[] = [], superDigest?: string) {
+    const known = new Set(ownSchemes)
     for (const { scheme } of schemes) {
-      if (ownSchemes.has(scheme)) throw new TypeError(`the scheme ${scheme} is there already: choose another name`)
+      if (known.has(scheme)) throw new TypeError(`the scheme ${scheme} is there already: choose another name`)
+      if (!isShort({ scheme, id: '' }))
+        throw new TypeError(`the name of a scheme has at most ${aclLimits.schemeLength} characters`)
+      known.add(scheme)
     }
     this.#schemes = new Map(schemes.map((scheme) => [scheme.scheme, scheme]))
     this.#superDigest = superDigest
@@ -66,8 +70,7 @@ export class Authentication {
     if (scheme === 'digest') return this.#digest(new TextDecoder().decode(credentials), superDigest)
     if (scheme === 'scrypt') return scryptIdentity(new TextDecoder().decode(credentials))
     const port = this.#schemes.get(scheme)
-    if (port === undefined)
-      throw new CoordError('COORD_AUTH_FAILED', `this member knows no scheme ${JSON.stringify(scheme)}`)
+    if (port === undefined) throw refusal(`this member knows no scheme ${JSON.stringify(scheme)}`)
     return askScheme(port, credentials)
   }
 
@@ -82,35 +85,62 @@ export class Authentication {
 
   #withKnownAcl<O extends { readonly acl?: readonly AclEntry[] | undefined }>(operation: O): O {
     const { acl } = operation
-    if (acl === undefined || acl.every((entry) => this.#isKnown(entry))) return operation
-    return { ...operation, acl: acl.map((entry) => (this.#isKnown(entry) ? entry : { ...entry, scheme: '' })) }
+    if (acl === undefined) return operation
+    // What is invalid anyway must not be larger than other members can read.
+    if (acl.length > aclLimits.entries) return { ...operation, acl: [] }
+    if (acl.every((entry) => this.#isKnown(entry))) return operation
+    return { ...operation, acl: acl.map((entry) => (this.#isKnown(entry) ? entry : unknownEntry)) }
   }
 
-  #isKnown({ scheme, id }: AclEntry): boolean {
+  #isKnown(entry: AclEntry): boolean {
+    const { scheme, id } = entry
+    if (!isShort(entry)) return false
     if (ownSchemes.has(scheme)) return true
     const port = this.#schemes.get(scheme)
-    return port !== undefined && (port.isValidId?.(id) ?? id !== '')
+    return port !== undefined && isValidFor(port, id)
   }
 
   #digest(credentials: string, superDigest: string | undefined): readonly Identity[] {
     const id = digestOfCredentials(credentials)
     const digest = { scheme: 'digest', id }
+    if (!isShort(digest)) throw refusal('the name of the user is too long')
     return id === this.#superDigest || id === superDigest ? [{ scheme: 'super', id: '' }, digest] : [digest]
   }
 }
 
+/** Valid nowhere. */
+const unknownEntry: AclEntry = { scheme: '', id: '', permissions: '' }
+
+/** A port of the application may throw: then it has not said yes. */
+function isValidFor(port: AuthScheme, id: string): boolean {
+  try {
+    return port.isValidId?.(id) ?? id !== ''
+  } catch {
+    return false
+  }
+}
+
+function refusal(why: string, cause?: unknown): CoordError {
+  return new CoordError('COORD_AUTH_FAILED', why, { cause })
+}
+
 async function scryptIdentity(credentials: string): Promise<readonly Identity[]> {
   const user = userOf(credentials)
-  return [{ scheme: 'scrypt', id: await scryptId(user, credentials.slice(user.length + 1)) }]
+  const identity = { scheme: 'scrypt', id: await scryptId(user, credentials.slice(user.length + 1)) }
+  if (!isShort(identity)) throw refusal('the name of the user is too long')
+  return [identity]
 }
 
 async function askScheme(port: AuthScheme, credentials: Uint8Array): Promise<readonly Identity[]> {
-  let ids: readonly string[]
+  const { scheme } = port
+  let ids: unknown
   try {
     ids = await port.authenticate(credentials)
   } catch (cause) {
-    throw new CoordError('COORD_AUTH_FAILED', `the scheme ${port.scheme} refused the credentials`, { cause })
+    throw refusal(`the scheme ${scheme} refused the credentials`, cause)
   }
-  if (ids.length === 0) throw new CoordError('COORD_AUTH_FAILED', `the scheme ${port.scheme} refused the credentials`)
-  return ids.map((id) => ({ scheme: port.scheme, id }))
+  if (!Array.isArray(ids) || ids.length === 0) throw refusal(`the scheme ${scheme} refused the credentials`)
+  if (!ids.every((id) => typeof id === 'string' && id !== '' && isShort({ scheme, id })))
+    throw refusal(`the scheme ${scheme} gave what is no id: a text of 1 to ${aclLimits.idLength} characters`)
+  return ids.map((id: string) => ({ scheme, id }))
 }

@@ -57,6 +57,8 @@ export interface SessionSurroundings {
   readonly watches: WatchTable
   readonly streams: WatchStreams
   readonly authentication: Authentication
+  /** Calls of all sessions of this member that are not answered yet: each session counts its own in. */
+  readonly outstanding: { count: number }
   now(): number
   submit(request: TreeRequest): void
   /** Calls back with a zxid at which everything acknowledged before is visible. */
@@ -84,12 +86,17 @@ export interface HostedSessionOptions {
   readonly requestTimeoutMs: number
   /** More calls than this that are not answered yet are refused: overload is an error, not memory. */
   readonly outstandingCallsMax: number
+  /** The same for all sessions of the member together. */
+  readonly allOutstandingCallsMax: number
   /** One-shot and persistent watches, and streams. */
   readonly watchesMax: number
   readonly address: string | undefined
   readonly readOnly: boolean
   readonly superDigest: string | undefined
 }
+
+/** They go with every write of the session. */
+const identitiesMax = 64
 
 export class HostedSession {
   readonly options: HostedSessionOptions
@@ -100,8 +107,8 @@ export class HostedSession {
   readonly #streams = new Map<number, WatchStream>()
   #calls: PendingCall[] = []
   #identities: readonly Identity[]
-  /** Calls behind a proof that is being verified are not begun. */
-  #isVerifying = false
+  /** A proof that is being verified: calls behind it are not begun. */
+  #verifying: PendingCall | undefined
   #state: SessionState | 'opening' = 'opening'
   #generation = 0
   #nextCxid = 1
@@ -154,7 +161,8 @@ export class HostedSession {
 
   /** The earliest deadline of a waiting call. */
   get nextDeadline(): number {
-    return this.#calls[0]?.deadline ?? Number.POSITIVE_INFINITY
+    // Patient calls are the first ones of a session that took the place of another.
+    return this.#calls.find(({ deadline }) => deadline < Number.POSITIVE_INFINITY)?.deadline ?? Number.POSITIVE_INFINITY
   }
 
   call(call: SessionCall): void {
@@ -176,11 +184,17 @@ export class HostedSession {
       })
       return
     }
-    if (this.#calls.length >= this.options.outstandingCallsMax) {
-      this.#answer(call.id, { type: 'error', code: 'COORD_THROTTLED' })
+    const { outstandingCallsMax, allOutstandingCallsMax } = this.options
+    if (this.#calls.length >= outstandingCallsMax || this.#host.outstanding.count >= allOutstandingCallsMax) {
+      const ofSession = this.#calls.length >= outstandingCallsMax
+      const reason = ofSession
+        ? `at most ${outstandingCallsMax} of a session`
+        : `at most ${allOutstandingCallsMax} of a member`
+      this.#answer(call.id, { type: 'error', code: 'COORD_THROTTLED', reason })
       return
     }
-    const deadline = this.#host.now() + this.options.requestTimeoutMs
+    const isPatient = 'patient' in call && call.patient === true
+    const deadline = isPatient ? Number.POSITIVE_INFINITY : this.#host.now() + this.options.requestTimeoutMs
     const pending: PendingCall = {
       call,
       deadline,
@@ -190,8 +204,9 @@ export class HostedSession {
       readableAt: undefined,
     }
     this.#calls.push(pending)
+    this.#host.outstanding.count += 1
     if (this.#host.serving && this.#state === 'connected') {
-      if (!this.#isVerifying) this.#begin(pending)
+      if (this.#verifying === undefined) this.#begin(pending)
       if (this.#calls.length === 1) this.pump()
     } else if (this.options.readOnly) this.pump()
   }
@@ -267,6 +282,7 @@ export class HostedSession {
     if (this.isOver) return
     const calls = this.#calls
     this.#calls = []
+    this.#host.outstanding.count -= calls.length
     this.#state = state
     for (const stream of this.#streams.values()) stream.close()
     this.#streams.clear()
@@ -296,11 +312,16 @@ export class HostedSession {
 
   /** Answers the calls whose deadline has passed: unsent ones certainly did not happen. */
   expireCalls(now: number): void {
-    while (this.#calls[0] !== undefined && this.#calls[0].deadline <= now) {
-      const { call, cxid } = this.#calls.shift() as PendingCall
-      const waited = `no answer within ${this.options.requestTimeoutMs} ms`
-      const code = cxid === undefined ? 'COORD_NO_QUORUM' : 'COORD_CONNECTION_LOSS'
-      this.#answer(call.id, { type: 'error', code, reason: waited })
+    const overdue = this.#calls.filter(({ deadline }) => deadline <= now)
+    this.#calls = this.#calls.filter(({ deadline }) => deadline > now)
+    this.#host.outstanding.count -= overdue.length
+    for (const pending of overdue) {
+      const { call, cxid } = pending
+      const unsent = pending === this.#verifying ? 'COORD_TIMEOUT' : 'COORD_NO_QUORUM'
+      const code = cxid === undefined ? unsent : 'COORD_CONNECTION_LOSS'
+      const reason = `no answer within ${this.options.requestTimeoutMs} ms`
+      this.#answer(call.id, { type: 'error', code, reason })
+      this.#giveUp(pending)
     }
     this.pump()
   }
@@ -311,6 +332,7 @@ export class HostedSession {
       const result = this.#resultOf(this.#calls[0] as PendingCall)
       if (result === undefined) return
       const { call } = this.#calls.shift() as PendingCall
+      this.#host.outstanding.count -= 1
       this.#answer(call.id, result)
     }
   }
@@ -345,7 +367,7 @@ export class HostedSession {
 
   #beginAll(): void {
     for (const pending of this.#calls) {
-      if (this.#isVerifying) return
+      if (this.#verifying !== undefined) return
       this.#begin(pending)
     }
   }
@@ -388,34 +410,49 @@ export class HostedSession {
 
   /** What a proof found holds for the calls behind it: those wait where it takes its time. */
   #verify(pending: PendingCall, { scheme, credentials }: Extract<SessionCall, { kind: 'auth' }>): void {
-    const succeed = (found: readonly Identity[]): void => {
-      const known = this.#identities
-      const added = found.filter((one) => !known.some(({ scheme, id }) => scheme === one.scheme && id === one.id))
-      this.#identities = [...known, ...added]
-      pending.result = { type: 'done' }
-    }
-    const fail = (error: unknown): void => {
-      const code = error instanceof CoordError ? error.code : 'COORD_AUTH_FAILED'
-      pending.result = { type: 'error', code, reason: error instanceof Error ? error.message : String(error) }
-    }
     try {
       const found = this.#host.authentication.authenticate(scheme, credentials, this.options.superDigest)
       if (!(found instanceof Promise)) {
-        succeed(found)
+        pending.result = this.#prove(found)
         return
       }
-      this.#isVerifying = true
-      found.then(succeed, fail).finally(() => this.#onVerified())
+      this.#verifying = pending
+      found.then(
+        (identities) => this.#onVerified(pending, () => this.#prove(identities)),
+        (error: unknown) => this.#onVerified(pending, () => refused(error)),
+      )
     } catch (error) {
-      fail(error)
+      pending.result = refused(error)
     }
   }
 
-  #onVerified(): void {
-    this.#isVerifying = false
-    if (this.isOver) return
+  /** Nobody waits for it any more where it was given up: then it has proven nothing. */
+  #onVerified(pending: PendingCall, result: () => CallResult): void {
+    if (this.#verifying !== pending || this.isOver) return
+    pending.result = result()
+    this.#verifying = undefined
+    this.#beginWaiting()
+  }
+
+  /** Lets the calls behind a proof go on that is not waited for. */
+  #giveUp(pending: PendingCall): void {
+    if (this.#verifying !== pending) return
+    this.#verifying = undefined
+    this.#beginWaiting()
+  }
+
+  #beginWaiting(): void {
     if (this.#host.serving && this.#state === 'connected') this.#beginAll()
     this.pump()
+  }
+
+  #prove(found: readonly Identity[]): CallResult {
+    const known = this.#identities
+    const added = found.filter((one) => !known.some(({ scheme, id }) => scheme === one.scheme && id === one.id))
+    if (known.length + added.length > identitiesMax)
+      return { type: 'error', code: 'COORD_AUTH_FAILED', reason: `at most ${identitiesMax} identities` }
+    this.#identities = [...known, ...added]
+    return { type: 'done' }
   }
 
   #stamped(request: WriteRequest): WriteRequest {
@@ -470,6 +507,12 @@ export class HostedSession {
       }
       case 'getEphemerals':
         return { type: 'paths', paths: tree.getEphemerals(this.id, read.prefix) }
+      case 'getMode': {
+        const node = this.#readable(read.path, 'r', identities)
+        if ('code' in node) return node
+        const { mode, ttlMs } = node
+        return { type: 'mode', mode, ttlMs: mode === 'ttl' ? ttlMs : undefined, stat: node.stat() }
+      }
       case 'getAcl': {
         const node = this.#readable(read.path, 'ra', identities)
         return 'code' in node ? node : { type: 'acl', acl: visibleAcl(node.acl, identities), stat: node.stat() }
@@ -502,7 +545,8 @@ export class HostedSession {
   }
 
   /** A watch is left only where the read succeeds; that of a missing node's existence does. */
-  #readNode({ type, path }: NodeRead, identities: readonly Identity[], watch: WatchKind | undefined): NodeReadResult {
+  #readNode(read: NodeRead, identities: readonly Identity[], watch: WatchKind | undefined): NodeReadResult {
+    const { type, path } = read
     const node = this.#readable(path, 'r', identities)
     const isMissing = 'code' in node && node.code === 'COORD_NO_NODE'
     if ('code' in node && !(isMissing && type === 'exists')) return node
@@ -510,7 +554,7 @@ export class HostedSession {
     if (refused !== undefined) return refused
     if ('code' in node) return { type: 'stat', stat: undefined }
     if (type === 'exists') return { type: 'stat', stat: node.stat() }
-    if (type === 'getChildren') return { type: 'childNames', children: node.childNames(), stat: node.stat() }
+    if (type === 'getChildren') return { type: 'childNames', children: childrenOf(node, read), stat: node.stat() }
     return { type: 'data', data: node.data, stat: node.stat() }
   }
 
@@ -562,7 +606,9 @@ export class HostedSession {
   #cancel(id: number): void {
     const index = this.#calls.findIndex(({ call }) => call.id === id)
     if (index === -1) return
-    this.#calls.splice(index, 1)
+    const [cancelled] = this.#calls.splice(index, 1)
+    this.#host.outstanding.count -= 1
+    this.#giveUp(cancelled as PendingCall)
     this.pump()
   }
 
@@ -571,6 +617,20 @@ export class HostedSession {
     this.#state = state
     this.#deliver({ kind: 'state', state, reason, seen: this.#host.lastZxid })
   }
+}
+
+/** The names of the children, sorted: all, or a page of them. */
+function childrenOf(node: Znode, { after, limit }: NodeRead): string[] {
+  const names = node.childNames()
+  if (after === undefined && limit === undefined) return names
+  const found = after === undefined ? 0 : names.findIndex((name) => name > after)
+  const start = found === -1 ? names.length : found
+  return names.slice(start, limit === undefined ? undefined : start + limit)
+}
+
+function refused(error: unknown): CallResult {
+  const code = error instanceof CoordError ? error.code : 'COORD_AUTH_FAILED'
+  return { type: 'error', code, reason: error instanceof Error ? error.message : String(error) }
 }
 
 /** What is delivered belongs to the receiver: the application cannot corrupt the replica. */

@@ -26,6 +26,7 @@ export const defaultLimits: MemberLimits = {
   reapIntervalMs: 60_000,
   session: {
     outstandingCallsMax: 65_536,
+    allOutstandingCallsMax: 262_144,
     watchesMax: 100_000,
     timeoutMs: { min: 500, max: 3_600_000 },
     window: { changes: 10_000, bytes: 8 * MiB },

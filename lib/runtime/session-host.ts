@@ -26,6 +26,8 @@ import { WatchStreams } from './watch-streams.ts'
 export interface SessionLimits {
   /** Calls of one session that are not answered yet. */
   readonly outstandingCallsMax: number
+  /** Calls of all sessions of this member that are not answered yet. */
+  readonly allOutstandingCallsMax: number
   /** Watches and streams of one session. */
   readonly watchesMax: number
   /** What a session may ask for is brought between these: a shorter one would be lost to a pause, a longer one never. */
@@ -72,6 +74,7 @@ export class SessionHost implements SessionDoor {
   readonly #arriving = new Map<SessionId, HostedSession>()
   readonly #watches = new WatchTable()
   readonly #streams: WatchStreams
+  readonly #outstanding = { count: 0 }
   readonly #reads = new Map<number, (zxid: Zxid) => void>()
   readonly #heartbeats = new Map<number, Heartbeat>()
   /** Sessions whose next answer waits for a zxid to be applied: asked again at each applied entry. */
@@ -104,7 +107,7 @@ export class SessionHost implements SessionDoor {
 
   open(opening: SessionOpening, deliver: (item: SessionItem) => void): SessionLink {
     const { attach, requestTimeoutMs, address, readOnly = false, superDigest } = opening
-    const { outstandingCallsMax, watchesMax, timeoutMs: allowed } = this.#member.limits
+    const { outstandingCallsMax, allOutstandingCallsMax, watchesMax, timeoutMs: allowed } = this.#member.limits
     const timeoutMs = Math.min(Math.max(opening.timeoutMs, allowed.min), allowed.max)
     const password = attach?.password ?? this.#member.entropy.bytes(16)
     const passwordHash = new Uint8Array(createHash('sha256').update(password).digest())
@@ -118,6 +121,7 @@ export class SessionHost implements SessionDoor {
       whenTouched,
       requestTimeoutMs,
       outstandingCallsMax,
+      allOutstandingCallsMax,
       watchesMax,
       takesOver: attach !== undefined,
       address,
@@ -309,6 +313,7 @@ export class SessionHost implements SessionDoor {
       watches: this.#watches,
       streams: this.#streams,
       authentication: this.#member.authentication,
+      outstanding: this.#outstanding,
       now: () => this.#member.clock.now(),
       submit: (request) => {
         this.#outbox.push(request)

@@ -37,6 +37,14 @@ export const creatorAllAcl: readonly AclEntry[] = [{ scheme: 'auth', id: '', per
 /** Nobody yet: a session before it proved anything. */
 export const noIdentities: readonly Identity[] = []
 
+/** What an ACL and its entries may be at the most: every member can store and send that. UTF-16 code units. */
+export const aclLimits = { entries: 1024, schemeLength: 64, idLength: 1024 } as const
+
+/** Whether a scheme and an id fit an entry of an ACL, or an identity of a session. */
+export function isShort({ scheme, id }: { readonly scheme: string; readonly id: string }): boolean {
+  return scheme.length <= aclLimits.schemeLength && id.length <= aclLimits.idLength
+}
+
 /** May do anything. Never an entry of an ACL. */
 export const superScheme = 'super'
 
@@ -79,7 +87,7 @@ export function resolveAcl(given: Acl, identities: readonly Identity[]): Resolve
     if (entries.length === 0) return invalid
     for (const one of entries) if (!resolved.some((other) => isSame(one, other))) resolved.push(inOrder(one))
   }
-  if (resolved.length === 0) return invalid
+  if (resolved.length === 0 || resolved.length > aclLimits.entries) return invalid
   return { isValid: true, acl: isOpen(resolved) ? undefined : resolved }
 }
 
@@ -91,7 +99,7 @@ function resolveAuth({ permissions }: AclEntry, identities: readonly Identity[])
 }
 
 function isValidEntry({ scheme, id, permissions }: AclEntry): boolean {
-  if (!arePermissions(permissions)) return false
+  if (!arePermissions(permissions) || !isShort({ scheme, id })) return false
   switch (scheme) {
     case '':
     case superScheme:

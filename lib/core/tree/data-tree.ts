@@ -135,6 +135,10 @@ export class DataTree {
     return prefix.trim() === '' ? paths : paths.filter((path) => path.startsWith(prefix))
   }
 
+  ephemeralCount(session: SessionId): number {
+    return this.#ephemerals.get(session)?.size ?? 0
+  }
+
   /** A session's ephemeral nodes in the order in which its end deletes them: by creation; of one zxid, by path. */
   ephemeralsInOrder(session: SessionId): Place[] {
     const places = this.getEphemerals(session).map((path) => ({ path, node: this.#existing(path) }))
@@ -148,6 +152,10 @@ export class DataTree {
   /** Containers and nodes with a time to live, in no particular order. */
   mortals(): Iterable<readonly [path: string, node: Znode]> {
     return this.#mortals
+  }
+
+  get hasQuotas(): boolean {
+    return !this.#quotas.isEmpty
   }
 
   /** The nearest quota that a node at `path` counts for. */

@@ -36,7 +36,7 @@ import {
   ttlMsMax,
 } from './operation.ts'
 import { parentOf, segmentEnd, validatePath } from './path.ts'
-import type { QuotaWarning } from './quota.ts'
+import type { Quota, QuotaWarning } from './quota.ts'
 import { noSession, type SessionId } from './session-id.ts'
 import { Znode } from './znode.ts'
 
@@ -64,6 +64,9 @@ export function evaluate(context: EvaluationContext, operation: TreeOperation): 
 export function deleteEphemerals(context: EvaluationContext): void {
   for (const place of context.tree.ephemeralsInOrder(context.session)) removeNode(context, place)
 }
+
+/** Its end is one entry, which every member applies in one go. The same on every member: it decides results. */
+export const ephemeralsPerSessionMax = 100_000
 
 /** A container that never had a child is given so long to get one, milliseconds of the log clock. */
 export const containerUnusedMsMax = 300_000
@@ -115,8 +118,9 @@ function create(context: EvaluationContext, operation: CreateOperation): CreateR
   if (validatePath(path) !== undefined) return failure('COORD_BAD_ARGUMENTS', operation.path)
   if (tree.find(path) !== undefined) return failure('COORD_NODE_EXISTS', path)
   if (nearest.node.mode === 'ephemeral') return failure('COORD_NO_CHILDREN_FOR_EPHEMERALS', path)
-  const size = { count: 1 + missingBetween(nearest.path, parentPath), bytes: operation.data?.length ?? 0 }
-  if (tree.quotaOf(path)?.refuses(size) === true) return failure('COORD_QUOTA_EXCEEDED', path)
+  if (tree.hasQuotas && exceedsQuota(tree, nearest.path, path, operation)) return failure('COORD_QUOTA_EXCEEDED', path)
+  if (isEphemeral(operation.mode) && tree.ephemeralCount(context.session) >= ephemeralsPerSessionMax)
+    return failure('COORD_QUOTA_EXCEEDED', path)
   const node = newNode(context, operation, acl.acl)
   addNode(context, createParents(context, nearest, parentPath, acl.acl), { path, node })
   warnOfQuota(context, path)
@@ -142,15 +146,24 @@ function isSequential(mode: CreateMode): boolean {
   return mode === 'persistent-sequential' || mode === 'ephemeral-sequential' || mode === 'persistent-sequential-ttl'
 }
 
+function isEphemeral(mode: CreateMode): boolean {
+  return mode === 'ephemeral' || mode === 'ephemeral-sequential'
+}
+
 /** Ten digits; past 9999999999 it is simply wider. ZooKeeper's counter gets stuck at 2³¹ - 1. */
 function sequenceSuffix(parent: Znode | undefined): string {
   return String(parent?.creates ?? 0).padStart(10, '0')
 }
 
-/** How many nodes of the way from `nearest` down to `path` there are not. */
-function missingBetween(nearest: string, path: string): number {
-  const depth = (of: string): number => (of === '/' ? 0 : of.split('/').length - 1)
-  return nearest === path ? 0 : depth(path) - depth(nearest)
+/** Whether the nodes that are to be created below `nearest` would break a hard limit: each counts for its nearest quota. */
+function exceedsQuota(tree: DataTree, nearest: string, path: string, { data }: CreateOperation): boolean {
+  const own = tree.quotaOf(path)
+  const counts = new Map<Quota, number>()
+  for (let at = path; at !== nearest; at = parentOf(at)) {
+    const quota = tree.quotaOf(at)
+    if (quota !== undefined) counts.set(quota, (counts.get(quota) ?? 0) + 1)
+  }
+  return [...counts].some(([quota, count]) => quota.refuses({ count, bytes: quota === own ? (data?.length ?? 0) : 0 }))
 }
 
 /** Creates what is missing between `nearest` and `parentPath`, and returns the node of the latter. */
@@ -171,11 +184,11 @@ function newNode(
   { mode, data, ttlMs }: Pick<CreateOperation, 'mode' | 'data' | 'ttlMs'>,
   acl: Acl,
 ): Znode {
-  const isEphemeral = mode === 'ephemeral' || mode === 'ephemeral-sequential'
+  const ephemeral = isEphemeral(mode)
   return new Znode({
     data,
     acl,
-    mode: isEphemeral ? 'ephemeral' : mode === 'container' ? 'container' : isWithTtl(mode) ? 'ttl' : 'persistent',
+    mode: ephemeral ? 'ephemeral' : mode === 'container' ? 'container' : isWithTtl(mode) ? 'ttl' : 'persistent',
     ttlMs: ttlMs ?? 0,
     czxid: stamp.zxid,
     mzxid: stamp.zxid,
@@ -185,7 +198,7 @@ function newNode(
     version: 0,
     creates: 0,
     aversion: 0,
-    ephemeralOwner: isEphemeral ? session : noSession,
+    ephemeralOwner: ephemeral ? session : noSession,
     touchedClockMs: stamp.clockMs,
   })
 }

@@ -37,12 +37,20 @@ export interface QuotaWarning {
   readonly limit: number
 }
 
-/** The quota that a path below `/zookeeper/quota` belongs to, and which of its two nodes it is. */
+/**
+ * The quota that a path below `/zookeeper/quota` belongs to, and which of its two nodes it is. The nodes below `/zookeeper`
+ * count for none: the stats of a quota would be among them.
+ */
 export function quotaNodeAt(path: string): { readonly path: string; readonly kind: 'limits' | 'stats' } | undefined {
   if (!path.startsWith(`${quotaRoot}/`)) return undefined
   const kind = path.endsWith(`/${limitsName}`) ? 'limits' : path.endsWith(`/${statsName}`) ? 'stats' : undefined
   const quota = parentOf(path).slice(quotaRoot.length)
-  return kind === undefined || quota === '' ? undefined : { path: quota, kind }
+  return kind === undefined || !mayHaveQuota(quota) ? undefined : { path: quota, kind }
+}
+
+/** Neither the root nor what is reserved. '' is the root, too. */
+export function mayHaveQuota(path: string): boolean {
+  return path !== '' && path !== '/' && path !== '/zookeeper' && !path.startsWith('/zookeeper/')
 }
 
 /** ZooKeeper's text; the `=` behind the soft bytes is for parsers of old, which read `count=…,bytes=…` alone. */

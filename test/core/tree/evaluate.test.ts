@@ -71,7 +71,7 @@ describe('evaluate', () => {
       assert.equal(new Fixture().create('/', 'persistent-sequential').path, '/0000000000')
     })
 
-    it('numbers past ten digits', () => {
+    it('ST-4, differs: numbers past ten digits', () => {
       const fixture = new Fixture()
       fixture.create('/p')
       for (const [creates, suffix] of [
