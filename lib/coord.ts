@@ -12,7 +12,7 @@ import type { Zxid } from './core/zab/zxid.ts'
 import { CoordError } from './errors.ts'
 import type { Clock } from './ports/clock.ts'
 import type { Entropy } from './ports/entropy.ts'
-import type { Hosting } from './ports/hosting.ts'
+import type { Hosting, HostingStanding, TreeSize } from './ports/hosting.ts'
 import type { Member, MemberInfo, MemberRecord, MembershipRequest, Status } from './runtime/member.ts'
 
 /** `looking`: this member has no leader that serves it. `unreachable`: this member has no link to that one. */
@@ -128,6 +128,20 @@ export class EnsembleMember extends EventEmitter<MemberEvents> {
 
 const viewOf = ({ id, name, address }: MemberRecord): Omit<MemberView, 'role' | 'voter'> => ({ id, name, address })
 
+function treeSizeOf(places: Iterable<{ readonly path: string; readonly node: NodeSize }>): TreeSize {
+  let [ephemerals, bytes] = [0, 0]
+  for (const { path, node } of places) {
+    bytes += path.length + (node.data?.length ?? 0)
+    if (node.mode === 'ephemeral') ephemerals += 1
+  }
+  return { ephemerals, bytes }
+}
+
+interface NodeSize {
+  readonly data: Uint8Array | undefined
+  readonly mode: string
+}
+
 function roleOf(status: Status | undefined): MemberRole {
   if (status === undefined || !status.serving) return 'looking'
   if (status.role === 'leading') return 'leader'
@@ -199,6 +213,7 @@ export class Coord<V = Uint8Array> extends Client<V> {
   /** @internal For adapters that let other clients in. */
   get hosting(): Hosting {
     const { member, clock, requestTimeoutMs } = this.#parts
+    const view = this.member
     return {
       door: member.sessions,
       clock,
@@ -209,6 +224,19 @@ export class Coord<V = Uint8Array> extends Client<V> {
       get lastZxid(): Zxid {
         return member.state.lastZxid
       },
+      get standing(): HostingStanding {
+        const { role, epoch, leader, members } = view
+        return { role, epoch, leader: leader?.address, members }
+      },
+      get nodeCount(): number {
+        return member.state.tree.nodeCount
+      },
+      treeSize: () => treeSizeOf(member.state.tree.walk('/')),
+      sessions: () => {
+        const { sessions, tree } = member.state
+        return sessions.list().map(({ id, timeoutMs }) => ({ id, timeoutMs, ephemerals: tree.getEphemerals(id) }))
+      },
+      watches: () => member.sessions.watches(),
     }
   }
 

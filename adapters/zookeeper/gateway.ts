@@ -6,6 +6,9 @@ import { createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls'
 import { CoordError } from '../../lib/errors.ts'
 import type { Hosting } from '../../lib/ports/hosting.ts'
+import { type AdminOptions, AdminServer, listenError } from './admin-server.ts'
+import { Diagnostics } from './diagnostics.ts'
+import { answerWord, type FourLetterWord, fourLetterWords, harmlessWords } from './four-letter-words.ts'
 import { addressOf, GatewayConnection, TrafficStatistics } from './gateway-connection.ts'
 import { defaultGatewayLimits, type GatewayLimits } from './limits.ts'
 
@@ -23,6 +26,10 @@ export interface ServeZooKeeperOptions extends Partial<GatewayLimits> {
   readonly host?: string | undefined
   /** `user:base64(sha1(user:password))`: whoever logs in with the scheme digest as this user may do everything. */
   readonly superDigest?: string | undefined
+  /** Which four-letter words are answered. Default: those that tell nothing of sessions, clients and paths. */
+  readonly fourLetterWords?: readonly FourLetterWord[] | undefined
+  /** Where ZooKeeper's admin endpoint (JSON over HTTP) listens. Default: nowhere. */
+  readonly admin?: AdminOptions | undefined
   /** The options of a TLS server: `key`, `cert`, and `ca` with `requestCert` to demand certificates of clients. */
   readonly tls?: TlsOptions | undefined
 }
@@ -30,6 +37,8 @@ export interface ServeZooKeeperOptions extends Partial<GatewayLimits> {
 export interface ZooKeeperGateway extends AsyncDisposable {
   /** The one that it listens on. */
   readonly port: number
+  /** Where the admin endpoint listens, if it does. */
+  readonly adminPort: number | undefined
   /** Stops listening and cuts all connections; sessions live on and may go to other members. Idempotent. */
   close(): Promise<void>
 }
@@ -39,7 +48,12 @@ export async function serveZooKeeper(coord: ServedCoord, options: ServeZooKeeper
   const { hosting } = coord as { readonly hosting?: Hosting }
   if (hosting === undefined) throw new TypeError('serveZooKeeper takes what joinEnsemble returned')
   const gateway = new Gateway(coord, hosting, options)
-  await gateway.listen()
+  try {
+    await gateway.listen()
+  } catch (error) {
+    await gateway.close()
+    throw error
+  }
   return gateway
 }
 
@@ -52,6 +66,9 @@ class Gateway implements ZooKeeperGateway {
   readonly #connections = new Set<GatewayConnection>()
   readonly #byAddress = new Map<string, number>()
   readonly #statistics = new TrafficStatistics()
+  readonly #allowedWords: ReadonlySet<string>
+  readonly #diagnostics: Diagnostics
+  readonly #admin: AdminServer | undefined
   #closing: Promise<void> | undefined
 
   constructor(coord: ServedCoord, hosting: Hosting, options: ServeZooKeeperOptions) {
@@ -59,6 +76,15 @@ class Gateway implements ZooKeeperGateway {
     this.#hosting = hosting
     this.#options = options
     this.#limits = limitsOf(options)
+    this.#allowedWords = wordsOf(options.fourLetterWords)
+    this.#diagnostics = new Diagnostics({
+      hosting,
+      statistics: this.#statistics,
+      limits: this.#limits,
+      port: () => this.port,
+      connections: () => [...this.#connections],
+    })
+    this.#admin = options.admin === undefined ? undefined : new AdminServer(this.#diagnostics, this.#allowedWords)
     const accept = (socket: Socket): void => this.#accept(socket)
     // Half-open connections have no use in this protocol: `allowHalfOpen` stays off.
     this.#server = options.tls === undefined ? createServer(accept) : createTlsServer(options.tls, accept)
@@ -71,8 +97,17 @@ class Gateway implements ZooKeeperGateway {
     return typeof address === 'object' && address !== null ? address.port : this.#options.port
   }
 
-  listen(): Promise<void> {
-    if (this.#coord.state === 'closed') return Promise.reject(new CoordError('COORD_CLOSED'))
+  get adminPort(): number | undefined {
+    return this.#admin?.port
+  }
+
+  async listen(): Promise<void> {
+    if (this.#coord.state === 'closed') throw new CoordError('COORD_CLOSED')
+    await this.#listen()
+    if (this.#options.admin !== undefined) await this.#admin?.listen(this.#options.admin)
+  }
+
+  #listen(): Promise<void> {
     const { port, host = '127.0.0.1' } = this.#options
     return new Promise((resolve, reject) => {
       this.#server.once('listening', () => {
@@ -80,10 +115,7 @@ class Gateway implements ZooKeeperGateway {
         resolve()
       })
       // Stays for good: a server that listens may fail to accept, and goes on all the same.
-      this.#server.on('error', (error: NodeJS.ErrnoException) => {
-        const isTaken = error.code === 'EADDRINUSE' || error.code === 'EACCES'
-        reject(isTaken ? new CoordError('COORD_ADDRESS_IN_USE', `${host}:${port}: ${error.message}`) : error)
-      })
+      this.#server.on('error', (error) => reject(listenError(error, host, port)))
       this.#server.listen({ port, host })
     })
   }
@@ -108,6 +140,7 @@ class Gateway implements ZooKeeperGateway {
     })
     for (const connection of [...this.#connections]) connection.end()
     await closed
+    await this.#admin?.close()
   }
 
   #accept(socket: Socket): void {
@@ -125,7 +158,7 @@ class Gateway implements ZooKeeperGateway {
       limits: this.#limits,
       superDigest: this.#options.superDigest,
       statistics: this.#statistics,
-      answerWord: () => undefined,
+      answerWord: (word) => answerWord(word, this.#allowedWords, this.#diagnostics),
       ended: (ended) => this.#onEnded(ended, address),
     })
     this.#connections.add(connection)
@@ -137,6 +170,13 @@ class Gateway implements ZooKeeperGateway {
     if (left === 0) this.#byAddress.delete(address)
     else this.#byAddress.set(address, left)
   }
+}
+
+function wordsOf(words: readonly FourLetterWord[] = harmlessWords): ReadonlySet<string> {
+  const unknown = words.find((word) => !fourLetterWords.includes(word))
+  if (unknown !== undefined)
+    throw new TypeError(`fourLetterWords may name ${fourLetterWords.join(', ')}, not ${unknown}`)
+  return new Set(words)
 }
 
 function limitsOf(options: ServeZooKeeperOptions): GatewayLimits {

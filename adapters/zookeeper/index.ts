@@ -3,7 +3,9 @@
  *
  * `jute.ts` and `framing.ts` are the notation, `protocol.ts`, `records.ts`, `multi.ts` and `operations.ts` the protocol,
  * `translate.ts` tells how its requests are calls of a session, `gateway.ts` listens, `gateway-connection.ts` is one
- * client; `wire-connection.ts` is the client's side.
+ * client; `diagnostics.ts` is what `four-letter-words.ts` and `admin-server.ts` tell operators; `wire-connection.ts` is the client's side.
  */
+export type { AdminOptions } from './admin-server.ts'
+export type { FourLetterWord } from './four-letter-words.ts'
 export { type ServedCoord, type ServeZooKeeperOptions, serveZooKeeper, type ZooKeeperGateway } from './gateway.ts'
 export { defaultGatewayLimits, type GatewayLimits } from './limits.ts'

@@ -15,4 +15,40 @@ export interface Hosting {
   readonly serving: boolean
   /** Through which zxid this replica has applied the log. */
   readonly lastZxid: Zxid
+  /** What this member is in its ensemble, and how many members that has. */
+  readonly standing: HostingStanding
+  /** All nodes, the root included. */
+  readonly nodeCount: number
+  /** Walks the whole tree: for operators, not for each request. */
+  treeSize(): TreeSize
+  /** Every session of the ensemble, by id. */
+  sessions(): readonly SessionOverview[]
+  /** The watches of the sessions that are attached to this member. */
+  watches(): readonly WatchOverview[]
+}
+
+export interface HostingStanding {
+  readonly role: 'leader' | 'follower' | 'observer' | 'looking' | 'unreachable'
+  /** Of the leader that serves this member; 0 while none does. */
+  readonly epoch: number
+  readonly leader: string | undefined
+  readonly members: readonly { readonly name: string; readonly address: string; readonly role: string }[]
+}
+
+export interface TreeSize {
+  readonly ephemerals: number
+  /** Paths and data, bytes. */
+  readonly bytes: number
+}
+
+export interface SessionOverview {
+  readonly id: bigint
+  readonly timeoutMs: number
+  /** The paths of its ephemeral nodes, sorted. */
+  readonly ephemerals: readonly string[]
+}
+
+export interface WatchOverview {
+  readonly session: bigint
+  readonly path: string
 }

@@ -101,6 +101,13 @@ export class SessionHost implements SessionDoor {
     this.#deadlineTimer = new LagAwareTimer(member.clock, () => this.#expireCalls())
   }
 
+  /** One for each session and path, for operators. */
+  watches(): { readonly session: SessionId; readonly path: string }[] {
+    const seen = new Map<string, { readonly session: SessionId; readonly path: string }>()
+    for (const [session, path] of this.#watches.registrations()) seen.set(`${session} ${path}`, { session, path })
+    return [...seen.values()]
+  }
+
   get sessionCount(): number {
     return this.#sessions.size
   }
