@@ -20,6 +20,8 @@ export interface DiagnosticsParts {
 }
 
 export type Facts = Readonly<Record<string, unknown>>
+/** Facts that make a line each. */
+export type PlainFacts = Readonly<Record<string, string | number>>
 
 export interface ConnectionFacts {
   readonly remote: string
@@ -65,7 +67,7 @@ export class Diagnostics {
     return this.#parts.hosting.nodeCount
   }
 
-  get traffic(): Facts {
+  get traffic(): PlainFacts {
     const { statistics } = this.#parts
     const connections = this.#parts.connections()
     return {
@@ -79,7 +81,7 @@ export class Diagnostics {
     }
   }
 
-  configuration(): Facts {
+  configuration(): PlainFacts {
     const { limits, port } = this.#parts
     return {
       client_port: port(),
@@ -112,7 +114,7 @@ export class Diagnostics {
     return this.#parts.hosting.sessions().map((session) => ({ ...session, id: hex(session.id) }))
   }
 
-  environment(): Facts {
+  environment(): PlainFacts {
     return {
       'zookeeper.version': zookeeperVersion,
       'host.name': hostname(),
@@ -124,7 +126,7 @@ export class Diagnostics {
     }
   }
 
-  monitor(): Facts {
+  monitor(): PlainFacts {
     const { standing } = this.#parts.hosting
     const { ephemerals, bytes } = this.#treeSize()
     const followers = standing.members.filter(({ role }) => role === 'follower').length

@@ -1,5 +1,5 @@
 /** ZooKeeper's four-letter words: asked on the clients' port without a session, answered as text. */
-import { type Diagnostics, type Facts, zookeeperVersion } from './diagnostics.ts'
+import { type Diagnostics, type PlainFacts, zookeeperVersion } from './diagnostics.ts'
 
 export type FourLetterWord =
   | 'ruok'
@@ -19,7 +19,7 @@ export type FourLetterWord =
   | 'srst'
 
 const lines = (all: readonly string[]): string => all.map((line) => `${line}\n`).join('')
-const pairs = (facts: Facts, separator: string): string =>
+const pairs = (facts: PlainFacts, separator: string): string =>
   lines(Object.entries(facts).map(([key, value]) => `${key}${separator}${value}`))
 
 const notServing = 'This ZooKeeper instance is not currently serving requests\n'
@@ -93,15 +93,12 @@ const words: Readonly<Record<FourLetterWord, (server: Diagnostics) => string>> =
   mntr: (server) => lines(Object.entries(server.monitor()).map(([key, value]) => `zk_${key}\t${value}`)),
   conf: (server) => {
     const { client_port, max_client_cnxns, min_session_timeout, max_session_timeout } = server.configuration()
-    return pairs(
-      {
-        clientPort: client_port,
-        maxClientCnxns: max_client_cnxns,
-        minSessionTimeout: min_session_timeout,
-        maxSessionTimeout: max_session_timeout,
-      },
-      '=',
-    )
+    return lines([
+      `clientPort=${client_port}`,
+      `maxClientCnxns=${max_client_cnxns}`,
+      `minSessionTimeout=${min_session_timeout}`,
+      `maxSessionTimeout=${max_session_timeout}`,
+    ])
   },
   cons: connections,
   dump,
