@@ -163,7 +163,10 @@ function joinTimeout(joinTimeoutMs: number, member: Member, transport: Transport
   const waitingFor = transport !== undefined && 'waitingFor' in transport ? transport.waitingFor : undefined
   const reasons = typeof waitingFor === 'string' ? [waitingFor] : member.linkFailures()
   const why = reasons.length === 0 ? (member.status?.reason ?? 'not started') : reasons.join('; ')
-  return new CoordError('COORD_TIMEOUT', `did not join an ensemble within ${joinTimeoutMs} ms: ${why}`)
+  const obstacle = member.joinObstacle
+  if (obstacle === undefined)
+    return new CoordError('COORD_TIMEOUT', `did not join an ensemble within ${joinTimeoutMs} ms: ${why}`)
+  return new CoordError(obstacle.code, `did not join within ${joinTimeoutMs} ms: ${obstacle.reason}: ${why}`)
 }
 
 function transportOf(options: JoinOptions): Transport | undefined {

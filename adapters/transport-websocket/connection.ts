@@ -23,17 +23,26 @@ export class WebSocketConnection implements Connection {
   readonly #socket: Socket
   readonly #bufferedBytesMax: number
   #handlers: ConnectionHandlers | undefined
+  /** While the other side is a stranger. */
+  #onBytes: ((chunk: Uint8Array) => void) | undefined
   /** Why it ends, as soon as that is known. */
   #reason: string | undefined
   #hasEnded = false
 
   /** @internal Keeps the types of ws out of what applications compile against. */
-  constructor(webSocket: WebSocket, socket: Socket, remoteAddress: string, bufferedBytesMax: number) {
+  constructor(
+    webSocket: WebSocket,
+    socket: Socket,
+    remoteAddress: string,
+    bufferedBytesMax: number,
+    unprovenBytesMax: number | undefined,
+  ) {
     this.#webSocket = webSocket
     this.#socket = socket
     this.remoteAddress = remoteAddress
     this.#bufferedBytesMax = bufferedBytesMax
     webSocket.pause()
+    if (unprovenBytesMax !== undefined) this.#limitStranger(unprovenBytesMax)
     webSocket.on('message', (data, isBinary) => this.#onMessage(data as Buffer, isBinary))
     webSocket.on('error', (error) => {
       this.#reason ??= error.message
@@ -55,6 +64,21 @@ export class WebSocketConnection implements Connection {
     this.#handlers = handlers
     if (this.#hasEnded) setImmediate(() => handlers.closed(this.#reason ?? 'closed'))
     else this.#webSocket.resume()
+  }
+
+  admit(): void {
+    if (this.#onBytes !== undefined) this.#socket.off('data', this.#onBytes)
+    this.#onBytes = undefined
+  }
+
+  /** Counts what arrives before ws has made frames of it: a frame that is never finished takes memory, too. */
+  #limitStranger(bytesMax: number): void {
+    let bytes = 0
+    this.#onBytes = (chunk) => {
+      bytes += chunk.length
+      if (bytes > bytesMax && this.#onBytes !== undefined) this.#drop(`a stranger sent more than ${bytesMax} bytes`)
+    }
+    this.#socket.on('data', this.#onBytes)
   }
 
   send(frame: Uint8Array): void {

@@ -36,7 +36,7 @@ export class Dial {
     this.#webSocket = new WebSocket(address, [subprotocol], clientOptions(options))
     this.connection = new Promise((resolve, reject) => {
       this.#reject = reject
-      this.#webSocket.once('open', () => resolve(this.#succeed(options.bufferedBytesMax)))
+      this.#webSocket.once('open', () => resolve(this.#succeed(options)))
     })
     this.#webSocket.once('upgrade', (response) => {
       this.#socket = response.socket
@@ -58,9 +58,10 @@ export class Dial {
     this.#webSocket.terminate()
   }
 
-  #succeed(bufferedBytesMax: number): WebSocketConnection {
+  #succeed({ bufferedBytesMax, limits }: DialOptions): WebSocketConnection {
     clearTimeout(this.#timer)
-    return new WebSocketConnection(this.#webSocket, this.#socket as Socket, this.#address, bufferedBytesMax)
+    const socket = this.#socket as Socket
+    return new WebSocketConnection(this.#webSocket, socket, this.#address, bufferedBytesMax, limits.unprovenBytesMax)
   }
 
   #onTimeout(dialTimeoutMs: number): void {

@@ -166,7 +166,9 @@ export class WebSocketListener implements Listener {
 
   #accept(webSocket: WebSocket, socket: Socket): void {
     const remoteAddress = (socket.remoteAddress ?? 'unknown').replace(/^::ffff:/, '')
-    const connection = new WebSocketConnection(webSocket, socket, remoteAddress, this.#options.bufferedBytesMax)
+    const { bufferedBytesMax, limits } = this.#options
+    const { unprovenBytesMax } = limits
+    const connection = new WebSocketConnection(webSocket, socket, remoteAddress, bufferedBytesMax, unprovenBytesMax)
     connection.setRef(this.#held)
     this.#connections.add(connection)
     void connection.ended.then(() => this.#connections.delete(connection))

@@ -222,6 +222,14 @@ export class Peer {
     return this.#zab
   }
 
+  /** The ensembles of the members to which links are up, where none of them is ours. */
+  otherClusters(): readonly string[] {
+    const { belonging, links } = this.#zab
+    const clusters = [...links.values()].flatMap(({ presence }) => presence?.cluster ?? [])
+    if (belonging.presence !== 'member' || clusters.includes(belonging.cluster)) return []
+    return [...new Set(clusters.filter((cluster) => cluster !== ''))]
+  }
+
   /** Whether it leads, and another one could. */
   get canHandOver(): boolean {
     const { role } = this.#zab

@@ -23,6 +23,8 @@ export interface Connection {
   readonly bufferedBytes: number
   /** Must be called once, in the turn in which the connection was obtained; frames are kept until then. */
   open(handlers: ConnectionHandlers): void
+  /** The other side has proved who it is: `unprovenBytesMax` is for strangers alone. */
+  admit?(): void
   send(frame: Uint8Array): void
   close(reason?: string): void
 }
@@ -37,6 +39,8 @@ export interface Listener {
 export interface TransportLimits {
   /** A larger frame closes its connection. Bytes. */
   readonly frameBytesMax: number
+  /** What a connection may receive altogether, until it is admitted. Bytes; without it, as much as frames allow. */
+  readonly unprovenBytesMax?: number | undefined
   /** How long a dial may take. Milliseconds. */
   readonly dialTimeoutMs: number
 }

@@ -14,6 +14,7 @@ import type { ReplicatedState } from '../core/tree/apply.ts'
 import type { SessionId } from '../core/tree/session-id.ts'
 import { lastOf } from '../core/zab/batch.ts'
 import { type MemberId, type MemberRecord, memberIdFrom } from '../core/zab/configuration.ts'
+import { featureLevel } from '../core/zab/features.ts'
 import type { MembershipRequest } from '../core/zab/membership-request.ts'
 import type { Message, Wish } from '../core/zab/message.ts'
 import type { Timing, ZabOptions } from '../core/zab/zab.ts'
@@ -148,6 +149,16 @@ export class Member {
     return this.#links?.failures() ?? []
   }
 
+  /** What keeps this member from joining, as far as that is known to be more than a matter of time. */
+  get joinObstacle(): { readonly code: ErrorCode; readonly reason: string } | undefined {
+    if (this.#links?.isDenied === true) return { code: 'COORD_ACCESS_DENIED', reason: 'no peer has the same secret' }
+    const others = this.#peer?.otherClusters() ?? []
+    if (others.length === 0) return undefined
+    const own = this.#peer?.status.cluster ?? ''
+    const reason = `this member belongs to the ensemble ${own}, those it reaches belong to ${others.join(', ')}`
+    return { code: 'COORD_CLUSTER_DIFFERS', reason }
+  }
+
   /** Opens the store, listens, and begins. Rejects with what went wrong; then nothing is left behind. */
   async start(signal?: AbortSignal): Promise<void> {
     const { storage } = this.#options
@@ -242,6 +253,10 @@ export class Member {
     await this.#options.transport?.close()
     await this.#journal.drain()
     await this.#options.storage.close()
+  }
+
+  #about(): { readonly cluster: string; readonly features: number } {
+    return { cluster: this.#peer?.status.cluster ?? '', features: featureLevel }
   }
 
   #identify(stored: StoredState, address: string): MemberRecord {
@@ -398,7 +413,7 @@ export class Member {
     const { clock, entropy, secret, limits } = this.#options
     const { link, dialTimeoutMs, redialMs } = limits
     return new PeerLinks(
-      { transport, clock, entropy, secret, limits: link, dialTimeoutMs, redialMs },
+      { transport, clock, entropy, secret, about: () => this.#about(), limits: link, dialTimeoutMs, redialMs },
       {
         up: ({ id, name, address }) => this.step({ type: 'linkUp', peer: { id, name, address } }),
         down: (id) => this.step({ type: 'linkDown', id }),

@@ -27,6 +27,11 @@ import { LagAwareTimer } from './lag-aware-timer.ts'
 /** Milliseconds and bytes; the defaults are in docs/LIMITS.md. */
 export interface LinkLimits {
   readonly handshakeTimeoutMs: number
+  /** A stranger may send so much altogether before it has proved itself. */
+  readonly unprovenBytesMax: number
+  /** So many strangers at a time, from one address and in all: of more, those that came first are dropped. */
+  readonly unprovenPerAddressMax: number
+  readonly unprovenMax: number
   readonly silenceMaxMs: number
   readonly frameBytesMax: number
   /** More waiting to be written than this: the peer is too slow, and is dropped to synchronise anew. */
@@ -243,6 +248,7 @@ export class PeerLink {
   #comeUp(peer: Introduction, tag: number): void {
     this.#tag = tag
     this.#state = 'up'
+    this.#connection.admit?.()
     this.#timer.set(this.#nextCheck())
     this.#handlers.up(this, peer)
   }

@@ -20,6 +20,8 @@ export interface PeerLinksOptions {
   readonly clock: Clock
   readonly entropy: Entropy
   readonly secret: Secret
+  /** What this member says of itself in each handshake, as of then. */
+  readonly about: () => Pick<Introduction, 'cluster' | 'features'>
   readonly limits: LinkLimits
   readonly dialTimeoutMs: number
   /** Between two dials of one address: at first, and at most. */
@@ -43,6 +45,7 @@ interface Target {
   id: MemberId | undefined
   isSelf: boolean
   lastFailure: string | undefined
+  lastRejection: Rejection | undefined
 }
 
 export class PeerLinks {
@@ -52,6 +55,8 @@ export class PeerLinks {
   readonly #byId = new Map<MemberId, PeerLink>()
   /** Links that are greeting, or up. */
   readonly #links = new Set<PeerLink>()
+  /** Accepted, and not proved yet; in the order of coming. */
+  readonly #strangers = new Set<PeerLink>()
   readonly #targets = new Map<string, Target>()
   readonly #pending = new Set<Promise<void>>()
   #listener: Listener | undefined
@@ -77,7 +82,9 @@ export class PeerLinks {
 
   /** A frame of ours may be longer than its limit by one message. */
   get #transportLimits(): TransportLimits {
-    return { frameBytesMax: this.#options.limits.frameBytesMax * 2, dialTimeoutMs: this.#options.dialTimeoutMs }
+    const { limits, dialTimeoutMs } = this.#options
+    const { frameBytesMax, unprovenBytesMax } = limits
+    return { frameBytesMax: frameBytesMax * 2, unprovenBytesMax, dialTimeoutMs }
   }
 
   /** From here on dials and accepts are answered, in this name. */
@@ -105,6 +112,7 @@ export class PeerLinks {
         id: undefined,
         isSelf: false,
         lastFailure: undefined,
+        lastRejection: undefined,
       }
       this.#targets.set(address, target)
       this.#dial(target)
@@ -171,6 +179,11 @@ export class PeerLinks {
     return texts
   }
 
+  /** Whether somebody was reached who does not have our secret, and nobody who has. */
+  get isDenied(): boolean {
+    return this.#byId.size === 0 && [...this.#targets.values()].some(({ lastRejection }) => lastRejection === 'secret')
+  }
+
   async close(): Promise<void> {
     this.#closed = true
     this.#abort.abort()
@@ -190,17 +203,35 @@ export class PeerLinks {
       connection.close('not ready')
       return
     }
-    this.#greet(connection, false, this.#linkHandlers(undefined))
+    this.#makeRoom(connection.remoteAddress)
+    this.#strangers.add(this.#greet(connection, false, this.#linkHandlers(undefined)))
+  }
+
+  /**
+   * Of too many who have not proved themselves, the first goes: an honest handshake takes milliseconds, so it gets through
+   * also where somebody opens connections and says nothing.
+   */
+  #makeRoom(address: string): void {
+    const { unprovenPerAddressMax, unprovenMax } = this.#options.limits
+    const ofAddress = [...this.#strangers].filter((link) => link.remoteAddress === address)
+    const tooMany =
+      ofAddress.length >= unprovenPerAddressMax ? ofAddress : this.#strangers.size >= unprovenMax ? this.#strangers : []
+    for (const oldest of tooMany) {
+      this.#strangers.delete(oldest)
+      oldest.close('too many connections that prove nothing')
+      return
+    }
   }
 
   #greet(connection: Connection, dialed: boolean, handlers: LinkHandlers): PeerLink {
-    const { clock, secret, limits, entropy } = this.#options
+    const { clock, secret, limits, entropy, about } = this.#options
     const { id, name, address } = this.#self as MemberRecord
     const introduction: Introduction = {
       version: protocolVersion,
       id,
       name,
       address,
+      ...about(),
       incarnation: this.#incarnation,
       nonce: newNonce(entropy),
     }
@@ -274,6 +305,7 @@ export class PeerLinks {
   }
 
   #onUp(link: PeerLink, peer: Introduction, target: Target | undefined): void {
+    this.#strangers.delete(link)
     const existing = this.#byId.get(peer.id)
     if (existing !== undefined && existing !== link) {
       this.#byId.delete(peer.id)
@@ -285,12 +317,14 @@ export class PeerLinks {
       target.id = peer.id
       target.delayMs = 0
       target.lastFailure = undefined
+      target.lastRejection = undefined
     }
     this.#handlers.up(peer)
   }
 
   #onDown(link: PeerLink, reason: string, rejection: Rejection | undefined, target: Target | undefined): void {
     this.#links.delete(link)
+    this.#strangers.delete(link)
     const id = link.peer?.id
     if (id !== undefined && this.#byId.get(id) === link) {
       this.#byId.delete(id)
@@ -301,6 +335,7 @@ export class PeerLinks {
     if (target.link === link) target.link = undefined
     if (id !== undefined) target.id = id
     target.lastFailure = reason
+    target.lastRejection = rejection
     if (rejection === 'self') target.isSelf = true
     else this.#redialLater(target)
   }

@@ -26,6 +26,10 @@ export interface Introduction {
   readonly id: MemberId
   readonly name: string
   readonly address: string
+  /** The ensemble that it belongs to; empty while it belongs to none. */
+  readonly cluster: string
+  /** The highest level of the state machine that it knows. */
+  readonly features: number
   /** Random, of this process: tells whether a dial reached ourselves, or another life of the same id. */
   readonly incarnation: Uint8Array
   readonly nonce: Uint8Array
@@ -42,6 +46,8 @@ const introduction = {
   id: memberId,
   name: text(256),
   address: text(1024),
+  cluster: text(128),
+  features: natural,
   incarnation: copied(32),
   nonce: copied(32),
 }

@@ -6,6 +6,7 @@ import { connect, createServer } from 'node:net'
 import { WebSocket } from 'ws'
 import type { Coord, JoinOptions } from '../../lib/index.ts'
 import { linkTag, Secret } from '../../lib/runtime/handshake.ts'
+import { defaultLimits } from '../../lib/runtime/limits.ts'
 import { decodeHandshake, encodeHandshake, type Introduction, protocolVersion } from '../../lib/wire/handshake.ts'
 import { addressAt, founders, freePorts, portOf, quick, rejectsWith, until, World } from './fixture.ts'
 
@@ -63,22 +64,22 @@ describe('joining where the peer', () => {
     }
   })
 
-  it('has another secret: the time-out says that the secrets differ', async () => {
+  it('has another secret: access is denied', async () => {
     await using world = new World()
     const [one, two] = founders(await freePorts(2), { joinTimeoutMs: 1500 }) as [JoinOptions, JoinOptions]
     await Promise.all([
-      rejectsWith('COORD_TIMEOUT', world.join({ ...one, secret: 'one' }), /secrets differ/),
-      rejectsWith('COORD_TIMEOUT', world.join({ ...two, secret: 'two' }), /secrets differ/),
+      rejectsWith('COORD_ACCESS_DENIED', world.join({ ...one, secret: 'one' }), /secrets differ/),
+      rejectsWith('COORD_ACCESS_DENIED', world.join({ ...two, secret: 'two' }), /secrets differ/),
     ])
   })
 
-  it('has a secret, and this one none: the time-out says that the secrets differ', async () => {
+  it('has a secret, and this one none: access is denied', async () => {
     await using world = new World()
     const ports = await freePorts(4)
     await Promise.all(founders(ports.slice(0, 3), { secret: 'same' }).map((each) => world.join(each)))
     const peers = ports.slice(0, 3).map(addressAt)
     const options = { listen: { port: ports[3] as number }, peers, joinTimeoutMs: 700 }
-    await rejectsWith('COORD_TIMEOUT', world.join(options), /secrets differ/)
+    await rejectsWith('COORD_ACCESS_DENIED', world.join(options), /secrets differ/)
     await world.join({ ...options, secret: 'same', joinTimeoutMs: 10_000 })
   })
 
@@ -166,27 +167,58 @@ async function upgrade(port: number): Promise<WebSocket> {
   return socket
 }
 
+const upgradeRequest = [
+  'GET /embedded-coord HTTP/1.1',
+  'Host: localhost',
+  'Connection: Upgrade',
+  'Upgrade: websocket',
+  'Sec-WebSocket-Version: 13',
+  'Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==',
+  'Sec-WebSocket-Protocol: embedded-coord',
+  '',
+  '',
+].join('\r\n')
+
 /** Resolves once the other side has closed. */
 async function closed(socket: WebSocket): Promise<void> {
   if (socket.readyState !== WebSocket.CLOSED) await once(socket, 'close', { signal: AbortSignal.timeout(10_000) })
 }
 
-/** Passes the handshake as a member would; what it sends then, a member sends. */
-async function greet(port: number, secret = new Secret(undefined)): Promise<{ socket: WebSocket; tag: number }> {
-  const socket = await upgrade(port)
-  const self = {
+interface Greeting {
+  readonly socket: WebSocket
+  readonly self: Introduction
+  readonly peer: Introduction
+  /** The other side's. */
+  readonly proof: Uint8Array
+}
+
+function introduce(): Introduction {
+  return {
     version: protocolVersion,
     id: '00'.repeat(16) as Introduction['id'],
     name: 'stranger',
     address: 'ws://127.0.0.1:1/embedded-coord',
+    cluster: '',
+    features: 1,
     incarnation: crypto.getRandomValues(new Uint8Array(16)),
     nonce: crypto.getRandomValues(new Uint8Array(16)),
   }
+}
+
+/** Says hello, and waits for the welcome. */
+async function hello(port: number, self = introduce()): Promise<Greeting> {
+  const socket = await upgrade(port)
   socket.send(encodeHandshake({ type: 'hello', ...self }))
   const [bytes] = (await once(socket, 'message')) as [Buffer]
   const welcome = decodeHandshake(new Uint8Array(bytes))
   assert.equal(welcome.type, 'welcome')
-  const { type: _, proof: __, ...peer } = welcome as Extract<typeof welcome, { type: 'welcome' }>
+  const { type: _, proof, ...peer } = welcome as Extract<typeof welcome, { type: 'welcome' }>
+  return { socket, self, peer, proof }
+}
+
+/** Passes the handshake as a member would; what it sends then, a member sends. */
+async function greet(port: number, secret = new Secret(undefined)): Promise<{ socket: WebSocket; tag: number }> {
+  const { socket, self, peer } = await hello(port)
   socket.send(encodeHandshake({ type: 'proof', proof: secret.prove('dialer', self, peer) }))
   return { socket, tag: linkTag(self, peer) }
 }
@@ -259,6 +291,58 @@ describe('members keep serving when a stranger', () => {
       },
     ],
     [
+      'proves what somebody proved on another connection',
+      async (port) => {
+        const first = await hello(port)
+        const proof = new Secret(undefined).prove('dialer', first.self, first.peer)
+        first.socket.close()
+        const { socket } = await hello(port, first.self)
+        socket.send(encodeHandshake({ type: 'proof', proof }))
+        await closed(socket)
+      },
+    ],
+    [
+      'proves what the other side has just proved',
+      async (port) => {
+        const { socket, proof } = await hello(port)
+        socket.send(encodeHandshake({ type: 'proof', proof }))
+        await closed(socket)
+      },
+    ],
+    [
+      'says that it is of another ensemble than in its proof',
+      async (port) => {
+        const { socket, self, peer } = await hello(port)
+        const proof = new Secret(undefined).prove('dialer', { ...self, cluster: 'another' }, peer)
+        socket.send(encodeHandshake({ type: 'proof', proof }))
+        await closed(socket)
+      },
+    ],
+    [
+      'is a browser',
+      async (port) => {
+        const socket = new WebSocket(urlOf(port), 'embedded-coord', { origin: 'http://localhost' })
+        const [error] = (await once(socket, 'error')) as [Error]
+        assert.match(error.message, /403/)
+      },
+    ],
+    [
+      'begins a frame of 8 MiB and sends on and on, without a proof',
+      async (port) => {
+        const socket = connect(port, '127.0.0.1')
+        socket.on('error', () => {})
+        await once(socket, 'connect')
+        socket.write(upgradeRequest)
+        await once(socket, 'data')
+        socket.write(Uint8Array.from([0x82, 0xff, 0, 0, 0, 0, 0, 0x80, 0, 0, 1, 2, 3, 4]))
+        // In pieces, so that it would be seen how much is read.
+        const timer = setInterval(() => socket.write(new Uint8Array(8192)), 1)
+        await once(socket, 'close', { signal: AbortSignal.timeout(10_000) })
+        clearInterval(timer)
+        assert.ok(socket.bytesWritten < 4 * 1024 * 1024, `read ${socket.bytesWritten} bytes`)
+      },
+    ],
+    [
       'passes the handshake and sends a frame without a header',
       async (port) => {
         const { socket } = await greet(port)
@@ -318,5 +402,20 @@ describe('members keep serving when a stranger', () => {
     await until('everybody has seen all', async () => (await coords[2].exists('/count'))?.version === attacks.length)
     // A busy machine may suspend a member for a moment, but no stranger ends a session.
     assert.ok(!states.includes('lost'), states.join())
+  })
+
+  it('opens one connection after the other and says nothing: honest handshakes get through', async () => {
+    await using world = new World()
+    const [port] = (await freePorts(1)) as [number]
+    const coord = await world.join({ listen: { port } })
+    const silent: WebSocket[] = []
+    for (let count = 0; count < 200; count++) silent.push(await upgrade(port))
+    const open = (): number => silent.filter(({ readyState }) => readyState === WebSocket.OPEN).length
+    await until('those that came first are dropped', () => open() <= defaultLimits.link.unprovenPerAddressMax)
+    const { socket, tag } = await greet(port)
+    socket.send(frameOf(tag, 0))
+    await coord.create('/served')
+    assert.equal(socket.readyState, WebSocket.OPEN)
+    for (const one of [...silent, socket]) one.terminate()
   })
 })

@@ -62,6 +62,32 @@ describe('a durable member', () => {
   })
 })
 
+describe('a durable member of another ensemble', () => {
+  it('does not join: it says which ensembles they are', async () => {
+    await using world = new World()
+    const [one, two, three] = await freePorts(3)
+    const folder = world.folder()
+    const peers = [one, two].map((port) => addressAt(port as number))
+    const first = await Promise.all([
+      world.join({ name: 'one', listen: { port: one as number }, peers, storage: new ClassicLevel(folder) }),
+      world.join({ name: 'two', listen: { port: two as number }, peers }),
+    ])
+    const { clusterId } = first[0].member
+    await Promise.all(first.map((coord) => coord.close()))
+    const other = await world.join({ name: 'three', listen: { port: three as number } })
+    const astray = {
+      name: 'one',
+      listen: { port: one as number },
+      peers: [addressAt(three as number)],
+      storage: new ClassicLevel(folder),
+      joinTimeoutMs: 1000,
+    }
+    const error = await rejectsWith('COORD_CLUSTER_DIFFERS', world.join(astray), new RegExp(clusterId))
+    assert.ok(error.message.includes(other.member.clusterId))
+    await other.create('/served')
+  })
+})
+
 describe('a member over a database that forgets', () => {
   it('opens and closes it, and writes nothing: nobody would ever read it', async () => {
     await using world = new World()

@@ -176,9 +176,16 @@ function changeFounders(
     if (founders.length === 0 || wanted === key) continue
     if (!founders.every((address) => reports.get(address)?.join() === wanted)) continue
     zab.mark('membership.founders')
-    return { ...configuration, founders }
+    return { ...withCurrentAddresses(zab, configuration), founders }
   }
   return undefined
+}
+
+/** A founder that moved is recorded where it is now together with the list that says so. */
+function withCurrentAddresses(zab: Zab, configuration: Configuration): Configuration {
+  const now = (member: MemberRecord): MemberRecord =>
+    member.id === zab.id ? zab.self : (zab.links.get(member.id)?.peer ?? member)
+  return { ...configuration, voters: configuration.voters.map(now), observers: configuration.observers.map(now) }
 }
 
 function fillSeats(
