@@ -2,8 +2,13 @@
  * The recipes as functions of a client: what its methods do, for those who would rather import them. `claim` and the guards
  * are also for schedulers and resources of one's own.
  */
+import { Barrier } from './barrier.ts'
+import { Cache, type CacheOptions, TreeCache } from './cache.ts'
 import { type ClaimOptions, claim as claimOn } from './claim.ts'
+import { Counter } from './counter.ts'
+import { DoubleBarrier } from './double-barrier.ts'
 import { Election, type ElectionOptions, type Singleton, singleton as singletonOn } from './election.ts'
+import { type Group, group as groupOn } from './group.ts'
 import type { Held, Lock } from './held.ts'
 import type { RecipeHost } from './host.ts'
 import {
@@ -14,8 +19,13 @@ import {
   tryLock as tryLockOn,
   withLock as withLockOn,
 } from './lock.ts'
+import { Names } from './names.ts'
+import { Queue } from './queue.ts'
 import { type Firing, Schedule, type ScheduleOptions, type ScheduleTimes } from './schedule.ts'
 import { Semaphore } from './semaphore.ts'
+import { type Services, services as servicesOn } from './services.ts'
+import { SynchronousQueue } from './synchronous-queue.ts'
+import { Workers, type WorkersOptions } from './workers.ts'
 
 /** A `Client`, a `Coord`, or a `Session`. */
 export interface RecipeTarget<V> {
@@ -75,6 +85,67 @@ export function schedule(
 
 export function claim(target: Target, key: string, options?: ClaimOptions): Promise<boolean> {
   return claimOn(hostOf(target), key, options)
+}
+
+export function queue<V>(target: RecipeTarget<V>, path: string): Queue<V> {
+  return new Queue(target.recipeHost(), path)
+}
+
+export function priorityQueue<V>(target: RecipeTarget<V>, path: string): Queue<V> {
+  return new Queue(target.recipeHost(), path, { hasPriorities: true })
+}
+
+export function synchronousQueue<V>(target: RecipeTarget<V>, path: string): SynchronousQueue<V> {
+  return new SynchronousQueue(target.recipeHost(), path)
+}
+
+export function barrier(target: Target, path: string): Barrier {
+  return new Barrier(hostOf(target), path)
+}
+
+export function doubleBarrier(target: Target, path: string, count: number): DoubleBarrier {
+  return new DoubleBarrier(hostOf(target), path, count)
+}
+
+export function counter(target: Target, path: string): Counter {
+  return new Counter(hostOf(target), path)
+}
+
+/** As `client.cache`, of which it differs in that the value may be undefined also where there is a default. */
+export async function cache<V, T = V>(
+  target: RecipeTarget<V>,
+  path: string,
+  options: CacheOptions<T, V> & { readonly default?: T | undefined } = {},
+): Promise<Cache<T | undefined, V>> {
+  const opened = new Cache<T | undefined, V>(target.recipeHost(), path, options)
+  await opened.start(options.signal)
+  return opened
+}
+
+export async function treeCache<V, T = V>(
+  target: RecipeTarget<V>,
+  path: string,
+  options: CacheOptions<T, V> = {},
+): Promise<TreeCache<T, V>> {
+  const opened = new TreeCache<T, V>(target.recipeHost(), path, options)
+  await opened.start(options.signal)
+  return opened
+}
+
+export function names(target: Target, path: string): Names {
+  return new Names(hostOf(target), path)
+}
+
+export function services(target: Target): Services {
+  return servicesOn(hostOf(target))
+}
+
+export function group<V>(target: RecipeTarget<V>, path: string): Group<V> {
+  return groupOn(target.recipeHost(), path)
+}
+
+export function workers<V>(target: RecipeTarget<V>, path: string, options?: WorkersOptions): Workers<V> {
+  return new Workers(target.recipeHost(), path, options)
 }
 
 export { type PolicyName, policyNames } from './assignment.ts'

@@ -271,8 +271,10 @@ export class QueueItem<V> extends Held {
   readonly #paths: Paths
   readonly #claim: Claim
   readonly #decode: () => V
-  #ending: Promise<void> | undefined
+  #finished: Promise<void> | undefined
+  #released: Promise<void> | undefined
 
+  /** @internal */
   constructor(host: RecipeHost, paths: Paths, claim: Claim, attempt: number, decode: () => V) {
     super(host, claim.session, claim.path, claim.token)
     this.#host = host
@@ -280,6 +282,9 @@ export class QueueItem<V> extends Held {
     this.#claim = claim
     this.attempt = attempt
     this.#decode = decode
+    // Lost while its session goes on (a late heartbeat): it would be kept from everybody for nothing.
+    this.signal.addEventListener('abort', () => void this.release(), { once: true })
+    if (this.signal.aborted) void this.release()
   }
 
   /** What was put. Throws COORD_BAD_DATA where it does not decode: `done()` then drops it. */
@@ -292,14 +297,17 @@ export class QueueItem<V> extends Held {
    * one has it, or will have. COORD_CONNECTION_LOSS where the session ended before the answer came: it is one or the other.
    */
   done(): Promise<void> {
-    this.#ending ??= this.#done()
-    return this.#ending
+    if (this.#released !== undefined)
+      return Promise.reject(new CoordError('COORD_LOCK_LOST', undefined, { path: this.path }))
+    this.#finished ??= this.#finish()
+    return this.#finished
   }
 
   /** Gives the item back: the next consumer gets it, as a further attempt. Does nothing after `done`. Idempotent. */
   release(): Promise<void> {
-    this.#ending ??= this.#release()
-    return this.#ending.catch(() => {})
+    if (this.#finished !== undefined) return this.#finished.catch(() => {})
+    this.#released ??= this.#giveBack()
+    return this.#released
   }
 
   /** The same as `release()`. */
@@ -307,7 +315,7 @@ export class QueueItem<V> extends Held {
     return this.release()
   }
 
-  async #done(): Promise<void> {
+  async #finish(): Promise<void> {
     const { session, path, name, token } = this.#claim
     let isUnknown = false
     try {
@@ -337,7 +345,9 @@ export class QueueItem<V> extends Held {
     }
   }
 
-  async #release(): Promise<void> {
+  async #giveBack(): Promise<void> {
+    // Later: `release` may be called while it ends.
+    await Promise.resolve()
     this.end()
     await giveBack(this.#host, this.#paths, this.#claim)
   }
