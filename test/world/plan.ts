@@ -15,6 +15,14 @@ export interface Plan {
   readonly restMs?: number
   readonly faults: readonly Fault[]
   readonly clients: readonly ClientPlan[]
+  readonly holders: readonly HolderPlan[]
+}
+
+/** Somebody who wants what only one may have, again and again. */
+export interface HolderPlan {
+  readonly machine: number
+  readonly how: 'lock' | 'tryLock' | 'election'
+  readonly turns: readonly { readonly at: number; readonly forMs: number }[]
 }
 
 export interface EnsemblePlan {

@@ -64,6 +64,10 @@ export class Recorder {
     this.#ordered.add(session)
   }
 
+  isOrdered(session: bigint): boolean {
+    return this.#ordered.has(session)
+  }
+
   observe(machine: Machine, member: Member): void {
     const life = `${machine.name} ${machine.starts}`
     const { process } = machine

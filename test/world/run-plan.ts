@@ -12,6 +12,7 @@ import { checkHistory } from './checks/index.ts'
 import { WorldClient } from './client.ts'
 import { Faults } from './faults.ts'
 import type { History } from './history.ts'
+import { Holder, Resource } from './holders.ts'
 import { textOf } from './model/text.ts'
 import type { EnsemblePlan, Plan } from './plan.ts'
 import { Recorder } from './recorder.ts'
@@ -22,6 +23,8 @@ export interface RunResult {
   /** Calls that sessions made: each one was checked. */
   readonly calls: number
   readonly entries: number
+  /** How often a fenced resource was used by whoever held it. */
+  readonly uses: number
   readonly hits: ReadonlyMap<string, number>
   readonly marks: ReadonlyMap<string, number>
   readonly traceHash: string
@@ -58,6 +61,7 @@ class Run {
   readonly #machines: Machine[]
   readonly #faults: Faults
   readonly #clients: readonly WorldClient[]
+  readonly #holders: readonly Holder[]
   readonly #marks = new Map<string, number>()
 
   constructor(plan: Plan) {
@@ -82,6 +86,11 @@ class Run {
     this.#clients = plan.clients.map(
       (client, index) => new WorldClient(this.world, this.recorder, this.#machines, client, `c${index}`),
     )
+    const resource = new Resource('r', this.world, this.recorder)
+    this.#holders = plan.holders.map((holder, index) => {
+      const machine = this.#machines[holder.machine] as Machine
+      return new Holder(this.world, machine, holder, resource, `h${index}`)
+    })
     this.#faults = new Faults({
       world: this.world,
       recorder: this.recorder,
@@ -98,7 +107,7 @@ class Run {
     const { faults, chaosMs } = this.#plan
     for (const machine of this.#machines) this.#faults.start(machine)
     this.#faults.schedule(faults)
-    for (const client of this.#clients) client.start()
+    for (const one of [...this.#clients, ...this.#holders]) one.start()
     for (let at = 0; at < chaosMs; at += 1_000) {
       await scheduler.advance(1_000)
       this.#look()
@@ -108,12 +117,13 @@ class Run {
     await this.#rest()
     this.#takeFinals()
     checkHistory(this.#history)
-    const { calls, entries } = this.#history
+    const { calls, entries, fencedWrites } = this.#history
     const { traceHash } = this.recorder
     return {
       virtualMs: this.world.now,
       calls: calls.length,
       entries: entries.length,
+      uses: fencedWrites.length,
       hits: this.#faults.hits,
       marks: this.#marks,
       traceHash: `${(traceHash >>> 0).toString(16)}-${scheduler.count}`,
@@ -150,7 +160,7 @@ class Run {
     await this.#demand('a leader that serves every member', slowestSyncMs + servingMs, () => this.#isServing())
     await this.#demand('an answer to every call', restMs, () => this.recorder.pending().length === 0)
     await this.#demand('every seat taken by its member', restMs, () => this.#isSeated())
-    for (const client of this.#clients) void client.end()
+    for (const one of [...this.#holders, ...this.#clients]) void one.end()
     await this.#demand('the end of sessions that nobody has', slowestSyncMs + restMs, () => this.#isTidy())
     await this.#demand('equal replicas', restMs, () => this.#isServing() && this.#isEqual())
   }

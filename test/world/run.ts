@@ -23,6 +23,7 @@ interface Tally {
   virtualMs: number
   calls: number
   entries: number
+  uses: number
   hits: Record<string, number>
   marks: Record<string, number>
   /** The trace hashes, by seed. */
@@ -73,7 +74,7 @@ async function many(): Promise<number> {
   const hours = total.virtualMs / 3_600_000
   console.log(
     `${total.seeds} seeds from ${values.start}: ${total.failures} failures, ${hours.toFixed(2)} h simulated, ` +
-      `${total.calls} operations checked, ${total.entries} entries, ${seconds.toFixed(1)} s in ${count} processes, ` +
+      `${total.calls} operations checked, ${total.entries} entries, ${total.uses} uses of fenced resources, ${seconds.toFixed(1)} s in ${count} processes, ` +
       `${Math.round(total.virtualMs / 1000 / seconds)} simulated seconds per second`,
   )
   console.log(`fault kinds hit:\n${counts(total.hits)}`)
@@ -136,13 +137,14 @@ function note(tally: Tally, seed: number, result: RunResult): void {
   tally.virtualMs += result.virtualMs
   tally.calls += result.calls
   tally.entries += result.entries
+  tally.uses += result.uses
   tally.hashes[seed] = result.traceHash
   for (const [kind, count] of result.hits) tally.hits[kind] = (tally.hits[kind] ?? 0) + count
   for (const [mark, count] of result.marks) tally.marks[mark] = (tally.marks[mark] ?? 0) + count
 }
 
 function emptyTally(): Tally {
-  return { seeds: 0, failures: 0, virtualMs: 0, calls: 0, entries: 0, hits: {}, marks: {}, hashes: {} }
+  return { seeds: 0, failures: 0, virtualMs: 0, calls: 0, entries: 0, uses: 0, hits: {}, marks: {}, hashes: {} }
 }
 
 function add(a: Tally, b: Tally): Tally {
@@ -152,6 +154,7 @@ function add(a: Tally, b: Tally): Tally {
     virtualMs: a.virtualMs + b.virtualMs,
     calls: a.calls + b.calls,
     entries: a.entries + b.entries,
+    uses: a.uses + b.uses,
     hits: sum(a.hits, b.hits),
     marks: sum(a.marks, b.marks),
     hashes: { ...a.hashes, ...b.hashes },

@@ -2,12 +2,13 @@
  * Makes a failing plan small: leaves out clients, faults and operations, half of them at a time, then less, as long as the
  * same check fails. Streams of random numbers belong to single concerns, so what is left happens as before, nearly.
  */
-import type { Fault, Operation, Plan } from './plan.ts'
+import type { Fault, HolderPlan, Operation, Plan } from './plan.ts'
 import { runPlan } from './run-plan.ts'
 
 /** What a plan has to offer for leaving out. */
 type Item =
   | { readonly type: 'fault'; readonly fault: Fault }
+  | { readonly type: 'turn'; readonly holder: number; readonly turn: HolderPlan['turns'][number] }
   | { readonly type: 'operation'; readonly client: number; readonly operation: Operation }
 
 export async function shrink(plan: Plan, check: string, runsMax: number): Promise<Plan> {
@@ -35,11 +36,14 @@ export async function shrink(plan: Plan, check: string, runsMax: number): Promis
   return planWith(plan, items)
 }
 
-function itemsOf({ faults, clients }: Plan): Item[] {
+function itemsOf({ faults, clients, holders }: Plan): Item[] {
   const operations = clients.flatMap((client, index) =>
     client.operations.map((operation): Item => ({ type: 'operation', client: index, operation })),
   )
-  return [...operations, ...faults.map((fault): Item => ({ type: 'fault', fault }))]
+  const turns = holders.flatMap((holder, index) =>
+    holder.turns.map((turn): Item => ({ type: 'turn', holder: index, turn })),
+  )
+  return [...operations, ...turns, ...faults.map((fault): Item => ({ type: 'fault', fault }))]
 }
 
 function planWith(plan: Plan, items: readonly Item[]): Plan {
@@ -48,5 +52,9 @@ function planWith(plan: Plan, items: readonly Item[]): Plan {
     ...client,
     operations: items.flatMap((item) => (item.type === 'operation' && item.client === index ? [item.operation] : [])),
   }))
-  return { ...plan, faults, clients }
+  const holders = plan.holders.map((holder, index) => ({
+    ...holder,
+    turns: items.flatMap((item) => (item.type === 'turn' && item.holder === index ? [item.turn] : [])),
+  }))
+  return { ...plan, faults, clients, holders }
 }

@@ -4,7 +4,17 @@
  */
 import type { CreateMode } from '../../lib/core/tree/operation.ts'
 import { Random } from '../../lib/testing/random.ts'
-import type { ClientPlan, EnsemblePlan, Fault, FaultKind, Operation, Plan, SubOperation, Version } from './plan.ts'
+import type {
+  ClientPlan,
+  EnsemblePlan,
+  Fault,
+  FaultKind,
+  HolderPlan,
+  Operation,
+  Plan,
+  SubOperation,
+  Version,
+} from './plan.ts'
 
 /** Few paths, so that everybody meets everybody. */
 const paths = ['/a', '/a/x', '/a/y', '/a/y/z', '/b', '/b/x', '/c', '/c/x'] as const
@@ -113,7 +123,20 @@ export function planOf(seed: number): Plan {
   const clients = Array.from({ length: count }, (_, index) =>
     drawClient(new Random(seed, `client ${index}`), size, paceMs),
   )
-  return { seed, ensemble, chaosMs, faults, clients }
+  const holders = drawHolders(new Random(seed, 'holders'), size)
+  return { seed, ensemble, chaosMs, faults, clients, holders }
+}
+
+/** Locks and candidates do not mix: each run has one of them, or none. */
+function drawHolders(random: Random, machines: number): HolderPlan[] {
+  const how = random.pick([undefined, 'lock', 'election'] as const)
+  if (how === undefined) return []
+  return Array.from({ length: random.between(2, 4) }, () => {
+    const turns: HolderPlan['turns'][number][] = []
+    for (let at = between(random, 2_000); at < chaosMs; at += between(random, 4_000))
+      turns.push({ at, forMs: between(random, 1_500) })
+    return { machine: oneOf(random, machines), how: how === 'lock' && random.chance(0.3) ? 'tryLock' : how, turns }
+  })
 }
 
 function drawEnsemble(random: Random): EnsemblePlan {
