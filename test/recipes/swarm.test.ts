@@ -6,7 +6,7 @@
 import { workloads } from './swarm/workloads.ts'
 import { runSeed, type WorkloadFactory } from './swarm/world.ts'
 
-const seeds = Number(process.env['SEEDS'] ?? 7)
+const seeds = Number(process.env['SEEDS'] ?? 9)
 const start = Number(process.env['START'] ?? 1)
 const chosen = process.env['WORKLOADS']?.split(',')
 const names = Object.keys(workloads)

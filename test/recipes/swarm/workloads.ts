@@ -348,6 +348,135 @@ export const workers: WorkloadFactory = (world) => {
   }
 }
 
+/** Locks, exclusive and shared; semaphores; nothing is left behind, and nobody sleeps for ever. */
+export const locks: WorkloadFactory = (world) => {
+  const exclusive = new Exclusive(world)
+  const readers = new Map<Held, Life>()
+  const acquired = new Map<Life, number>()
+  let largest = 0n
+  const isCertain = (held: Held, life: Life): boolean => world.isAwake(life) && held.held
+  const requireAlone = (held: Held, life: Life): void => {
+    const reader = [...readers].find(([other, its]) => isCertain(other, its))
+    if (reader !== undefined && isCertain(held, life)) world.fail(`${life.name} writes while ${reader[1].name} reads`)
+    exclusive.take('the lock', held, life)
+  }
+  const use = async (life: Life, held: Held, shared: boolean): Promise<void> => {
+    await world.sleep(0, 800)
+    if (shared || !held.held || world.random.chance(0.5)) return
+    // What commits under a lock commits in the order of the locks.
+    await life.coord.multi([{ type: 'setData', path: '/fenced', data: String(held.token) }], { ifHeld: held })
+    if (held.token < largest) world.fail(`${held.token} committed after ${largest}`)
+    largest = held.token
+  }
+  const contend = async (life: Life, shared: boolean): Promise<void> => {
+    while (!world.isEnding) {
+      const patience = new AbortController()
+      if (world.random.chance(0.2)) void world.sleep(0, 300).then(() => patience.abort())
+      const signal = AbortSignal.any([world.ending, patience.signal])
+      await tolerate(
+        (async () => {
+          const timeoutMs = world.random.chance(0.2) ? world.random.between(1, 2000) : undefined
+          const held = await life.coord.lock('/locked', { shared, signal, timeoutMs })
+          acquired.set(life, (acquired.get(life) ?? 0) + 1)
+          if (shared) readers.set(held, life)
+          else requireAlone(held, life)
+          try {
+            await use(life, held, shared)
+          } finally {
+            readers.delete(held)
+            await held.release()
+          }
+        })(),
+      )
+      await world.sleep(0, 300)
+    }
+  }
+  const lease = async (life: Life): Promise<void> => {
+    while (!world.isEnding) {
+      await tolerate(
+        (async () => {
+          const held = await life.coord.semaphore('/leased', 2).acquire({ signal: world.ending })
+          await world.sleep(0, 500)
+          await held.release()
+        })(),
+      )
+      await world.sleep(0, 300)
+    }
+  }
+  return {
+    run: async (life) => {
+      await tolerate(life.coord.create('/fenced'))
+      await Promise.all([contend(life, false), contend(life, world.random.chance(0.5)), lease(life)])
+    },
+    settle: async () => {
+      acquired.clear()
+      const awake = (): Life[] => world.lives.filter(({ isOver }) => !isOver)
+      await world.eventually('everybody gets the lock', () =>
+        Promise.resolve(awake().every((life) => acquired.has(life))),
+      )
+    },
+    check: async () => {
+      await world.eventually('nothing is left behind', async () => {
+        const paths = ['/locked', '/leased/line', '/leased/leases']
+        const stats = await Promise.all(paths.map((path) => world.observer.exists(path)))
+        return stats.every((stat) => stat === undefined || stat.numChildren === 0)
+      })
+    },
+  }
+}
+
+/** One leader at a time, terms that do not overlap in a process, and firings that start at most once. */
+export const elections: WorkloadFactory = (world) => {
+  const exclusive = new Exclusive(world)
+  const fired = new Map<number, string>()
+  const candidates = new Set<{ readonly isLeader: boolean }>()
+  let firings = 0
+  return {
+    run: async (life) => {
+      let isInTerm = false
+      await using election = life.coord.elect('/election', {
+        data: life.name,
+        onElected: async (term) => {
+          if (isInTerm) world.fail(`two terms of ${life.name} overlap`)
+          isInTerm = true
+          exclusive.take('the office', term, life)
+          await world.sleep(0, 3000)
+          isInTerm = false
+          if (world.random.chance(0.2)) throw new Error('a callback that fails')
+          if (world.random.chance(0.5)) void election.resign()
+        },
+      })
+      candidates.add(election)
+      await using schedule = life.coord.schedule(
+        'tick',
+        { everyMs: 1000 },
+        async ({ scheduledAt }) => {
+          const at = scheduledAt.getTime()
+          const other = fired.get(at)
+          if (other !== undefined) world.fail(`the firing of ${at} began on ${other} and on ${life.name}`)
+          fired.set(at, life.name)
+          firings += 1
+          await world.sleep(0, 1500)
+        },
+        { missed: 'once' },
+      )
+      schedule.on('failed', () => undefined)
+      await new Promise<void>((resolve) => world.ending.addEventListener('abort', () => resolve(), { once: true }))
+    },
+    settle: async () => {
+      firings = 0
+      await world.eventually('somebody leads', () => Promise.resolve([...candidates].some(({ isLeader }) => isLeader)))
+      await world.eventually('the schedule fires', () => Promise.resolve(firings > 1))
+    },
+    check: async () => {
+      await world.eventually('nothing is left behind', async () => {
+        const stats = await Promise.all(['/election', '/schedule/tick/line'].map((path) => world.observer.exists(path)))
+        return stats.every((stat) => stat === undefined || stat.numChildren === 0)
+      })
+    },
+  }
+}
+
 export const workloads: Readonly<Record<string, WorkloadFactory>> = {
   queue,
   synchronousQueue,
@@ -356,4 +485,6 @@ export const workloads: Readonly<Record<string, WorkloadFactory>> = {
   configuration,
   presences,
   workers,
+  locks,
+  elections,
 }
