@@ -168,6 +168,9 @@ const handlers: Handlers = {
   },
 }
 
+/** A step that is later than this after the deadline comes out of a standstill; less is how timers are. */
+const latenessMs = 20
+
 /** Members of another ensemble have nothing to say to each other but which one they belong to. */
 const isForStrangers = (type: MessageType): boolean => type in foundingHandlers && type !== 'farewell'
 
@@ -269,6 +272,7 @@ export class Peer {
     const outputs: Output[] = []
     this.#outputs = outputs
     this.#zab.outputs = outputs as Zab['outputs']
+    this.#noteStall(instant.now)
     this.#zab.now = instant.now
     this.#zab.wallMs = instant.wallMs
     this.#take(input)
@@ -291,7 +295,7 @@ export class Peer {
       case 'flush':
         return this.#onFlush()
       case 'tick':
-        return this.#onTick(input.lateMs)
+        return this.#onTick()
       case 'linkUp':
         this.#zab.links.set(input.peer.id, { peer: input.peer })
         this.#zab.departed.delete(input.peer.id)
@@ -398,9 +402,19 @@ export class Peer {
     if (!isEstablished(role) || !handOver.beginHandOver(this.#zab, role)) becomeLooking(this.#zab, 'stepped down')
   }
 
-  #onTick(lateMs: number): void {
+  /**
+   * A step after the deadline means that the process stood still: a leader heard nobody meanwhile, so the sessions get
+   * that time back. Noticed in whichever step comes first, since what was waiting in the sockets comes before the tick.
+   */
+  #noteStall(now: number): void {
+    const lateMs = now - Math.max(this.deadline, this.#zab.now)
+    if (lateMs <= latenessMs || !isEstablished(this.#zab.role)) return
+    this.#zab.mark('session.leaderStalled')
+    this.#tracker.postpone(lateMs)
+  }
+
+  #onTick(): void {
     const { role } = this.#zab
-    if (isEstablished(role) && lateMs > 0) this.#tracker.postpone(lateMs)
     if (role.name === 'leading') broadcast.checkQuorumContact(this.#zab, role)
     if (role.name === 'following') broadcast.checkLeaderContact(this.#zab, role)
   }

@@ -27,13 +27,19 @@ export type FaultEvent = { readonly at: number } & (
   | { readonly type: 'diskError'; readonly member: Target; readonly downMs: number }
   | { readonly type: 'diskStall'; readonly member: Target; readonly forMs: number }
   | { readonly type: 'reset'; readonly between: readonly [Target, Target] }
-  /** Between these and all the others; `isOneWay`: what these send is lost, what they are sent arrives. */
-  | { readonly type: 'partition'; readonly members: readonly Target[]; readonly forMs: number }
+  /** Between these and all the others. `isAbrupt`: links break at once, not by timeouts. */
+  | {
+      readonly type: 'partition'
+      readonly members: readonly Target[]
+      readonly forMs: number
+      readonly isAbrupt?: boolean | undefined
+    }
   | {
       readonly type: 'cut'
       readonly from: Target
       readonly to: Target
       readonly isOneWay: boolean
+      readonly isAbrupt?: boolean | undefined
       readonly forMs: number
     }
   | { readonly type: 'pause'; readonly member: Target; readonly forMs: number }
@@ -75,18 +81,22 @@ export class Faults {
   }
 
   /**
-   * No more faults, and these alone are well: the others are cut off for ever. Returns to the world of before with `stop`.
+   * No more faults, and these alone are well. Each of the others reaches one of them at most, until `stop` heals all.
    */
   stopFor(core: readonly SimMember[]): void {
+    const random = this.#world.random('network', 'core')
     this.#stopped = true
     this.#world.network.heal()
     for (const member of core) this.#mend(member)
     for (const other of this.#world.members) {
       if (core.includes(other)) continue
+      const friend = random.chance(0.6) ? random.pick(core) : undefined
       for (const member of this.#world.members) {
+        if (member === other || member === friend) continue
         this.#world.network.block(member, other)
         this.#world.network.block(other, member)
       }
+      if (friend !== undefined) this.#mend(other)
     }
   }
 
@@ -125,24 +135,15 @@ export class Faults {
       case 'partition': {
         const left = event.members.flatMap((target) => this.#find(target) ?? [])
         const right = this.#world.members.filter((member) => !left.includes(member))
-        return this.#cutFor(
-          event.forMs,
-          left.flatMap((a) => right.flatMap((b) => [[a, b] as const, [b, a] as const])),
-        )
+        const pairs = left.flatMap((a) => right.flatMap((b) => [[a, b] as const, [b, a] as const]))
+        return this.#cutFor(event, pairs)
       }
       case 'cut': {
         const from = this.#find(event.from)
         const to = this.#find(event.to)
         if (from === undefined || to === undefined || from === to) return false
-        return this.#cutFor(
-          event.forMs,
-          event.isOneWay
-            ? [[from, to]]
-            : [
-                [from, to],
-                [to, from],
-              ],
-        )
+        const there = [from, to] as const
+        return this.#cutFor(event, event.isOneWay ? [there] : [there, [to, from]])
       }
       case 'pause': {
         const member = this.#find(event.member)
@@ -232,13 +233,17 @@ export class Faults {
     return true
   }
 
-  #cutFor(durationMs: number, directions: readonly (readonly [SimMember, SimMember])[]): boolean {
+  #cutFor(
+    { forMs, isAbrupt }: { readonly forMs: number; readonly isAbrupt?: boolean | undefined },
+    directions: readonly (readonly [SimMember, SimMember])[],
+  ): boolean {
     const { network } = this.#world
     for (const [from, to] of directions) {
       this.#world.trace(from, `is cut off from ${to.name}`)
       network.block(from, to)
+      if (isAbrupt === true) network.reset(from, to)
     }
-    this.#unlessStopped(durationMs, () => {
+    this.#unlessStopped(forMs, () => {
       for (const [from, to] of directions) network.unblock(from, to)
     })
     return directions.length > 0

@@ -13,7 +13,6 @@ export const marks: Readonly<Record<string, string>> = {
   'client.silent': 'a client goes away without closing its session',
   'discovery.followerAhead': 'a would-be leader learns that its log is not the freshest',
   'discovery.laterPromise': 'an established leader is joined by a member that promised a later epoch',
-  'discovery.promisedElsewhere': 'a follower refuses an epoch, having promised it or a later one to somebody else',
   'election.forgotten': 'a leader gives up and wins again at once, and its followers notice',
   'election.settled': 'an election ends although a linked voter has not answered',
   'election.yielded': 'a would-be leader gives way to a better candidate',
@@ -33,6 +32,7 @@ export const marks: Readonly<Record<string, string>> = {
   'seats.passed': 'an observer takes the seat of a voter that failed',
   'stopped.inOrder': 'a process stops, as it may',
   'stopped.late': 'a process stops without an answer',
+  'session.leaderStalled': 'the process of an established leader stood still, and the sessions get the time back',
   'sync.diff': 'a learner gets what it lacks',
   'sync.installed': 'a learner takes over a snapshot',
   'sync.snapshot': 'a leader sends a snapshot',
@@ -45,6 +45,7 @@ export const marks: Readonly<Record<string, string>> = {
 
 /** What random runs do not bring about, as it takes a member that does not do as it should or rare circumstances, and the test that plays it. */
 export const defences: Readonly<Record<string, string>> = {
+  'discovery.promisedElsewhere': 'scenarios.test.ts: refuses an epoch that it has promised to another leader',
   'broadcast.hole': 'scenarios.test.ts: never applies a proposal after a gap',
   'discovery.bystander': 'scenarios.test.ts: elects without a voter that is to lose its vote and is ahead',
   'membership.founders': 'scenarios.test.ts: changes the list of founders, one address at a time',

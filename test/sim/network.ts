@@ -4,7 +4,7 @@
  * and both ends learn of it, not at once. A blocked direction holds its messages; if it stays blocked, the link times out.
  */
 import type { MemberId } from '../../lib/core/zab/configuration.ts'
-import type { Message } from '../../lib/core/zab/message.ts'
+import type { Message, MessageType } from '../../lib/core/zab/message.ts'
 import type { CoreWorld } from './core-world.ts'
 import type { SimMember } from './sim-member.ts'
 
@@ -35,6 +35,8 @@ export class Network {
   readonly #dialing = new Set<string>()
   /** Directions, as `from>to` by name. */
   readonly #blocked = new Set<string>()
+  /** Directions that hold back a message of these types, and everything behind it. */
+  readonly #holds = new Map<string, { readonly types: readonly MessageType[]; isHolding: boolean }>()
 
   constructor(world: CoreWorld) {
     this.#world = world
@@ -93,10 +95,33 @@ export class Network {
       const pipe = link.pipes.find((one) => one.fromId === from.id && one.toId === toId)
       if (pipe === undefined) continue
       if (!link.isOpen) return
-      if (this.isBlocked(pipe.from, pipe.to)) pipe.held.push(message)
+      if (this.isBlocked(pipe.from, pipe.to) || this.#isHeld(pipe, message)) pipe.held.push(message)
       else this.#arrive(pipe, () => pipe.to.receive({ type: 'message', from: pipe.fromId, message }))
       return
     }
+  }
+
+  /** Keeps the next message of one of these types back, and all behind it, until it is released. */
+  hold(from: SimMember, to: SimMember, ...types: readonly MessageType[]): void {
+    this.#holds.set(`${from.name}>${to.name}`, { types, isHolding: false })
+  }
+
+  release(from: SimMember, to: SimMember): void {
+    if (!this.#holds.delete(`${from.name}>${to.name}`)) return
+    const pipe = this.#links.get(keyOf(from, to))?.pipes.find((one) => one.from === from)
+    for (const message of pipe?.held.splice(0) ?? []) this.send(from, to.id, message)
+  }
+
+  /** Whether something is held back there. */
+  isHolding(from: SimMember, to: SimMember): boolean {
+    return this.#holds.get(`${from.name}>${to.name}`)?.isHolding === true
+  }
+
+  #isHeld({ from, to }: Pipe, { type }: Message): boolean {
+    const hold = this.#holds.get(`${from.name}>${to.name}`)
+    if (hold === undefined) return false
+    hold.isHolding ||= hold.types.includes(type)
+    return hold.isHolding
   }
 
   /** Schedules an arrival after all earlier ones of this direction. */
@@ -162,7 +187,11 @@ export class Network {
 
   heal(): void {
     for (const from of this.#world.members) {
-      for (const to of this.#world.members) if (from !== to) this.unblock(from, to)
+      for (const to of this.#world.members) {
+        if (from === to) continue
+        this.unblock(from, to)
+        this.release(from, to)
+      }
     }
   }
 }

@@ -60,9 +60,17 @@ function healToCore(world: World, faults: Faults): void {
   world.mark('world.core')
   faults.stopFor(core)
   world.isCalm = true
-  if (!world.runFor(healingMs, () => world.isServing(core)))
-    throw new Violation('Liveness', stuck(world, 'led by its core'))
+  if (!world.runFor(healingMs, () => isLedByQuorum(world))) throw new Violation('Liveness', stuck(world, 'led'))
   world.isCalm = false
+}
+
+/** Whether a leader serves with a quorum: of the core, or of one of it and others that it reaches. */
+function isLedByQuorum({ leader, running }: World): boolean {
+  if (leader?.status?.serving !== true) return false
+  const led = new Set(
+    running.filter(({ status }) => status?.serving && status.leader?.id === leader.id).map(({ id }) => id),
+  )
+  return isQuorum(leader.peer?.zab.configurations.active ?? [], (id) => led.has(id))
 }
 
 /** The first members that remember and are a quorum of every configuration that anybody has. */

@@ -1,66 +1,23 @@
 /** What must happen in named situations, told with the world of the simulator. */
 import assert from 'node:assert/strict'
-import type { MemberId } from '../../lib/core/zab/configuration.ts'
+import type { Following } from '../../lib/core/zab/roles.ts'
 import { zxidPlus, zxidZero } from '../../lib/core/zab/zxid.ts'
-import { CoreWorld, defaultOptions, type Watching, type WorldOptions } from './core-world.ts'
+import type { CoreWorld, WorldOptions } from './core-world.ts'
 import { settle } from './run-seed.ts'
 import { specsOf } from './schedule.ts'
 import type { MemberSpec, SimMember } from './sim-member.ts'
-
-/** A world without random work and faults: what happens is what the scenario does. */
-function worldOf(members: readonly MemberSpec[], more: Partial<WorldOptions> = {}, watching: Watching = {}): CoreWorld {
-  return new CoreWorld({ ...defaultOptions, seed: 1, sessionTimeoutsMs: [30_000], members, ...more }, watching)
-}
-
-const durable = (count: number): MemberSpec[] => specsOf(count, 0, () => true)
-const volatile = (count: number): MemberSpec[] => specsOf(count, 0, () => false)
-
-function startAndServe(world: CoreWorld): SimMember {
-  world.startAll()
-  assert.ok(
-    world.runFor(5000, () => world.isServing()),
-    'serves',
-  )
-  return world.leader as SimMember
-}
-
-function others(world: CoreWorld, member: SimMember): SimMember[] {
-  return world.members.filter((other) => other !== member)
-}
-
-/** Writes at a member, and runs until all of it is acknowledged. */
-function writeAt(world: CoreWorld, member: SimMember, count = 1): void {
-  submitAt(world, member, count)
-  const isDone = world.runFor(10_000, () => !member.host.isWaiting)
-  assert.ok(isDone, `${member.name} has its writes acknowledged`)
-}
-
-function submitAt(world: CoreWorld, member: SimMember, count: number): void {
-  if (member.host.sessionCount === 0) {
-    member.host.openSession(30_000)
-    world.runFor(5000, () => !member.host.isWaiting)
-  }
-  for (let index = 0; index < count; index += 1) {
-    const isSent = (): boolean =>
-      member.host.write({ type: 'create', path: '/s-', data: undefined, mode: 'persistent-sequential' })
-    if (!isSent()) world.runFor(1000, isSent)
-  }
-}
-
-function isolate(world: CoreWorld, member: SimMember, from: readonly SimMember[] = others(world, member)): void {
-  for (const other of from) {
-    world.network.block(member, other)
-    world.network.block(other, member)
-  }
-}
-
-function votersOf(member: SimMember): readonly MemberId[] {
-  return member.peer?.zab.configurations.latest?.configuration.voters.map(({ id }) => id) ?? []
-}
-
-function epochOf(world: CoreWorld): number {
-  return world.leader?.status?.epoch ?? 0
-}
+import {
+  durable,
+  epochIn,
+  isolate,
+  others,
+  startAndServe,
+  submitAt,
+  volatile,
+  votersOf,
+  worldOf,
+  writeAt,
+} from './stage.ts'
 
 describe('core scenarios', () => {
   describe('founding', () => {
@@ -130,23 +87,23 @@ describe('core scenarios', () => {
     it('does not depose a leader in a partial partition', () => {
       const world = worldOf(durable(3))
       const leader = startAndServe(world)
-      const epoch = epochOf(world)
+      const epoch = epochIn(world)
       const [cut, linked] = others(world, leader) as [SimMember, SimMember]
       isolate(world, cut, [leader])
       world.runFor(10_000)
       writeAt(world, linked, 5)
       assert.equal(world.leader, leader)
-      assert.equal(epochOf(world), epoch)
+      assert.equal(epochIn(world), epoch)
       assert.equal(cut.status?.serving, false)
       world.network.heal()
       settle(world)
-      assert.equal(epochOf(world), epoch)
+      assert.equal(epochIn(world), epoch)
     })
 
     it('lets an isolated member return without a disturbance', () => {
       const world = worldOf(durable(3))
       const leader = startAndServe(world)
-      const epoch = epochOf(world)
+      const epoch = epochIn(world)
       const [cut, linked] = others(world, leader) as [SimMember, SimMember]
       isolate(world, cut)
       world.runFor(60_000)
@@ -154,7 +111,7 @@ describe('core scenarios', () => {
       world.network.heal()
       settle(world)
       assert.equal(world.leader, leader)
-      assert.equal(epochOf(world), epoch)
+      assert.equal(epochIn(world), epoch)
     })
 
     it('makes an isolated leader step down, and acknowledge nothing', () => {
@@ -209,13 +166,32 @@ describe('core scenarios', () => {
       }
     })
 
+    it('refuses an epoch that it has promised to another leader', () => {
+      const world = worldOf(durable(3), { isChoppy: true }, { without: ['PossibleMessages'] })
+      const leader = startAndServe(world)
+      const [follower] = others(world, leader) as [SimMember]
+      follower.crash()
+      follower.start()
+      const roleOf = (): Following | undefined => {
+        const role = follower.peer?.zab.role
+        return role?.name === 'following' ? role : undefined
+      }
+      assert.ok(world.runFor(2000, () => roleOf() !== undefined))
+      const { accepted } = follower.peer?.zab.epochs ?? { accepted: 0 }
+      const message = { type: 'newEpoch', attempt: roleOf()?.attempt ?? 0, epoch: accepted - 1 } as const
+      follower.receive({ type: 'message', from: leader.id, message })
+      settle(world)
+      assert.ok(world.marks.has('discovery.promisedElsewhere'))
+      assert.equal(follower.peer?.zab.epochs.accepted, accepted)
+    })
+
     it('goes to the next epoch in time, without an election', () => {
       const world = worldOf(durable(3), { counterLast: 5 })
       const leader = startAndServe(world)
-      const epoch = epochOf(world)
+      const epoch = epochIn(world)
       for (let round = 0; round < 10; round += 1) for (const member of world.members) writeAt(world, member, 3)
       assert.equal(world.leader, leader)
-      assert.ok(epochOf(world) > epoch + 5)
+      assert.ok(epochIn(world) > epoch + 5)
       assert.equal(new Set([...world.history.leaders.values()].flatMap((ids) => [...ids])).size, 1)
       settle(world)
     })

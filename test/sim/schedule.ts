@@ -49,6 +49,7 @@ export function scheduleOf(seed: number): Schedule {
   const faults = random.chance(0.1) ? [] : faultsOf(new Prng(seed, 'faults'), names, chaosMs)
   if (faults.length > 0) addChanges(new Prng(seed, 'operators'), members, chaosMs, faults)
   const actions = actionsOf(new Prng(seed, 'workload'), names, options, chaosMs)
+  if (faults.length > 0) addSeesaws(new Prng(seed, 'seesaws'), names, chaosMs, faults)
   if (faults.length > 0) addLostTails(new Prng(seed, 'tails'), chaosMs, faults, actions)
   return { options, startsAt, faults, actions, chaosMs, healsToCore }
 }
@@ -86,7 +87,7 @@ function optionsOf(seed: number, members: readonly MemberSpec[], random: Prng): 
     seats: new Prng(seed, 'seats').pick([1, 3, 5, 5]),
     sessionsPerMember: random.between(1, 3),
     sessionTimeoutsMs: random.pick([[1000], [4000], [1000, 8000]]),
-    actionMs: random.pick([20, 100, 100, 500]) * (size > 4 ? 2 : 1),
+    actionMs: random.pick([20, 100, 100, 500, 2000]) * (size > 4 ? 2 : 1),
     checkpointEvery: random.chance(0.5) ? random.between(5, 60) : 0,
   }
 }
@@ -130,16 +131,28 @@ function faultsOf(random: Prng, names: readonly string[], chaosMs: number): Faul
   repeat(0.5, 200, 5000, (at) => ({ at, type: 'reset', between: [anybody(), random.pick(names)] }))
   repeat(0.5, 1000, 8000, (at) => {
     const some = random.shuffled(names).slice(0, random.between(1, Math.max(1, names.length - 1)))
-    return { at, type: 'partition', members: random.chance(0.5) ? [anybody()] : some, forMs: duration(4000) }
+    return {
+      at,
+      type: 'partition',
+      members: random.chance(0.5) ? [anybody()] : some,
+      forMs: duration(4000),
+      isAbrupt: random.chance(0.6),
+    }
   })
   repeat(0.4, 600, 6000, (at) => ({
     at,
     type: 'cut',
     from: anybody(),
     to: random.pick(names),
-    isOneWay: random.chance(0.6),
+    isOneWay: random.chance(0.5),
+    isAbrupt: random.chance(0.5),
     forMs: duration(3000),
   }))
+  // Links that come and go.
+  repeat(0.3, 40, 800, (at) => {
+    const cut = { from: anybody(), to: random.pick(names), isOneWay: false, isAbrupt: true }
+    return { at, type: 'cut', ...cut, forMs: round(random.real(1, 500)) }
+  })
   repeat(0.4, 500, 8000, (at) => ({ at, type: 'pause', member: anybody(), forMs: duration(3000) }))
   repeat(0.15, 1000, 5000, (at) => ({ at, type: 'stepDown', member: 'leader' }))
   repeat(0.2, 1000, 5000, (at) => ({
@@ -199,9 +212,15 @@ function addLostTails(random: Prng, chaosMs: number, faults: FaultEvent[], actio
     const forMs = round(random.chance(0.5) ? random.real(20, 500) : random.real(500, 5000))
     const kind = random.pick(['partition', 'cut', 'diskStall', 'none'])
     const event = { at: round(at), forMs }
-    if (kind === 'partition') faults.push({ ...event, type: 'partition', members: ['leader'] })
+    const isAbrupt = random.chance(0.5)
+    if (kind === 'partition') faults.push({ ...event, type: 'partition', members: ['leader'], isAbrupt: false })
     else if (kind === 'cut') faults.push({ ...event, type: 'cut', from: 'leader', to: 'follower', isOneWay: true })
-    else if (kind === 'diskStall') faults.push({ ...event, type: 'diskStall', member: 'follower' })
+    if (isAbrupt) {
+      // What is written meanwhile stays here; then the others elect without it.
+      const resetAt = round(at + random.real(20, 120))
+      faults.push({ at: resetAt, forMs, type: 'partition', members: ['leader'], isAbrupt: true })
+    }
+    if (kind === 'diskStall') faults.push({ ...event, type: 'diskStall', member: 'follower' })
     const writes = random.between(0, 6)
     for (let count = 0; count < writes; count += 1) {
       const write = { at: round(at + random.real(0, 60)), member: 'leader', session: random.between(0, 2) }
@@ -215,6 +234,34 @@ function addLostTails(random: Prng, chaosMs: number, faults: FaultEvent[], actio
   }
   faults.sort(inTime)
   actions.sort(inTime)
+}
+
+/**
+ * Two sides that do not see each other, and one member between them whose links to both come and go: it is promised to
+ * one side, and needed by the other.
+ */
+function addSeesaws(random: Prng, names: readonly string[], chaosMs: number, faults: FaultEvent[]): void {
+  if (names.length < 3 || !random.chance(0.25)) return
+  const meanMs = random.real(1000, 4000)
+  const swingMs = random.pick([15, 40, 100])
+  for (let at = random.exponential(meanMs); at < chaosMs; at += random.exponential(meanMs)) {
+    const forMs = random.real(300, 3000)
+    const [pivot = '', ...rest] = random.shuffled(names)
+    const left = rest.slice(0, Math.ceil(rest.length / 2))
+    const right = rest.slice(left.length)
+    const cut = (cutAt: number, from: Target, to: Target, ms: number): void => {
+      const pair = { from, to, isOneWay: false, isAbrupt: true }
+      faults.push({ at: round(cutAt), type: 'cut', ...pair, forMs: round(ms) })
+    }
+    for (const a of left) for (const b of right) cut(at, a, b, forMs)
+    for (let swing = at; swing < at + forMs; ) {
+      const side = random.chance(0.5) ? left : right
+      const ms = random.exponential(swingMs)
+      for (const other of side) cut(swing, pivot, other, ms)
+      swing += ms + random.exponential(swingMs)
+    }
+  }
+  faults.sort(inTime)
 }
 
 const paths = ['/a', '/b', '/c', '/a/x', '/a/y', '/b/z']

@@ -51,6 +51,9 @@ export class SimMember {
   #bootedAt = 0
   #bootLocal = 0
   #rate = 1
+  pauses = 0
+  #pausedAt = 0
+  #pausedMs = 0
   #inbox: Input[] = []
   #turnScheduled = false
   #tickGeneration = 0
@@ -105,6 +108,11 @@ export class SimMember {
     return this.#bootLocal + (this.#world.now - this.#bootedAt) * this.#rate
   }
 
+  /** How long this process has been running, by its own clock and without its pauses. */
+  get runningMs(): number {
+    return this.localNow - this.#bootLocal - this.#pausedMs
+  }
+
   /** When this process's clock shows `local`, in the world's time. */
   worldTimeOf(local: number): number {
     return this.#bootedAt + (local - this.#bootLocal) / this.#rate
@@ -131,6 +139,7 @@ export class SimMember {
     this.isPaused = false
     this.isRemoved = false
     this.#asked.clear()
+    this.#pausedMs = 0
     this.#inbox = []
     this.#turnScheduled = false
     this.crashAfterSteps = undefined
@@ -173,6 +182,7 @@ export class SimMember {
   }
 
   pause(): void {
+    if (!this.isPaused) this.#pausedAt = this.localNow
     this.isPaused = true
     this.#world.trace(this, 'pauses')
   }
@@ -180,8 +190,11 @@ export class SimMember {
   resume(): void {
     if (!this.isPaused) return
     this.isPaused = false
+    this.#pausedMs += this.localNow - this.#pausedAt
     this.#world.trace(this, 'resumes')
     if (!this.isUp) return
+    this.pauses += 1
+    this.host.resume()
     if (this.#inbox.length > 0) this.#scheduleTurn()
     this.#scheduleTick()
   }

@@ -63,6 +63,7 @@ export class SimHost {
   readonly #reads = new Map<number, Zxid>()
   #outbox: TreeRequest[] = []
   #serving = false
+  #isBeatDue = false
   #lastId = 0
 
   constructor(world: CoreWorld, member: SimMember) {
@@ -226,12 +227,19 @@ export class SimHost {
   #beat(): void {
     const interval = Math.min(...this.#world.options.sessionTimeoutsMs) / 3
     this.#member.later(interval, () => {
-      if (!this.#member.isPaused) this.#beatOnce()
+      if (this.#member.isPaused) this.#isBeatDue = true
+      else this.#beatOnce()
       this.#beat()
     })
   }
 
+  /** The process goes on: a timer that was due meanwhile fires at once. */
+  resume(): void {
+    if (this.#isBeatDue) this.#beatOnce()
+  }
+
   #beatOnce(): void {
+    this.#isBeatDue = false
     const sessions = [...this.#sessions.values()].filter(({ state, isSilent }) => state === 'open' && !isSilent)
     if (!this.#serving || sessions.length === 0) return
     this.#lastId += 1

@@ -1,5 +1,6 @@
 /** The list of all. */
 import { Agreement } from './agreement.ts'
+import { CaughtUp } from './caught-up.ts'
 import { CommittedIsDurable } from './committed-is-durable.ts'
 import { CommittedLogDurability } from './committed-log-durability.ts'
 import { DigestEquality } from './digest-equality.ts'
@@ -9,6 +10,7 @@ import { LeaderLogCompleteness } from './leader-log-completeness.ts'
 import { Leadership } from './leadership.ts'
 import { LocalPrimaryOrder } from './local-primary-order.ts'
 import { MoreUpToDate } from './more-up-to-date.ts'
+import { PatientLeader } from './patient-leader.ts'
 import { PossibleMessages } from './possible-messages.ts'
 import { PrefixConsistency } from './prefix-consistency.ts'
 import { PrimaryIntegrity } from './primary-integrity.ts'
@@ -16,6 +18,7 @@ import { ProcessConsistency } from './process-consistency.ts'
 import { PromisesAreDurable } from './promises-are-durable.ts'
 import { QuorumLog } from './quorum-log.ts'
 import { ReferenceModel } from './reference-model.ts'
+import { SameConfiguration } from './same-configuration.ts'
 import { SoundConfiguration } from './sound-configuration.ts'
 import { TotalOrder } from './total-order.ts'
 
@@ -36,8 +39,18 @@ export function allInvariants(): readonly Invariant[] {
     new PrimaryIntegrity(),
     new MoreUpToDate(),
     new PossibleMessages(),
+    new PatientLeader(),
+    new CaughtUp(),
+    new SameConfiguration(),
     new ReferenceModel(),
     new DigestEquality(),
     new SoundConfiguration(),
   ]
+}
+
+/** The names under which they report. */
+export function invariantNames(): readonly string[] {
+  const own = allInvariants().map((invariant) => invariant.constructor.name)
+  const renamed = own.flatMap((name) => (name === 'Leadership' ? ['Leadership1', 'Leadership2'] : [name]))
+  return [...renamed, 'Liveness', 'AckedWrites', 'AtMostOnce', 'SameAnswer', 'LinearizableRead', 'HeldSessions']
 }

@@ -29,6 +29,16 @@ export class PossibleMessages implements Invariant {
         )
       }
     }
+    if (role.name === 'following' && message.type === 'newEpoch' && message.attempt === role.attempt) {
+      const { accepted, acceptedFrom } = zab.epochs
+      const isFree = message.epoch > accepted || (message.epoch === accepted && acceptedFrom === from)
+      if (role.leader.id === from && !isFree) {
+        throw new Violation(
+          'PossibleMessages',
+          `${member.name} is asked for epoch ${message.epoch}, it promised ${accepted}`,
+        )
+      }
+    }
     if (role.name === 'following' && role.leader.id === from && role.acknowledged) {
       const isCommit = message.type === 'commit' || message.type === 'upToDate' || message.type === 'ping'
       if (isCommit && (role.phase === 'broadcast' || message.type === 'upToDate') && message.committed > log.last) {

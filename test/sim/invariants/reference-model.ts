@@ -30,6 +30,8 @@ export class ReferenceModel implements Invariant {
   readonly #sessions = new Map<SessionId, ModelSession>()
   /** What each entry was answered, in the model. */
   readonly #answers = new Map<Zxid, string>()
+  /** Which nodes each entry changed, in order: what watches are told. */
+  readonly #changes = new Map<Zxid, string>()
   #last: Zxid = zxidZero
 
   onApplied(_world: CoreWorld, member: SimMember, { stamp, request, result, changes }: Applied): void {
@@ -41,6 +43,15 @@ export class ReferenceModel implements Invariant {
     }
     if (result.type === 'error' && changes.length > 0) {
       throw new Violation('ReferenceModel', `${formatZxid(stamp.zxid)} fails and changes ${changes[0]?.path}`)
+    }
+    const changed = digestOf([changes])
+    const known = this.#changes.get(stamp.zxid)
+    this.#changes.set(stamp.zxid, known ?? changed)
+    if (known !== undefined && known !== changed) {
+      throw new Violation(
+        'ReferenceModel',
+        `${member.name} changes other nodes, or in another order, at ${formatZxid(stamp.zxid)}`,
+      )
     }
     // What a session no longer asks for may be answered or not: the model never forgets.
     if (result.type === 'void') return

@@ -1,0 +1,118 @@
+/** Changes that keep every promise: no seed may complain about one of them, or the checks demand more than is promised. */
+import type { Edit, Mutant } from './mutant.ts'
+
+const zab = (file: string, find: string, replace: string): Edit => ({ file: `lib/core/zab/${file}.ts`, find, replace })
+
+export const controls: readonly Mutant[] = [
+  {
+    id: 'H1',
+    title: 'of two equal candidates the one with the lesser id leads',
+    edits: [
+      zab('zab', 'return a.id < b.id ? -1 : a.id > b.id ? 1 : 0', 'return a.id < b.id ? 1 : a.id > b.id ? -1 : 0'),
+    ],
+  },
+  {
+    id: 'H2',
+    title: 'a leader skips an epoch',
+    edits: [zab('discovery', 'const epoch = promised + 1\n', 'const epoch = promised + 2\n')],
+  },
+  {
+    id: 'H3',
+    title: 'every learner gets a snapshot',
+    edits: [
+      zab(
+        'synchronization',
+        'const knowsNothing = learner.lastZxid === zxidZero\n',
+        'const knowsNothing = learner.lastZxid >= zxidZero\n',
+      ),
+    ],
+  },
+  {
+    id: 'H4',
+    title: 'commits are told to learners one by one, in the reverse order of their coming',
+    edits: [
+      zab(
+        'broadcast',
+        "  leading.announcedCommit = zab.committed\n  for (const learner of leading.learners.values()) {\n    if (learner.state === 'synced') zab.send(learner.member.id, { type: 'commit'",
+        "  leading.announcedCommit = zab.committed\n  for (const learner of [...leading.learners.values()].reverse()) {\n    if (learner.state === 'synced') zab.send(learner.member.id, { type: 'commit'",
+      ),
+    ],
+  },
+  {
+    id: 'H5',
+    title: 'proposals carry no commits',
+    edits: [
+      zab(
+        'broadcast',
+        "const message = { type: 'propose', batch, committed: zab.committed } as const",
+        "const message = { type: 'propose', batch, committed: zxidZero } as const",
+      ),
+      zab(
+        'broadcast',
+        "    if (learner.state === 'syncing' || learner.state === 'synced') zab.send(learner.member.id, message)\n  }\n  leading.announcedCommit = zab.committed\n",
+        "    if (learner.state === 'syncing' || learner.state === 'synced') zab.send(learner.member.id, message)\n  }\n",
+      ),
+    ],
+  },
+  {
+    id: 'H6',
+    title: 'the tail of the log is kept twice as long',
+    edits: [
+      zab(
+        'log',
+        'while (entries > tail.entries || bytes > tail.bytes) {',
+        'while (entries > tail.entries * 2 || bytes > tail.bytes * 2) {',
+      ),
+    ],
+  },
+  {
+    id: 'H7',
+    title: 'a leader pings twice as often',
+    edits: [
+      zab(
+        'broadcast',
+        'leading.nextPing = zab.now + zab.options.timing.pingIntervalMs\n',
+        'leading.nextPing = zab.now + zab.options.timing.pingIntervalMs / 2\n',
+      ),
+    ],
+  },
+  {
+    id: 'H8',
+    title: 'each request is a batch of its own',
+    edits: [zab('broadcast', '(count === 0 || bytes < zab.options.batchBytesMax)', 'count === 0')],
+  },
+  {
+    id: 'H9',
+    title: 'a follower acknowledges every write on its own',
+    edits: [
+      {
+        file: 'lib/core/peer.ts',
+        find: '    else this.#zab.deliver()\n  }',
+        replace:
+          "    else this.#zab.deliver()\n    if (this.#zab.role.name === 'following') broadcast.flushFollowing(this.#zab, this.#zab.role)\n  }",
+      },
+    ],
+  },
+  {
+    id: 'H10',
+    title: 'every leader begins with an empty entry of its own',
+    edits: [
+      zab(
+        'synchronization',
+        '  leading.announcedCommit = zab.committed\n  for',
+        "  leading.announcedCommit = zab.committed\n  leading.pending.unshift({ type: 'noop' })\n  leading.pendingBytes += 64 * 4\n  for",
+      ),
+    ],
+  },
+  {
+    id: 'H11',
+    title: 'the quorum is looked for from the other end of the list',
+    edits: [
+      zab(
+        'quorum',
+        'for (const voter of configuration.voters) {',
+        'for (const voter of [...configuration.voters].reverse()) {',
+      ),
+    ],
+  },
+]

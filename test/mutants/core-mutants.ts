@@ -1,0 +1,1104 @@
+/**
+ * Deliberate bugs of the core, one per rule that it must keep. M numbers are classes of bugs that coordination services
+ * have had, X numbers are rules of this implementation. Each must be caught by the simulator.
+ */
+import type { Edit, Mutant } from './mutant.ts'
+
+const zab = (file: string, find: string, replace: string): Edit => ({ file: `lib/core/zab/${file}.ts`, find, replace })
+const tree = (file: string, find: string, replace: string): Edit => ({
+  file: `lib/core/tree/${file}.ts`,
+  find,
+  replace,
+})
+const peer = (find: string, replace: string): Edit => ({ file: 'lib/core/peer.ts', find, replace })
+const tracker = (find: string, replace: string): Edit => ({ file: 'lib/core/session-tracker.ts', find, replace })
+
+const electionAndEpochs: readonly Mutant[] = [
+  {
+    id: 'M1',
+    title: 'an epoch is promised before the promise is durable',
+    edits: [
+      zab(
+        'discovery',
+        "{ kind: 'acceptEpoch', role: following, epoch })",
+        "{ kind: 'acceptEpoch', role: following, epoch })\n  zab.send(from.peer.id, { type: 'ackEpoch', epoch, currentEpoch: zab.epochs.current, lastZxid: zab.log.last })",
+      ),
+    ],
+  },
+  {
+    id: 'M2',
+    title: 'one epoch is promised to two leaders',
+    edits: [
+      zab('discovery', ' && zab.epochs.acceptedFrom === from.peer.id\n', '\n'),
+      zab('discovery', ' && message.acceptedFrom === zab.id\n', '\n'),
+    ],
+  },
+  {
+    id: 'M2b',
+    title: 'a follower promises any epoch, also one below its promise',
+    edits: [
+      zab(
+        'discovery',
+        'if (epoch < zab.epochs.accepted || (epoch === zab.epochs.accepted && !isPromised)) {',
+        'if (epoch < 0 && !isPromised) {',
+      ),
+      zab(
+        'discovery',
+        'if (message.acceptedEpoch < leading.epoch || promisedToUs) {',
+        'if (leading.epoch > 0 || promisedToUs) {',
+      ),
+    ],
+  },
+  {
+    id: 'M3',
+    title: 'candidates are compared by zxid before epoch',
+    edits: [
+      zab(
+        'zab',
+        '  if (a.currentEpoch !== b.currentEpoch) return a.currentEpoch - b.currentEpoch\n  if (a.lastZxid !== b.lastZxid) return a.lastZxid > b.lastZxid ? 1 : -1\n',
+        '  if (a.lastZxid !== b.lastZxid) return a.lastZxid > b.lastZxid ? 1 : -1\n  if (a.currentEpoch !== b.currentEpoch) return a.currentEpoch - b.currentEpoch\n',
+      ),
+    ],
+  },
+  {
+    id: 'M5a',
+    title: 'a NEWLEADER acknowledgement of an earlier epoch counts, whatever came since',
+    edits: [
+      zab(
+        'synchronization',
+        "if (learner?.state !== 'syncing' || message.epoch !== leading.epoch) return\n  learner.state = 'synced'",
+        "if (learner === undefined) return\n  learner.state = 'synced'",
+      ),
+    ],
+  },
+  {
+    id: 'M5c',
+    title: 'commits are taken in whatever phase',
+    edits: [
+      zab(
+        'broadcast',
+        "{ type: 'pong', round: message.round })\n  if (following.phase === 'broadcast') zab.advanceCommit",
+        "{ type: 'pong', round: message.round })\n  zab.advanceCommit",
+      ),
+    ],
+  },
+  {
+    id: 'M5d',
+    title: 'a promise of an earlier epoch counts',
+    edits: [zab('discovery', ' || message.epoch !== leading.epoch) return\n  // An id', ') return\n  // An id')],
+  },
+  {
+    id: 'M5e',
+    title: 'an answer to an earlier attempt counts',
+    edits: [zab('discovery', ' || message.attempt !== following.attempt) return', ') return')],
+  },
+  {
+    id: 'M6',
+    title: 'a leader picks the epoch after its own, whatever the others promised',
+    edits: [
+      zab(
+        'discovery',
+        '  for (const learner of leading.learners.values()) promised = Math.max(promised, learner.acceptedEpoch)\n',
+        '',
+      ),
+    ],
+  },
+  {
+    id: 'M7',
+    title: 'an epoch that was promised and given up is used again',
+    edits: [
+      zab(
+        'discovery',
+        'let promised = Math.max(zab.epochs.accepted, zab.epochs.current)',
+        'let promised = zab.epochs.current',
+      ),
+      zab(
+        'discovery',
+        '  for (const learner of leading.learners.values()) promised = Math.max(promised, learner.acceptedEpoch)\n',
+        '',
+      ),
+      zab(
+        'discovery',
+        '(epoch === zab.epochs.accepted && !isPromised)) {',
+        '(epoch < zab.epochs.current && !isPromised)) {',
+      ),
+    ],
+  },
+  {
+    id: 'M8',
+    title: 'who has no vote counts for the quorum of synchronization',
+    edits: [
+      zab(
+        'synchronization',
+        '  if (!isQuorum(active, hasAcknowledged)) return',
+        '  const synced = [...leading.learners.keys()].filter(hasAcknowledged).length + 1\n  if (!active.every(({ voters }) => synced * 2 > voters.length)) return\n  if (active.length === 0) isQuorum(active, hasAcknowledged)',
+      ),
+    ],
+  },
+  {
+    id: 'M9',
+    title: 'half of the voters are a quorum',
+    edits: [
+      zab(
+        'quorum',
+        'present.length * 2 > configuration.voters.length',
+        'present.length * 2 >= configuration.voters.length',
+      ),
+    ],
+  },
+  {
+    id: 'M11',
+    title: 'a leader proposes before a quorum acknowledged NEWLEADER',
+    edits: [
+      zab(
+        'synchronization',
+        '  if (!isQuorum(active, hasAcknowledged)) return\n',
+        '  if (active.length > 9) isQuorum(active, hasAcknowledged)\n',
+      ),
+    ],
+  },
+  {
+    id: 'M12',
+    title: 'a leader that lost its quorum goes on',
+    edits: [
+      zab(
+        'broadcast',
+        'if (zab.now - leading.quorumContact > zab.options.timing.syncLimitMs) {',
+        'if (zab.now - leading.quorumContact > 1e12) {',
+      ),
+    ],
+  },
+  {
+    id: 'M13a',
+    title: 'nobody joins an established leader',
+    edits: [zab('election', '  if (established !== undefined) {', '  if (established !== undefined && zab.now < 0) {')],
+  },
+  {
+    id: 'M13b',
+    title: 'who reaches no quorum campaigns',
+    edits: [
+      zab(
+        'election',
+        'zab.isVoter && zab.isDrained && isQuorum(zab.configurations.active, (id) => id === zab.id || isAvailable(zab, id))',
+        'zab.isVoter && zab.isDrained && isQuorum(zab.configurations.active, (id) => id === zab.id || isAvailable(zab, id) || true)',
+      ),
+    ],
+  },
+  {
+    id: 'M15',
+    title: 'a zxid goes through a JavaScript number',
+    edits: [
+      zab('zxid', 'const later = (zxid + BigInt(steps)) as Zxid', 'const later = BigInt(Number(zxid) + steps) as Zxid'),
+    ],
+  },
+]
+
+const synchronization: readonly Mutant[] = [
+  {
+    id: 'M16',
+    title: 'TRUNC is skipped',
+    edits: [zab('synchronization', '} else if (after !== zab.log.last) {', '} else if (after > zab.log.last) {')],
+  },
+  {
+    id: 'M17',
+    title: 'TRUNC cuts one batch too many, from the disk and from memory',
+    edits: [
+      zab(
+        'synchronization',
+        '  let after: Zxid\n',
+        '  let after: Zxid\n  const shorter = common === undefined || common === learner.lastZxid ? common : log.lastBatchEndUpTo((common - 1n) as Zxid)\n',
+      ),
+      zab('synchronization', '    after = common\n', '    after = shorter ?? common\n'),
+    ],
+  },
+  {
+    id: 'M18a',
+    title: 'TRUNC cuts the disk and not the memory',
+    edits: [
+      zab('synchronization', '    zab.log.truncateAfter(after)\n', ''),
+      zab(
+        'broadcast',
+        '  if (message.batch.previous !== zab.log.last) {',
+        '  if (message.batch.previous > zab.log.last) {',
+      ),
+    ],
+  },
+  {
+    id: 'M18b',
+    title: 'TRUNC cuts the memory and not the disk',
+    edits: [zab('synchronization', '    zab.persist({ truncateAfter: after }, {', '    zab.persist({}, {')],
+  },
+  {
+    id: 'M19',
+    title: 'NEWLEADER is acknowledged before the log and the epoch are durable',
+    edits: [
+      zab(
+        'synchronization',
+        "{ kind: 'currentEpoch', role: following, epoch, lastZxid })",
+        "{ kind: 'currentEpoch', role: following, epoch, lastZxid })\n  following.acknowledged = true\n  following.ackedThrough = lastZxid\n  zab.send(following.leader.id, { type: 'ackNewLeader', epoch, lastZxid })",
+      ),
+    ],
+  },
+  {
+    id: 'M21',
+    title: 'DIFF starts one batch late',
+    edits: [
+      zab(
+        'synchronization',
+        'for (const batch of log.after(after)) zab.send',
+        'for (const batch of log.after(after).slice(common === undefined ? 0 : 1)) zab.send',
+      ),
+    ],
+  },
+  {
+    id: 'M22',
+    title: 'a follower takes all of its log for committed at NEWLEADER',
+    edits: [
+      zab(
+        'synchronization',
+        '  const { epoch, lastZxid } = message\n',
+        '  const { epoch, lastZxid } = message\n  zab.advanceCommit(lastZxid)\n',
+      ),
+    ],
+  },
+  {
+    id: 'M25',
+    title: 'a snapshot counts before all of it is here',
+    edits: [
+      zab(
+        'synchronization',
+        '  following.wantsSnapshot = false\n  following.snapshot =',
+        "  following.wantsSnapshot = false\n  zab.persist({ install: { zxid: message.zxid, configurations: message.configurations, records: [] } }, { kind: 'remember' })\n  following.snapshot =",
+      ),
+    ],
+  },
+  {
+    id: 'M26',
+    title: 'an epoch that an earlier role had written counts in this one',
+    edits: [
+      zab(
+        'synchronization',
+        '  const { role, epoch, lastZxid } = purpose\n  if (zab.role !== role || role.epoch !== epoch) return\n',
+        '  const { epoch, lastZxid } = purpose\n  const { role } = zab\n  if (role.name !== purpose.role.name) return\n',
+      ),
+    ],
+    seedsMax: 10_000,
+  },
+  {
+    id: 'M28',
+    title: 'DIFF begins at what was purged',
+    edits: [zab('log', '    if (zxid < this.#base) return undefined\n', '')],
+  },
+]
+
+const logAndDisk: readonly Mutant[] = [
+  {
+    id: 'M29a',
+    title: 'a follower acknowledges what is not durable',
+    edits: [
+      zab(
+        'broadcast',
+        'following.ackedThrough >= zab.log.durable) return',
+        'following.ackedThrough >= zab.log.last) return',
+      ),
+      zab('broadcast', '  following.ackedThrough = zab.log.durable\n', '  following.ackedThrough = zab.log.last\n'),
+      zab('broadcast', "{ type: 'ack', lastZxid: zab.log.durable }", "{ type: 'ack', lastZxid: zab.log.last }"),
+    ],
+  },
+  {
+    id: 'M29b',
+    title: 'a leader counts itself for what is not durable',
+    edits: [
+      zab('broadcast', '  if (id === zab.id) return zab.log.durable\n', '  if (id === zab.id) return zab.log.last\n'),
+      zab('broadcast', '(acked < zab.log.durable ? acked : zab.log.durable) as Zxid', 'acked as Zxid'),
+    ],
+  },
+  {
+    id: 'M35',
+    title: 'the current epoch is durable before the log that it speaks of',
+    edits: [
+      zab(
+        'discovery',
+        '  following.wantsSnapshot = false\n  zab.epochs = { ...zab.epochs, accepted: epoch, acceptedFrom: from.peer.id }',
+        '  following.wantsSnapshot = false\n  zab.epochs = { accepted: epoch, acceptedFrom: from.peer.id, current: epoch }',
+      ),
+      zab(
+        'discovery',
+        "{ type: 'ackEpoch', epoch, currentEpoch, lastZxid: zab.log.last, configured }",
+        "{ type: 'ackEpoch', epoch, currentEpoch: currentEpoch * 0, lastZxid: zab.log.last, configured }",
+      ),
+    ],
+    seedsMax: 10_000,
+  },
+]
+
+const commitAndApply: readonly Mutant[] = [
+  {
+    id: 'M38',
+    title: 'an entry is committed by half of the voters',
+    edits: [
+      zab(
+        'quorum',
+        'if (isQuorumOf(configuration, (member) => counted.has(member))) return value',
+        'if (counted.size * 2 >= configuration.voters.length) return value',
+      ),
+    ],
+  },
+  {
+    id: 'M40',
+    title: 'a leader applies what is not committed',
+    edits: [
+      zab(
+        'zab',
+        'const limit = this.committed < this.log.durable ?',
+        "const limit = this.role.name !== 'leading' && this.committed < this.log.durable ?",
+      ),
+    ],
+  },
+  {
+    id: 'M42',
+    title: 'a failed multi leaves its first operations behind',
+    edits: [
+      tree(
+        'data-tree',
+        'if (!succeeded) for (const revert of undo.reverse()) revert()',
+        'if (!succeeded && undo.length > 99) for (const revert of undo.reverse()) revert()',
+      ),
+    ],
+  },
+  {
+    id: 'M42b',
+    title: 'a failed multi is taken back in the wrong order',
+    edits: [tree('data-tree', 'for (const revert of undo.reverse()) revert()', 'for (const revert of undo) revert()')],
+  },
+  {
+    id: 'M44a',
+    title: 'times come from the clock of whoever applies',
+    edits: [peer('timeMs: batch.timeMs,', 'timeMs: this.#zab.wallMs,')],
+  },
+  {
+    id: 'M44b',
+    title: 'the ephemeral nodes of a session go in the order of a Set',
+    edits: [
+      tree(
+        'data-tree',
+        'return places.sort((a, b) => (a.node.czxid < b.node.czxid ? -1 : Number(a.node.czxid > b.node.czxid)))',
+        'return places',
+      ),
+      tree(
+        'data-tree',
+        '[...(this.#ephemerals.get(session) ?? [])].sort()',
+        '[...(this.#ephemerals.get(session) ?? [])]',
+      ),
+    ],
+  },
+]
+
+const membership: readonly Mutant[] = [
+  {
+    id: 'M45',
+    title: 'a member that forgot takes itself for the voter that it was',
+    edits: [
+      zab(
+        'zab',
+        '    return this.configurations.isVoter(this.id)\n',
+        '    return this.configurations.members().some(({ name }) => name === this.self.name)\n',
+      ),
+    ],
+  },
+  {
+    id: 'M46',
+    title: 'the promise of a member that forgot counts as that of its predecessor',
+    edits: [
+      zab(
+        'discovery',
+        'return id === zab.id || leading.learners.get(id)?.isAhead === false',
+        'return id === zab.id || namesake(zab, leading, id)?.isAhead === false',
+      ),
+      zab(
+        'discovery',
+        "leading.learners.get(id)?.state === 'promised'\n",
+        "namesake(zab, leading, id)?.state === 'promised'\n",
+      ),
+      zab(
+        'discovery',
+        '(id) => id === zab.id || leading.learners.has(id))) startEpoch',
+        '(id) => id === zab.id || namesake(zab, leading, id) !== undefined)) startEpoch',
+      ),
+      zab(
+        'discovery',
+        '/** Whether this one',
+        'function namesake(zab: Zab, leading: Leading, id: MemberId) {\n  const name = zab.configurations.members().find((member) => member.id === id)?.name\n  return [...leading.learners.values()].find((learner) => learner.member.name === name)\n}\n\n/** Whether this one',
+      ),
+      zab(
+        'election',
+        "  return link?.notification?.role === 'looking' || link?.heldFollowerInfo !== undefined",
+        "  const name = zab.configurations.members().find((member) => member.id === id)?.name\n  for (const one of zab.comrades()) if (one.peer.name === name && one.notification?.role === 'looking') return true\n  return link?.notification?.role === 'looking' || link?.heldFollowerInfo !== undefined",
+      ),
+      zab(
+        'synchronization',
+        "id === zab.id || leading.learners.get(id)?.state === 'synced'\n",
+        "id === zab.id || [...leading.learners.values()].some((one) => one.state === 'synced' && one.member.name === zab.configurations.members().find((member) => member.id === id)?.name)\n",
+      ),
+    ],
+  },
+  {
+    id: 'M50',
+    title: 'during a change of the configuration the new quorum is enough',
+    edits: [
+      zab(
+        'configuration',
+        '    return [before.configuration, last.configuration]\n',
+        '    return [last.configuration]\n',
+      ),
+    ],
+  },
+  {
+    id: 'M50b',
+    title: 'during a change of the configuration the old quorum is enough',
+    edits: [
+      zab(
+        'configuration',
+        '    return [before.configuration, last.configuration]\n',
+        '    return [before.configuration]\n',
+      ),
+    ],
+  },
+  {
+    id: 'M51',
+    title: 'the promises of members without a vote count',
+    edits: [
+      zab(
+        'discovery',
+        '  if (!isQuorum(active, hasPromised)) return\n',
+        "  const promised = [...leading.learners.values()].filter(({ state }) => state === 'promised').length + 1\n  if (!leading.epochPromised || !active.every(({ voters }) => promised * 2 > voters.length)) return\n  if (active.length === 0) isQuorum(active, hasPromised)\n",
+      ),
+      zab(
+        'discovery',
+        '(id) => id === zab.id || leading.learners.has(id))) startEpoch',
+        '(id) => id === zab.id || leading.learners.has(id)) || active.every(({ voters }) => (leading.learners.size + 1) * 2 > voters.length)) startEpoch',
+      ),
+    ],
+  },
+  {
+    id: 'M53',
+    title: 'a newcomer is seated before it has caught up',
+    edits: [
+      zab(
+        'membership',
+        "    if (state !== 'synced' || configuration.removed.includes(member.id)) continue",
+        "    if (state === 'discovery' || configuration.removed.includes(member.id)) continue",
+      ),
+      zab(
+        'membership',
+        "    if (state !== 'synced' || wish === 'leaving' || configuration.removed.includes(member.id)) continue",
+        "    if (wish === 'leaving' || configuration.removed.includes(member.id)) continue",
+      ),
+    ],
+  },
+]
+
+const readsAndSessions: readonly Mutant[] = [
+  {
+    id: 'M55',
+    title: 'a leader answers a linearizable read from what it knows, without asking a quorum',
+    edits: [zab('broadcast', '{ ...asked, round: leading.round + 1 }', '{ ...asked, round: leading.confirmedRound }')],
+  },
+  {
+    id: 'M55b',
+    title: 'a round that began before the read confirms it',
+    edits: [zab('broadcast', '{ ...asked, round: leading.round + 1 }', '{ ...asked, round: leading.round }')],
+  },
+  {
+    id: 'M59',
+    title: 'a leader ends a silent session without an entry',
+    edits: [
+      peer(
+        "      broadcast.enqueue(leading, [{ type: 'expireSession', session, generation: tracked.generation }])",
+        "      if (leading.round < 0) broadcast.enqueue(leading, [{ type: 'expireSession', session, generation: tracked.generation }])\n      this.#state.sessions.remove(session)",
+      ),
+    ],
+  },
+  {
+    id: 'M63a',
+    title: 'the results of writes are not in the snapshot',
+    edits: [
+      tree(
+        'sessions',
+        'const kept = [...results].map(([cxid, result]) => ({ cxid, result }))',
+        'const kept = [...results].slice(results.size).map(([cxid, result]) => ({ cxid, result }))',
+      ),
+      tree(
+        'sessions',
+        'requireIntact(record.results.at(-1)?.cxid === (lastCxid === 0 ? undefined : lastCxid),',
+        'requireIntact(lastCxid >= 0,',
+      ),
+    ],
+  },
+  {
+    id: 'M63b',
+    title: 'a write that is sent again is evaluated again',
+    edits: [
+      tree(
+        'sessions',
+        '    if (request.cxid === nextCxid) return undefined\n',
+        '    if (request.cxid <= nextCxid) return undefined\n',
+      ),
+      tree(
+        'sessions',
+        "request.cxid === session.lastCxid + 1, 'a write",
+        "request.cxid <= session.lastCxid + 1, 'a write",
+      ),
+    ],
+  },
+  {
+    id: 'M66',
+    title: 'a leader that was away blames the sessions for it',
+    edits: [peer('    this.#tracker.postpone(lateMs)\n', '    if (lateMs < 0) this.#tracker.postpone(lateMs)\n')],
+  },
+  {
+    id: 'M68',
+    title: 'timeouts go by the wall clock',
+    edits: [peer('this.#zab.now = instant.now', 'this.#zab.now = instant.wallMs - 1_790_000_000_000')],
+  },
+]
+
+const ownRules: readonly Mutant[] = [
+  {
+    id: 'X1',
+    title: 'the tail is trimmed beyond what is applied',
+    edits: [
+      zab(
+        'log',
+        'if (batch === undefined || lastOf(batch) > applied) break',
+        'if (batch === undefined || applied < 0n) break',
+      ),
+    ],
+  },
+  {
+    id: 'X2',
+    title: 'a truncated log still counts as durable to where it was',
+    edits: [zab('log', '    if (this.#durable > zxid) this.#durable = zxid\n', '')],
+  },
+  {
+    id: 'X4',
+    title: 'a truncated configuration stays in force',
+    edits: [zab('synchronization', '    zab.configurations.truncateAfter(after)\n', '')],
+    seedsMax: 10_000,
+  },
+  {
+    id: 'X5',
+    title: 'a snapshot comes without its configurations',
+    edits: [
+      zab(
+        'synchronization',
+        '  zab.configurations = new ConfigurationHistory(configurations)\n',
+        '  if (zab.configurations.isEmpty) zab.configurations = new ConfigurationHistory(configurations)\n',
+      ),
+    ],
+  },
+  {
+    id: 'X6',
+    title: 'a change of the configuration counts as settled before it is committed',
+    edits: [zab('broadcast', 'return pending.zxid <= zab.committed ? pending.zxid : zxidZero', 'return pending.zxid')],
+    seedsMax: 10_000,
+  },
+  {
+    id: 'X8',
+    title: 'a quorum needs no founder',
+    edits: [
+      zab(
+        'quorum',
+        'isMajority && present.some((voter) => configuration.founders.includes(voter.address))',
+        'isMajority',
+      ),
+    ],
+    seedsMax: 10_000,
+  },
+  {
+    id: 'X9',
+    title: 'the next epoch of a leader is not told to its learners',
+    edits: [
+      zab(
+        'discovery',
+        "    zab.send(id, { type: 'newEpoch', attempt: learner.attempt, epoch })\n  }\n}",
+        '    if (id === zab.id) learner.lastZxid = zxidZero\n  }\n}',
+      ),
+    ],
+  },
+  {
+    id: 'X10',
+    title: 'a leader is established before its own epoch is durable',
+    edits: [
+      zab(
+        'synchronization',
+        '  if (!leading.epochCurrent || zab.log.durable !== zab.log.last) return\n',
+        '  if (zab.log.durable !== zab.log.last) return\n',
+      ),
+    ],
+  },
+  {
+    id: 'X10b',
+    title: 'a leader is established before its own log is durable',
+    edits: [
+      zab(
+        'synchronization',
+        '  if (!leading.epochCurrent || zab.log.durable !== zab.log.last) return\n',
+        '  if (!leading.epochCurrent) return\n',
+      ),
+    ],
+  },
+  {
+    id: 'X11',
+    title: 'a leader takes for committed what its own disk does not hold',
+    edits: [zab('broadcast', '(acked < zab.log.durable ? acked : zab.log.durable) as Zxid', 'acked as Zxid')],
+  },
+  {
+    id: 'X12',
+    title: 'who is being synchronized gets no proposals',
+    edits: [
+      zab(
+        'broadcast',
+        "if (learner.state === 'syncing' || learner.state === 'synced') zab.send(learner.member.id, message)",
+        "if (learner.state === 'synced') zab.send(learner.member.id, message)",
+      ),
+    ],
+  },
+  {
+    id: 'X13',
+    title: 'UPTODATE carries the end of the log, not what is committed',
+    edits: [
+      zab(
+        'synchronization',
+        "{ type: 'upToDate', epoch, committed: zab.committed }",
+        "{ type: 'upToDate', epoch, committed: zab.log.last }",
+      ),
+    ],
+  },
+  {
+    id: 'X14',
+    title: 'a snapshot says that it stands at the end of the log',
+    edits: [zab('synchronization', '  const zxid = zab.machine.lastZxid\n', '  const zxid = zab.log.last\n')],
+  },
+  {
+    id: 'X15',
+    isForMuseum: true,
+    title: 'acknowledgements count before NEWLEADER is acknowledged',
+    edits: [
+      zab(
+        'broadcast',
+        "if (learner?.state === 'synced' && message.lastZxid > learner.acked)",
+        'if (learner !== undefined && message.lastZxid > learner.acked)',
+      ),
+      zab(
+        'broadcast',
+        "return learner?.state === 'synced' ? learner.acked : undefined",
+        "return learner?.state === 'discovery' ? undefined : (learner?.lastZxid ?? 0n) > (learner?.acked ?? 0n) ? learner?.lastZxid : learner?.acked",
+      ),
+    ],
+  },
+  {
+    id: 'X16',
+    title: 'a follower serves before it is told that it is up to date',
+    edits: [
+      zab(
+        'synchronization',
+        '    role.ackedThrough = lastZxid\n',
+        "    role.ackedThrough = lastZxid\n    role.phase = 'broadcast'\n",
+      ),
+    ],
+  },
+  {
+    id: 'X17',
+    title: 'a leader uses its counter up',
+    edits: [
+      zab(
+        'broadcast',
+        'if (counterOf(zab.log.last) <= counterLast ||',
+        'if (counterOf(zab.log.last) <= counterLast * 1e9 ||',
+      ),
+    ],
+  },
+  {
+    id: 'X18',
+    title: 'a new leader grants the sessions nothing',
+    edits: [
+      peer(
+        'this.#tracker.touch(id, timeoutMs, this.#zab.now)\n  }\n\n  #noteEnding',
+        'this.#tracker.touch(id, timeoutMs / 100, this.#zab.now)\n  }\n\n  #noteEnding',
+      ),
+    ],
+  },
+  {
+    id: 'X18b',
+    title: 'a new leader watches over no session that it finds',
+    edits: [
+      peer(
+        '    for (const { id, timeoutMs } of this.#state.sessions.list()) this.#tracker.touch(id, timeoutMs, this.#zab.now)\n',
+        '',
+      ),
+    ],
+  },
+  {
+    id: 'X19',
+    title: 'an attachment of an earlier generation takes a session back',
+    edits: [
+      tree(
+        'sessions',
+        "    if (request.generation < session.generation) return failure('COORD_SESSION_MOVED')\n    if (request.generation > session.generation) {",
+        '    if (request.generation !== session.generation) {',
+      ),
+    ],
+    seedsMax: 10_000,
+  },
+  {
+    id: 'X20',
+    title: 'a write of an earlier generation is evaluated',
+    edits: [
+      tree(
+        'sessions',
+        'if (request.generation !== session.generation) return',
+        'if (request.generation > session.generation) return',
+      ),
+    ],
+  },
+  {
+    id: 'X21',
+    title: 'a write is evaluated although one before it is missing',
+    edits: [
+      tree(
+        'sessions',
+        "    if (request.cxid > nextCxid) return { type: 'gap', nextCxid }\n    if (request.cxid === nextCxid) return undefined\n",
+        '    if (request.cxid >= nextCxid) return undefined\n',
+      ),
+      tree('sessions', "request.cxid === session.lastCxid + 1, 'a write", "request.cxid > session.lastCxid, 'a write"),
+    ],
+  },
+  {
+    id: 'X22',
+    title: 'the ephemeral nodes of a session outlive it',
+    edits: [
+      tree(
+        'apply',
+        '    deleteEphemerals(context)\n',
+        '    if (context.changes.length > 0) deleteEphemerals(context)\n',
+      ),
+    ],
+  },
+  {
+    id: 'X23',
+    title: 'an expiry ends a session that has been attached anew',
+    edits: [
+      tree(
+        'sessions',
+        'return this.#sessions.get(session)?.generation === generation',
+        'return this.#sessions.has(session) && generation > 0',
+      ),
+    ],
+  },
+  {
+    id: 'X25',
+    title: 'the log clock of a new leader starts at nothing',
+    edits: [zab('synchronization', 'clockMs: zab.machine.clockMs }', 'clockMs: 0 }')],
+  },
+  {
+    id: 'X28',
+    title: 'a newcomer takes the seat of a live member that it cannot see',
+    edits: [zab('membership', "  return probe === 'gone'\n", '  return true\n')],
+  },
+  {
+    id: 'X29',
+    title: 'a newcomer with the name of a live member is never told',
+    edits: [
+      zab(
+        'membership',
+        'if (zab.now - newcomer.nameTakenSince > zab.options.timing.syncLimitMs) {',
+        'if (zab.now - newcomer.nameTakenSince > 1e12) {',
+      ),
+    ],
+  },
+  {
+    id: 'X31',
+    title: 'a follower waits for a silent leader for ever',
+    edits: [
+      zab(
+        'broadcast',
+        'if (zab.now - following.lastContact <= zab.options.timing.syncLimitMs) return',
+        'if (zab.now - following.lastContact <= 1e12) return',
+      ),
+    ],
+  },
+  {
+    id: 'X32',
+    title: 'a learner whose link is down still counts',
+    edits: [
+      peer(
+        "    if (role.name === 'leading') forgetLearner(role, id)\n    if (role.name === 'following' && role.leader.id === id) {",
+        "    if (role.name === 'following' && role.leader.id === id) {",
+      ),
+    ],
+  },
+  {
+    id: 'X33',
+    title: 'a vote that was taken back still counts',
+    edits: [zab('election', '  if (message.leader?.id !== zab.id) from.heldFollowerInfo = undefined\n', '')],
+  },
+  {
+    id: 'X34',
+    title: 'no would-be leader yields',
+    edits: [
+      zab(
+        'discovery',
+        '    if (yieldToBetterCandidate(zab)) return\n',
+        '    if (zab.now < 0 && yieldToBetterCandidate(zab)) return\n',
+      ),
+    ],
+  },
+  {
+    id: 'X35',
+    title: 'a voter is elected while its writes are on their way',
+    edits: [
+      zab('election', 'zab.isVoter && zab.isDrained && isQuorum', 'zab.isVoter && isQuorum'),
+      zab('election', '  if (!zab.isDrained) return\n', ''),
+    ],
+  },
+  {
+    id: 'X36',
+    title: 'who joins brings the epoch of another ensemble along',
+    edits: [zab('founding', '    zab.epochs = { ...zab.epochs, current: 0 }\n', '')],
+  },
+  {
+    id: 'X38',
+    title: 'a member of an ensemble prepares another one',
+    edits: [
+      zab(
+        'founding',
+        "if (zab.belonging.presence === 'member') return 'belongs to an ensemble'",
+        "if (zab.belonging.presence === 'prepared' && zab.id === zab.belonging.cluster) return 'belongs to an ensemble'",
+      ),
+    ],
+  },
+  {
+    id: 'X39',
+    title: 'a founder says that it is prepared before that is durable',
+    edits: [
+      zab(
+        'founding',
+        '  persistPreparation(zab, preparation)\n}\n',
+        "  persistPreparation(zab, preparation)\n  zab.send(from.peer.id, { type: 'prepared', cluster: preparation.cluster })\n}\n",
+      ),
+    ],
+  },
+  {
+    id: 'X40',
+    title: 'an ensemble is founded without the last of its founders',
+    edits: [
+      zab(
+        'founding',
+        'if (!attempt.members.every(({ id }) => attempt.prepared.has(id))) return',
+        'if (attempt.prepared.size < attempt.members.length - 1) return',
+      ),
+    ],
+  },
+  {
+    id: 'X41',
+    title: 'a leader counts its own promise before it is durable',
+    edits: [
+      zab('discovery', 'id === zab.id ? leading.epochPromised :', 'id === zab.id ? leading.epoch !== undefined :'),
+    ],
+  },
+  {
+    id: 'X42',
+    title: 'a promise of an earlier role is given in this one',
+    edits: [
+      zab(
+        'discovery',
+        '  if (zab.role !== role || role.epoch !== epoch) return\n',
+        '  if (zab.role.name !== role.name) return\n',
+      ),
+    ],
+  },
+  {
+    id: 'X43',
+    title: 'who is not synchronized confirms rounds',
+    edits: [
+      zab('broadcast', "return learner?.state === 'synced' ? learner.round : undefined", 'return learner?.round'),
+    ],
+    seedsMax: 10_000,
+  },
+  {
+    id: 'X44',
+    title: 'a linearizable read is answered with the last zxid that everybody has',
+    edits: [
+      zab(
+        'broadcast',
+        "{ type: 'readIndexReply', id, zxid: zab.committed }",
+        "{ type: 'readIndexReply', id, zxid: zab.log.base }",
+      ),
+    ],
+  },
+  {
+    id: 'X46',
+    title: 'a session is vouched for although its end is in the log',
+    edits: [
+      peer(
+        'if (known === undefined || this.#tracker.isEnding(session)) ended.push(session)',
+        'if (known === undefined) ended.push(session)',
+      ),
+    ],
+    seedsMax: 10_000,
+  },
+  {
+    id: 'X47',
+    title: 'heartbeats do not keep a session alive',
+    edits: [peer('      else this.#tracker.touch(session, known.timeoutMs, this.#zab.now)\n', '')],
+  },
+  {
+    id: 'X48',
+    title: 'a session that nobody vouches for lives on',
+    edits: [
+      tracker('      if (deadline <= now) overdue.push(session)\n', '      if (deadline < 0) overdue.push(session)\n'),
+    ],
+  },
+  {
+    id: 'X49',
+    title: 'a closing session is not watched over any more when its end is lost',
+    edits: [peer('    this.#tracker.clear()\n', '')],
+    seedsMax: 10_000,
+  },
+  {
+    id: 'X50',
+    title: 'an ensemble that is frozen by a founding still elects',
+    edits: [zab('founding', "  if (role.name !== 'outside' || role.attempt !== undefined) becomeOutside(zab)\n", '')],
+    seedsMax: 10_000,
+  },
+  {
+    id: 'X51',
+    title: 'what a member of another ensemble says is listened to',
+    edits: [
+      zab(
+        'zab',
+        "return this.belonging.cluster !== '' && link.presence?.cluster === this.belonging.cluster",
+        "return this.belonging.cluster !== '' && link.presence !== undefined",
+      ),
+    ],
+  },
+  {
+    id: 'X52',
+    title: 'a deposed leader still answers what it was asked',
+    edits: [
+      zab(
+        'broadcast',
+        "  if (from.peer.id !== following.leader.id) return\n  zab.outputs.push({ type: 'readReady'",
+        "  if (from.peer.id === zab.id) return\n  zab.outputs.push({ type: 'readReady'",
+      ),
+    ],
+    seedsMax: 10_000,
+  },
+  {
+    id: 'X53',
+    title: 'the counter of a sequence is that of the children that are there',
+    edits: [tree('evaluate', 'String(parent?.creates ?? 0)', 'String(parent?.numChildren ?? 0)')],
+  },
+  {
+    id: 'X54',
+    title: 'a deletion does not ask for the version',
+    edits: [
+      tree(
+        'evaluate',
+        "  if (!hasVersion(node, operation.version)) return failure('COORD_BAD_VERSION', path)\n  if (node.numChildren",
+        '  if (node.numChildren',
+      ),
+    ],
+  },
+  {
+    id: 'X55',
+    title: 'the children of a node do not move its pzxid',
+    edits: [
+      tree(
+        'data-tree',
+        '    this.#unlink(parent, path, node)\n    parent.pzxid = zxid\n',
+        '    this.#unlink(parent, path, node)\n',
+      ),
+    ],
+  },
+  {
+    id: 'X56',
+    title: 'a snapshot forgets the data of a node',
+    edits: [
+      peer(
+        'snapshot: () => this.#state.snapshot(),',
+        "snapshot: () => [...this.#state.snapshot()].map((record) => (record.kind === 'node' ? { ...record, data: undefined } : record)),",
+      ),
+    ],
+  },
+  {
+    id: 'X57',
+    title: 'the last chunk of a snapshot is not sent',
+    edits: [zab('synchronization', '  if (records.length > 0) sendChunk()\n', '')],
+  },
+  {
+    id: 'X58',
+    title: 'a leader is deposed by a voter that reaches nobody',
+    edits: [
+      zab(
+        'election',
+        'if (notification === undefined || !mayBeElected(notification)) continue',
+        'if (notification === undefined) continue',
+      ),
+    ],
+  },
+  {
+    id: 'X59',
+    title: 'a would-be leader goes on although a voter is ahead of it',
+    edits: [
+      zab(
+        'discovery',
+        'const mustYield = isAhead && leading.phase',
+        'const mustYield = isAhead && zab.now < 0 && leading.phase',
+      ),
+    ],
+  },
+  {
+    id: 'X61',
+    title: 'candidates of one epoch are not compared by their logs',
+    edits: [zab('zab', '  if (a.lastZxid !== b.lastZxid) return a.lastZxid > b.lastZxid ? 1 : -1\n', '')],
+  },
+  {
+    id: 'X62',
+    title: 'a snapshot is taken over in memory and not on the disk',
+    edits: [zab('synchronization', 'zab.persist({ install: { zxid, configurations, records } }', 'zab.persist({}')],
+  },
+  {
+    id: 'X63',
+    title: 'a write of a session that has ended is evaluated',
+    edits: [
+      tree(
+        'sessions',
+        "    if (session === undefined) return failure('COORD_SESSION_EXPIRED')\n    if (request.generation !== session.generation)",
+        '    if (session === undefined) return undefined\n    if (request.generation !== session.generation)',
+      ),
+      tree(
+        'sessions',
+        '    assert(session !== undefined && request.cxid',
+        '    if (session === undefined) return\n    assert(request.cxid',
+      ),
+    ],
+  },
+]
+
+const all: readonly Mutant[] = [
+  ...electionAndEpochs,
+  ...synchronization,
+  ...logAndDisk,
+  ...commitAndApply,
+  ...membership,
+  ...readsAndSessions,
+  ...ownRules,
+]
+
+/** Those that the seeds must catch. */
+export const coreMutants: readonly Mutant[] = all.filter(({ isForMuseum }) => isForMuseum !== true)
+
+/** Those that only the museum catches. */
+export const museumMutants: readonly Mutant[] = all.filter(({ isForMuseum }) => isForMuseum === true)

@@ -1,0 +1,77 @@
+/**
+ * Runs seeds against copies of the sources and reports to its parent, one message per seed, so that the parent knows
+ * where a seed hangs. Ends with its standard input's parent.
+ */
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { Exhibit } from '../museum/exhibit.ts'
+import type { Failure } from '../sim/failure.ts'
+
+/** Seeds of one copy, in this order, until one fails. */
+export interface Job {
+  readonly id: string
+  readonly folder: string
+  readonly seeds: readonly number[]
+  /** How many different failing seeds are wanted. */
+  readonly kills: number
+  /** Plays these exhibits of the museum, by title, in place of seeds; all of them. */
+  readonly exhibits?: readonly string[] | undefined
+}
+
+export type Report =
+  /** Of an exhibit, `seed` is its place in the job. */
+  | { readonly id: string; readonly type: 'seed'; readonly seed: number; readonly failure: Failure | undefined }
+  | { readonly id: string; readonly type: 'done' }
+
+interface Simulator {
+  runSeed(this: void, seed: number): unknown
+  failureOf(this: void, error: unknown): Failure
+}
+
+const load = async (folder: string, file: string): Promise<unknown> => import(pathToFileURL(join(folder, file)).href)
+
+async function simulatorOf(folder: string): Promise<Simulator> {
+  const [{ runSeed }, { failureOf }] = (await Promise.all([
+    load(folder, 'test/sim/run-seed.ts'),
+    load(folder, 'test/sim/failure.ts'),
+  ])) as [Simulator, Simulator]
+  return { runSeed, failureOf }
+}
+
+function report(message: Report): void {
+  process.send?.(message)
+}
+
+async function perform({ id, folder, seeds, kills, exhibits }: Job): Promise<void> {
+  const { runSeed, failureOf } = await simulatorOf(folder)
+  const plays = exhibits === undefined ? undefined : await playsOf(folder, exhibits)
+  let found = 0
+  for (const seed of seeds) {
+    let failure: Failure | undefined
+    try {
+      if (plays === undefined) runSeed(seed)
+      else plays[seed]?.()
+    } catch (error) {
+      failure = failureOf(error)
+      found += 1
+    }
+    report({ id, type: 'seed', seed, failure })
+    if (found >= kills) break
+    // Lets the message out.
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  report({ id, type: 'done' })
+}
+
+async function playsOf(folder: string, titles: readonly string[]): Promise<(() => void)[]> {
+  const { exhibits } = (await load(folder, 'test/museum/exhibits.ts')) as { readonly exhibits: readonly Exhibit[] }
+  return titles.map((title) => exhibits.find((exhibit) => exhibit.title === title)?.play as () => void)
+}
+
+process.on('disconnect', () => process.exit())
+process.on('message', (job: Job) => {
+  perform(job).catch((error: unknown) => {
+    console.error(error)
+    process.exit(1)
+  })
+})
