@@ -68,6 +68,7 @@ const walls: readonly Wall[] = [
     where: 'adapters/storage-level/',
     values: ['lib/errors.ts', 'lib/ports/', 'abstract-level', 'classic-level', 'memory-level', 'node:'],
   },
+  { where: 'adapters/node-cron/', values: [] },
   { where: 'adapters/transport-memory/', values: ['lib/errors.ts', 'lib/ports/', 'node:'] },
   {
     where: 'adapters/zookeeper/',
