@@ -342,7 +342,7 @@ function term(epoch: number, isLeader: boolean): History['terms'][number] {
 }
 
 function seen(life: string, voters: readonly string[]): History['configurations'][number] {
-  return { order: 1, life, zxid: 5n, voters, text: voters.join() }
+  return { order: 1, cluster: 'c', life, zxid: 5n, voters, text: voters.join() }
 }
 
 function fenced(token: bigint): History['fencedWrites'][number] {

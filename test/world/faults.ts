@@ -157,7 +157,10 @@ export class Faults {
       case 'power-cut-all':
         return this.#powerCutAll(fault)
       case 'close':
+      case 'leave':
         return this.#close(fault)
+      case 'transfer':
+        return this.#transfer(fault)
       case 'pause':
         return this.#pause(fault)
       case 'wall-jump':
@@ -295,8 +298,8 @@ export class Faults {
     return victims.length > 1
   }
 
-  /** An orderly restart. */
-  #close({ machine: index, forMs }: FaultOf<'close'>): boolean {
+  /** An orderly restart; or it gives its membership up, and joins again later. */
+  #close({ kind, machine: index, forMs }: FaultOf<'close' | 'leave'>): boolean {
     const machine = this.#machine(index)
     const { coord, process } = machine
     if (coord === undefined || coord.state === 'closed' || machine.process.isPaused || !this.#mayStop(machine))
@@ -310,10 +313,18 @@ export class Faults {
       this.#stop(machine, {})
       this.#later(forMs, () => this.start(machine))
     }
-    coord.close().then(closed, (error: Error) => {
+    const closing = kind === 'leave' ? coord.leave() : coord.close()
+    closing.then(closed, (error: Error) => {
       this.#chaos.recorder.history.breakdowns.push(`${machine.name} does not close: ${error.message}`)
       closed()
     })
+    return true
+  }
+
+  #transfer({ machine: index }: FaultOf<'transfer'>): boolean {
+    const { coord, process } = this.#machine(index)
+    if (coord === undefined || process.isPaused || coord.state !== 'connected') return false
+    coord.transferLeadership().catch(() => {})
     return true
   }
 

@@ -142,6 +142,8 @@ export interface Final {
 /** One member's opinion about a configuration. */
 export interface ConfigurationSeen {
   readonly order: number
+  /** A founding that failed may have left another one behind. */
+  readonly cluster: string
   readonly life: string
   readonly zxid: bigint
   readonly voters: readonly string[]

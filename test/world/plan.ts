@@ -58,7 +58,7 @@ export type Fault =
   | Kinds<'delay', { machine: number; far: number; delayMs: DelayRange; forMs: number }>
   | Kinds<'narrow', { machine: number; far: number; bytesPerMs: number; forMs: number }>
   | Kinds<'hostile', { machine: number; far: number; hostility: Hostility; forMs: number }>
-  | Kinds<'crash' | 'vanish' | 'close', { machine: number; forMs: number }>
+  | Kinds<'crash' | 'vanish' | 'close' | 'leave', { machine: number; forMs: number }>
   /** The machine, too: of what was not synced, only so many batches survive. */
   | Kinds<'power-cut', { machine: number; kept: number; forMs: number }>
   | Kinds<'power-cut-all', { kept: number; forMs: number }>
@@ -70,6 +70,8 @@ export type Fault =
   /** The disk is replaced by an empty one while the machine is down. */
   | Kinds<'wipe', { machine: number; forMs: number }>
   | Kinds<'join', { durable: boolean }>
+  /** Leadership is passed on to whoever is furthest. */
+  | Kinds<'transfer', { machine: number }>
   | Kinds<'expire', { client: number }>
 
 export type FaultKind = Fault['kind']

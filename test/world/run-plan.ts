@@ -142,12 +142,14 @@ class Run {
       if (bufferedBytes > limit / 1_000) gauges.push({ what: 'bytes waiting on a link', value: bufferedBytes, limit })
     }
     for (const machine of this.#machines) {
-      const latest = machine.isUp ? machine.member?.peer?.zab.configurations.latest : undefined
-      if (latest === undefined || latest.settledAt === undefined) continue
+      const zab = machine.isUp ? machine.member?.peer?.zab : undefined
+      const latest = zab?.configurations.latest
+      if (zab === undefined || latest?.settledAt === undefined) continue
+      const { cluster } = zab.belonging
       const { zxid, configuration } = latest
       const life = `${machine.name} ${machine.starts}`
       const voters = configuration.voters.map(({ id }) => id)
-      configurations.push({ order: this.recorder.next(), life, zxid, voters, text: textOf(configuration) })
+      configurations.push({ order: this.recorder.next(), cluster, life, zxid, voters, text: textOf(configuration) })
     }
   }
 

@@ -50,6 +50,8 @@ const kinds: { readonly [K in FaultKind]: { readonly everyMs: number; readonly d
   crash: { everyMs: 8_000, draw: (random, n) => ({ machine: oneOf(random, n), forMs: length(random, 4_000) }) },
   vanish: { everyMs: 15_000, draw: (random, n) => ({ machine: oneOf(random, n), forMs: length(random, 5_000) }) },
   close: { everyMs: 15_000, draw: (random, n) => ({ machine: oneOf(random, n), forMs: length(random, 1_000) }) },
+  leave: { everyMs: 20_000, draw: (random, n) => ({ machine: oneOf(random, n), forMs: length(random, 5_000) }) },
+  transfer: { everyMs: 10_000, draw: (random, n) => ({ machine: oneOf(random, n) }) },
   'power-cut': {
     everyMs: 10_000,
     draw: (random, n) => ({ machine: oneOf(random, n), kept: random.between(0, 1), forMs: length(random, 3_000) }),

@@ -3,12 +3,17 @@ import type { Replay } from '../replay.ts'
 import { Violation } from '../violation.ts'
 
 export function configurations({ history }: Replay): void {
-  const byZxid = new Map<bigint, Replay['history']['configurations'][number]>()
+  const byZxid = new Map<string, Replay['history']['configurations'][number]>()
   for (const seen of history.configurations) {
-    const before = byZxid.get(seen.zxid)
+    const key = `${seen.cluster} ${seen.zxid}`
+    const before = byZxid.get(key)
     if (before !== undefined && before.text !== seen.text)
-      throw new Violation('G13', `${seen.life} and ${before.life} know two configurations of ${seen.zxid}`, seen.order)
-    byZxid.set(seen.zxid, before ?? seen)
+      throw new Violation(
+        'G13',
+        `${seen.life} and ${before.life} know two configurations of ${seen.zxid}: ${before.text} and ${seen.text}`,
+        seen.order,
+      )
+    byZxid.set(key, before ?? seen)
   }
   const inOrder = [...byZxid.values()].sort((a, b) => (a.zxid < b.zxid ? -1 : 1))
   for (const { zxid, voters, order } of inOrder) {
