@@ -1,0 +1,62 @@
+/** Both sides of the protocol against each other: our client over the gateway. Against ZooKeeper: test/zookeeper. */
+import assert from 'node:assert/strict'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { connectZooKeeper, serveZooKeeper } from '../../../adapters/zookeeper/index.ts'
+import { joinEnsemble } from '../../../lib/index.ts'
+
+describe('our client over the gateway', () => {
+  it('has the same tree, and goes on with its session at another gateway', async () => {
+    const coord = await joinEnsemble({ valueEncoding: 'utf8' })
+    const gateways = [await serveZooKeeper(coord, { port: 0 }), await serveZooKeeper(coord, { port: 0 })]
+    const servers = gateways.map(({ port }) => `127.0.0.1:${port}`).join(',')
+    const client = await connectZooKeeper(`${servers}/app`, { valueEncoding: 'utf8' })
+    try {
+      await coord.create('/app')
+      await client.create('/a/b', 'one', { parents: true })
+      assert.equal((await coord.getData('/app/a/b')).data, 'one')
+      const { stat } = await client.createWithStat('/a/e', '', { mode: 'ephemeral' })
+      assert.equal(stat.ephemeralOwner, client.session.id)
+      const heard: string[] = []
+      await client.getData('/a/b', { watch: ({ type, path }) => heard.push(`${type} ${path}`) })
+      await client.addWatch('/a', 'persistent-recursive', ({ type, path }) => heard.push(`always ${type} ${path}`))
+
+      const suspended = new Promise<void>((resolve) => {
+        client.on('state', (next) => {
+          if (next === 'suspended') resolve()
+        })
+      })
+      // Its connection is to one of them: that goes with its gateway.
+      await gateways[0]?.close()
+      const isElsewhere = await Promise.race([suspended.then(() => true), sleep(200, false)])
+      await coord.setData('/app/a/b', 'two')
+      assert.equal((await client.getData('/a/b')).data, 'two')
+      assert.equal(stat.ephemeralOwner, client.session.id)
+      await client.sync()
+      // A persistent watch does not tell what happened between two connections; a one-shot watch does.
+      assert.ok(heard.includes('changed /a/b'))
+      assert.ok(isElsewhere || heard.includes('always changed /a/b'))
+      await client.delete('/a', { recursive: true })
+      await client.sync()
+      assert.deepEqual(heard.slice(-3).sort(), ['always deleted /a', 'always deleted /a/b', 'always deleted /a/e'])
+      assert.equal(heard.at(-1), 'always deleted /a')
+    } finally {
+      await client.close()
+      assert.deepEqual(await coord.exists('/app/a'), undefined)
+      for (const gateway of gateways) await gateway.close()
+      await coord.close()
+    }
+  })
+
+  it('says what certainly did not happen when nobody is there any more', async () => {
+    const coord = await joinEnsemble()
+    const gateway = await serveZooKeeper(coord, { port: 0 })
+    const client = await connectZooKeeper(`127.0.0.1:${gateway.port}`, { requestTimeoutMs: 200 })
+    await gateway.close()
+    await coord.close()
+    await assert.rejects(client.create('/x'), (error: Error & { code?: string }) =>
+      ['COORD_NO_QUORUM', 'COORD_CONNECTION_LOSS'].includes(error.code ?? ''),
+    )
+    await assert.rejects(client.create('/x'), { code: 'COORD_NO_QUORUM', retryable: true })
+    await client.close({ timeoutMs: 10 })
+  })
+})
