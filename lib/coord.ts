@@ -262,6 +262,7 @@ export class Coord<V = Uint8Array> extends Client<V> {
       reason: status?.serving === true ? 'a quorum serves this member' : (status?.reason ?? 'starting'),
       peers: this.#parts.member.linkFailures(),
       failure: this.#failure?.message,
+      damage: this.#parts.member.damage?.message,
     })
   }
 

@@ -64,6 +64,7 @@ export async function joinWith(options: JoinOptions, surroundings: JoinSurroundi
     {
       name: options.name ?? advertise ?? `${hostname()}-${shortId(entropy)}`,
       isNamed: options.name !== undefined || advertise !== undefined,
+      givenName: options.name,
       address: advertise ?? (transport === undefined ? `local:${shortId(entropy)}` : undefined),
       peers: founders,
       founds: options.peers !== undefined || transport === undefined || options.listen !== undefined,

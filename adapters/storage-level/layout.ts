@@ -25,5 +25,8 @@ export function rangeOf(start: string): { gte: string; lt: string } {
   return { gte: start, lt: `${start.slice(0, -1)}0` }
 }
 
+/** Every key of a store. */
+export const everything: { gte: string; lt: string } = rangeOf(prefix)
+
 /** For messages: zxids read best as ZooKeeper prints them. */
 export const hex = (zxid: bigint): string => `0x${zxid.toString(16)}`

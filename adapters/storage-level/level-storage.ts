@@ -8,9 +8,10 @@
  */
 import { assert, CoordError } from '../../lib/errors.ts'
 import type { Storage, StorageChange, StoredState } from '../../lib/ports/index.ts'
-import { stageChange } from './change.ts'
+import { type Operation, stageChange } from './change.ts'
 import { asCoordError } from './failures.ts'
-import type { Ledger } from './ledger.ts'
+import { everything } from './layout.ts'
+import { emptyLedger, type Ledger } from './ledger.ts'
 import { type Level, recover } from './recover.ts'
 
 export type { Level } from './recover.ts'
@@ -35,6 +36,8 @@ class LevelStorage implements Storage {
   #closing: Promise<void> | undefined
   /** Why nothing is written any more. */
   #failure: unknown
+  /** Then one change is still possible: a reset. */
+  #isDamaged = false
 
   constructor(db: Level, durable: boolean) {
     this.#db = db
@@ -44,28 +47,37 @@ class LevelStorage implements Storage {
 
   async open(): Promise<StoredState> {
     this.#assertNotClosed()
-    assert(this.#opening === undefined, 'a storage is opened once')
-    this.#opening = this.#open()
+    const isAgain = this.#opening !== undefined
+    assert(!isAgain || this.#failure !== undefined, 'a storage is opened once, and again after a failure alone')
+    this.#opening = this.#open(isAgain)
     return this.#opening
   }
 
-  async #open(): Promise<StoredState> {
+  async #open(isAgain: boolean): Promise<StoredState> {
+    this.#failure = undefined
+    this.#ledger = undefined
+    this.#isDamaged = false
     try {
+      if (isAgain) await this.#db.close()
       await this.#db.open()
       const { state, ledger } = await recover(this.#db)
       this.#ledger = ledger
       return state
     } catch (error) {
-      throw asCoordError(error, this.#place)
+      const failure = asCoordError(error, this.#place)
+      this.#failure = failure
+      this.#isDamaged = failure.code === 'COORD_STORE_DAMAGED'
+      throw failure
     }
   }
 
   async commit(change: StorageChange): Promise<void> {
     this.#assertNotClosed()
-    if (this.#failure !== undefined) throw this.#failed()
-    assert(this.#ledger !== undefined, 'a storage is opened before it is written')
+    const isReset = change.reset === true
+    if (this.#failure !== undefined && !(isReset && this.#isDamaged)) throw this.#failed()
+    assert(this.#ledger !== undefined || this.#isDamaged, 'a storage is opened before it is written')
     assert(this.#writing === undefined, 'a commit waits for the one before it')
-    this.#writing = this.#write(this.#ledger, change)
+    this.#writing = isReset ? this.#writeAnew(change) : this.#write(this.#ledger as Ledger, change)
     try {
       await this.#writing
     } catch (error) {
@@ -77,9 +89,35 @@ class LevelStorage implements Storage {
     }
   }
 
-  async #write(ledger: Ledger, change: StorageChange): Promise<void> {
+  async #write(ledger: Ledger, change: StorageChange, before: readonly Operation[] = []): Promise<void> {
     const options = { keyEncoding: 'utf8', valueEncoding: 'view', sync: this.durable } as const
-    await this.#db.batch(stageChange(ledger, change) as never[], options)
+    await this.#db.batch([...before, ...stageChange(ledger, change)] as never[], options)
+  }
+
+  /** In one batch: what is there goes, and what the change says takes its place. */
+  async #writeAnew(change: StorageChange): Promise<void> {
+    const removals = await this.#removeAll()
+    const ledger = emptyLedger()
+    await this.#write(ledger, change, removals)
+    this.#ledger = ledger
+    this.#failure = undefined
+    this.#isDamaged = false
+  }
+
+  async #removeAll(): Promise<Operation[]> {
+    try {
+      const options = { ...everything, keyEncoding: 'utf8', valueEncoding: 'view' } as const
+      const entries = await this.#db.iterator(options).all()
+      return entries.map(([key]) => ({ type: 'del', key: key as string }))
+    } catch (error) {
+      // What the database itself can no longer read, it can only throw away as a whole.
+      const { destroy } = this.#db.constructor as { destroy?: (location: string) => Promise<void> }
+      if (!this.#isDamaged || destroy === undefined) throw error
+      await this.#db.close()
+      await destroy(this.#place)
+      await this.#db.open()
+      return []
+    }
   }
 
   close(): Promise<void> {

@@ -275,7 +275,9 @@ export class Peer {
     this.#noteStall(instant.now)
     this.#zab.now = instant.now
     this.#zab.wallMs = instant.wallMs
+    if (this.#zab.hasForgotten) return outputs
     this.#take(input)
+    if (this.#zab.hasForgotten) return outputs
     this.#progress()
     founding.noteMembership(this.#zab)
     founding.announcePresence(this.#zab)

@@ -6,10 +6,12 @@
  * - `commit` applies one change atomically. Changes take effect in the order of the calls; the caller makes the next
  *   call only after the one before has settled. When it resolves, the change survives what the store promises to
  *   survive: a crash of host and process where `durable` is true (fsync done), nothing where it is false.
- * - A rejected `commit` is *unknown*: it may or may not have happened. The caller stops using the store.
- * - `open` reads everything back, once, and proves it: a record that is damaged, missing or out of order is reported as
+ * - A rejected `commit` is *unknown*: it may or may not have happened. Nothing is written after it, until `open` has
+ *   told what is there: after a failure, and only then, it may be called again.
+ * - `open` reads everything back and proves it: a record that is damaged, missing or out of order is reported as
  *   `CoordError` COORD_STORE_DAMAGED, never skipped. A torn last change (its commit never resolved) is cut silently.
  *   A store that another process uses: COORD_STORE_LOCKED.
+ * - A damaged store takes one change, with `reset`: it makes the store whole again, with what that change says.
  * - Bytes handed over are not changed by the caller afterwards; bytes handed out belong to the caller.
  */
 export interface LogRecord {
@@ -26,6 +28,8 @@ export interface Checkpoint {
 }
 
 export interface StorageChange {
+  /** Before everything else: drops all that the store holds, sound or not. */
+  readonly reset?: boolean | undefined
   /** Small named values: identity, epochs, founding. `undefined` removes one. */
   readonly values?: ReadonlyMap<string, Uint8Array | undefined> | undefined
   /** Drop every record whose `last` is above this zxid. Before `append` in effect. */

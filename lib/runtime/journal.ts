@@ -3,6 +3,9 @@
  * all. Changes become durable in the order in which they came, and are reported in that order. A commit that fails is
  * unknown: the journal reports it once, and persists nothing more.
  *
+ * A store that is to be repaired stays as it is until a whole snapshot of the peers is here: then one commit takes the
+ * place of everything in it. What comes before that is kept in memory; nobody relies on it, since the member is new.
+ *
  * To a store that forgets nothing is written: nobody would ever read it. What the member needs of its log is in memory.
  */
 
@@ -43,13 +46,21 @@ export class Journal {
   readonly #groups: Group[] = []
   #running: Promise<void> | undefined
   #failed = false
+  /** While the store waits to be repaired: the values that it is to hold then. */
+  #held: Map<string, Uint8Array | undefined> | undefined
   /** Commits and entries so far: how well they group. */
   commits = 0
   batches = 0
 
-  constructor(storage: Storage, handlers: JournalHandlers) {
+  constructor(storage: Storage, handlers: JournalHandlers, repairs = false) {
     this.#storage = storage
     this.#handlers = handlers
+    this.#held = repairs ? new Map() : undefined
+  }
+
+  /** Whether the store still waits for what is to take its place. */
+  get isRepairing(): boolean {
+    return this.#held !== undefined
   }
 
   /** Begins to persist a change; `token` is reported once it is durable. */
@@ -81,6 +92,12 @@ export class Journal {
     group.checkpoint = { zxid: snapshot.zxid, chunks: encodeSnapshot(snapshot) }
     group.purgeThrough = snapshot.zxid
     this.#run()
+  }
+
+  /** Writes nothing more, and reports nothing: what is under way ends by itself. */
+  stop(): void {
+    this.#failed = true
+    this.#groups.length = 0
   }
 
   /** Waits until nothing is under way any more. */
@@ -117,8 +134,11 @@ export class Journal {
       const group = this.#groups.shift()
       if (group === undefined) return
       try {
-        if (this.#storage.durable) await this.#storage.commit(group)
+        if (this.#held !== undefined) await this.#commitRepair(group, this.#held)
+        else if (this.#storage.durable) await this.#storage.commit(group)
+        if (this.#failed) return
       } catch (error) {
+        if (this.#failed) return
         this.#failed = true
         this.#handlers.failed(error)
         return
@@ -128,6 +148,17 @@ export class Journal {
       this.#handlers.persisted(group.tokens)
     }
   }
+
+  async #commitRepair(group: Group, held: Map<string, Uint8Array | undefined>): Promise<void> {
+    for (const [name, value] of group.values) held.set(name, value)
+    if (isEmpty(group)) return
+    await this.#storage.commit({ ...group, values: held, reset: true })
+    this.#held = undefined
+  }
+}
+
+function isEmpty({ checkpoint, append }: Group): boolean {
+  return checkpoint === undefined && append.length === 0
 }
 
 function recordOf(batch: Batch): LogRecord {

@@ -27,6 +27,7 @@ export const defaultLimits: MemberLimits = {
   },
   dialTimeoutMs: 5000,
   redialMs: { first: 50, max: 1000 },
+  reopenMs: { first: 100, max: 5000 },
   tail: { entries: 10_000, bytes: 16 * MiB },
   batchBytesMax: MiB,
   chunkBytesMax: 256 * KiB,

@@ -3,14 +3,19 @@
  * performed in order, and at the end of each turn of the event loop what gathered is flushed: requests into a batch,
  * messages into frames, changes into one commit of the store.
  *
- * A member that finds an invariant broken, or whose store fails, stops by itself: it says why, ends its sessions, closes
- * its links, and does nothing more. It never throws into the application.
+ * A member that finds an invariant broken stops by itself: it says why, ends its sessions, closes its links, and does
+ * nothing more. It never throws into the application.
+ *
+ * A member whose store fails begins again (design D5): it closes its links, so that nobody counts on it, and reads back what
+ * is on the disk, until that can be read and written again; its sessions wait meanwhile. Where the store is damaged, or
+ * lacks what this member once acknowledged, it begins under a fresh id and is repaired from its peers.
  */
 
 import type { Input } from '../core/input.ts'
 import type { MemberInfo, Output, Status } from '../core/output.ts'
 import { Peer, type PeerOptions, type PeerStart } from '../core/peer.ts'
 import type { ReplicatedState } from '../core/tree/apply.ts'
+import type { Applied } from '../core/tree/operation.ts'
 import type { SessionId } from '../core/tree/session-id.ts'
 import { lastOf } from '../core/zab/batch.ts'
 import { type MemberId, type MemberRecord, memberIdFrom } from '../core/zab/configuration.ts'
@@ -20,7 +25,7 @@ import type { Message, Wish } from '../core/zab/message.ts'
 import type { Timing, ZabOptions } from '../core/zab/zab.ts'
 import { type Zxid, zxidZero } from '../core/zab/zxid.ts'
 import { CoordError, type ErrorCode } from '../errors.ts'
-import type { Clock } from '../ports/clock.ts'
+import type { Clock, Timer } from '../ports/clock.ts'
 import type { Entropy } from '../ports/entropy.ts'
 import type { Storage, StoredState } from '../ports/storage.ts'
 import type { Transport } from '../ports/transport.ts'
@@ -42,6 +47,8 @@ export interface MemberLimits {
   readonly link: LinkLimits
   readonly dialTimeoutMs: number
   readonly redialMs: { readonly first: number; readonly max: number }
+  /** Between two attempts at a store that failed. */
+  readonly reopenMs: { readonly first: number; readonly max: number }
   readonly tail: ZabOptions['tail']
   readonly batchBytesMax: number
   readonly chunkBytesMax: number
@@ -57,6 +64,8 @@ export interface MemberOptions {
   readonly name: string
   /** Where it was not given a name, the address that it turns out to have is a better one. */
   readonly isNamed: boolean
+  /** The name that the application gave it: a store keeps it, and is refused to another one. */
+  readonly givenName: string | undefined
   /** What others dial; where it is not known before listening, undefined. */
   readonly address: string | undefined
   /** Addresses to dial, and whether they are a static list that may found. */
@@ -92,11 +101,20 @@ export type { MemberInfo, MemberRecord, MembershipRequest, Status }
 
 const idBytes = 16
 
+/** What opening the store gave. */
+interface Opened {
+  readonly stored: StoredState
+  /** Nothing of it may be used, and the peers are to repair it. */
+  readonly damage: CoordError | undefined
+}
+
+const blank: StoredState = { values: new Map(), checkpoint: undefined, records: [] }
+
 export class Member {
   readonly sessions: SessionHost
   readonly #options: MemberOptions
   readonly #handlers: MemberHandlers
-  readonly #journal: Journal
+  #journal: Journal
   readonly #links: PeerLinks | undefined
   readonly #timer: LagAwareTimer
   readonly #calls = new MembershipCalls((id, request) => this.step({ type: 'membership', id, request }))
@@ -113,16 +131,19 @@ export class Member {
   #appliedSinceCheckpoint = 0
   #deadline = Number.POSITIVE_INFINITY
   #contactsChanged = false
+  /** Between two lives: the store failed, or is about to be repaired. */
+  #outage: Status | undefined
+  /** What the sessions had seen before an outage, until the new life has applied as much. */
+  #seen: ReplicatedState | undefined
+  #reopenTimer: Timer | undefined
+  #damage: CoordError | undefined
 
   constructor(options: MemberOptions, handlers: MemberHandlers) {
     this.#options = options
     this.#handlers = handlers
     this.#peers = options.peers
     this.#timer = new LagAwareTimer(options.clock, (lateMs) => this.step({ type: 'tick', lateMs }))
-    this.#journal = new Journal(options.storage, {
-      persisted: (tokens) => this.#onPersisted(tokens),
-      failed: (error) => this.#fail(asStoreError(error)),
-    })
+    this.#journal = this.#newJournal(false)
     this.#links = options.transport === undefined ? undefined : this.#newLinks(options.transport)
     this.sessions = new SessionHost(this.#hostSurroundings())
   }
@@ -132,7 +153,12 @@ export class Member {
   }
 
   get status(): Status | undefined {
-    return this.#peer?.status
+    return this.#outage ?? this.#peer?.status
+  }
+
+  /** Why the store is, or was, repaired from the peers. */
+  get damage(): CoordError | undefined {
+    return this.#damage
   }
 
   get state(): ReplicatedState {
@@ -161,15 +187,14 @@ export class Member {
 
   /** Opens the store, listens, and begins. Rejects with what went wrong; then nothing is left behind. */
   async start(signal?: AbortSignal): Promise<void> {
-    const { storage } = this.#options
-    const stored = await storage.open()
+    const opened = await this.#openStore()
     try {
       const listening = await this.#links?.listen()
       signal?.throwIfAborted()
-      const self = this.#identify(stored, this.#options.address ?? listening ?? '')
+      const self = this.#identify(opened, this.#options.address ?? listening ?? '')
       const listed = await this.#findOwnEntry(self)
       signal?.throwIfAborted()
-      this.#begin(stored, { ...self, address: listed ?? self.address })
+      this.#begin(opened, { ...self, address: listed ?? self.address })
     } catch (error) {
       await this.close()
       throw error
@@ -178,7 +203,7 @@ export class Member {
 
   /** Hands an input to the core; inputs that come up meanwhile wait for their turn. */
   step(input: Input): void {
-    if (this.#closed || this.#peer === undefined) return
+    if (this.#closed || this.#peer === undefined || this.#outage !== undefined) return
     this.#inputs.push(input)
     if (this.#isStepping) return
     this.#isStepping = true
@@ -259,10 +284,38 @@ export class Member {
     return { cluster: this.#peer?.status.cluster ?? '', features: featureLevel }
   }
 
-  #identify(stored: StoredState, address: string): MemberRecord {
-    const { storage, entropy, name, isNamed, transport } = this.#options
-    const id = storedId(stored, storage.durable) ?? memberIdFrom(hex(entropy.bytes(idBytes)))
-    return { id, name: isNamed || transport === undefined ? name : address || name, address }
+  #identify({ stored }: Opened, address: string): MemberRecord {
+    const { storage, name, isNamed, givenName, transport } = this.#options
+    const owner = storage.durable ? storedText(stored, 'name') : undefined
+    if (givenName !== undefined && owner !== undefined && owner !== givenName) {
+      throw new CoordError('COORD_STORE_FOREIGN', `the store is that of the member '${owner}', not of '${givenName}'`)
+    }
+    const id = storage.durable ? storedText(stored, 'id') : undefined
+    return {
+      id: id === undefined ? this.#freshId() : memberIdFrom(id),
+      name: isNamed || transport === undefined ? name : address || name,
+      address,
+    }
+  }
+
+  #freshId(): MemberId {
+    return memberIdFrom(hex(this.#options.entropy.bytes(idBytes)))
+  }
+
+  async #openStore(): Promise<Opened> {
+    try {
+      return { stored: await this.#options.storage.open(), damage: undefined }
+    } catch (error) {
+      if (!(error instanceof CoordError) || !this.#canBeRepaired(error)) throw error
+      return { stored: blank, damage: error }
+    }
+  }
+
+  /** Whoever is alone has nobody to repair it: then the damage is for the operator. */
+  #canBeRepaired({ code }: CoordError): boolean {
+    if (code !== 'COORD_STORE_DAMAGED') return false
+    const { peers, address } = this.#options
+    return this.#links !== undefined && peers.some((peer) => peer !== (this.#self?.address ?? address))
   }
 
   /** A founder is listed by its address, or by another spelling of it that leads back here. */
@@ -272,28 +325,138 @@ export class Member {
     return this.#links.findSelf(peers, self)
   }
 
-  #begin(stored: StoredState, self: MemberRecord): void {
-    const { storage, peers, founds, role: wish, seats, limits, counterLast, mark } = this.#options
-    const start = storage.durable ? startFromStore(stored) : {}
-    const founders = founds ? [...new Set(peers.length === 0 ? [self.address] : peers)].sort() : []
+  #begin({ stored, damage }: Opened, self: MemberRecord): void {
+    if (damage !== undefined) {
+      this.#beginLife({}, { ...self, id: this.#freshId() }, damage)
+      return
+    }
+    try {
+      this.#beginLife(this.#options.storage.durable ? startFromStore(stored) : {}, self)
+    } catch (error) {
+      // Each entry is sound, and together they make no sense.
+      const found = asDamage(error)
+      if (!this.#canBeRepaired(found)) throw found
+      this.#beginLife({}, { ...self, id: this.#freshId() }, found)
+    }
+  }
+
+  /** Whoever repairs its store belongs to an ensemble already, even if it no longer knows to which: it founds none. */
+  #beginLife(start: Omit<PeerStart, 'self'>, self: MemberRecord, damage?: CoordError): void {
+    const { storage, peers, founds, role: wish, seats, givenName, limits, counterLast, mark } = this.#options
+    const mayFound = founds && damage === undefined
+    const founders = mayFound ? [...new Set(peers.length === 0 ? [self.address] : peers)].sort() : []
     const { timing, tail, batchBytesMax, chunkBytesMax, reapIntervalMs } = limits
     const sizes = { tail, batchBytesMax, chunkBytesMax }
     const options: PeerOptions = { timing, ...sizes, founders, wish, seats, counterLast, reapIntervalMs, mark }
+    const peer = new Peer({ ...start, self }, options, (applied) => this.#onApplied(applied))
     this.#self = self
-    this.#peer = new Peer({ ...start, self }, options, (applied) => {
-      this.#appliedSinceCheckpoint += 1
-      this.sessions.onApplied(applied)
-    })
-    if (storage.durable) this.#journal.remember('id', new TextEncoder().encode(self.id))
+    this.#peer = peer
+    this.#outage = undefined
+    this.#damage = damage ?? this.#damage
+    this.#appliedSinceCheckpoint = 0
+    this.#deadline = Number.POSITIVE_INFINITY
+    this.#journal = this.#newJournal(damage !== undefined)
+    if (storage.durable) {
+      this.#journal.remember('id', new TextEncoder().encode(self.id))
+      if (givenName !== undefined) this.#journal.remember('name', new TextEncoder().encode(givenName))
+    }
+    if (damage !== undefined) {
+      mark?.('store.repairing')
+      this.#handlers.warning(`${damage.message}; it is repaired from the other members, under a fresh id`)
+    }
     this.#links?.start(self)
     this.#redial()
     this.step({ type: 'tick', lateMs: 0 })
+  }
+
+  #newJournal(repairs: boolean): Journal {
+    const ofThisLife = (): boolean => this.#journal === journal
+    const journal: Journal = new Journal(
+      this.#options.storage,
+      {
+        persisted: (tokens) => {
+          if (ofThisLife()) this.#onPersisted(tokens)
+        },
+        failed: (error) => {
+          if (ofThisLife()) this.#onStoreFailed(asStoreError(error))
+        },
+      },
+      repairs,
+    )
+    return journal
+  }
+
+  #onStoreFailed(failure: CoordError): void {
+    this.#options.mark?.('store.failed')
+    const wasRepairing = this.#damage !== undefined && this.#journal.isRepairing
+    this.#beginOutage(failure)
+    this.#reopenLater(this.#options.limits.reopenMs.first, wasRepairing ? this.#damage : undefined)
+  }
+
+  /** The store is sound, and yet not what it was: a life under another id begins. */
+  #onForgotten(reason: string): void {
+    const damage = new CoordError('COORD_STORE_DAMAGED', `the store is damaged: ${reason}`)
+    this.#options.mark?.('store.forgotten')
+    this.#beginOutage(damage)
+    this.#reopenLater(0, damage)
+  }
+
+  /** Nobody may count on this member any more: it is as if the process were gone, but for the sessions, which wait. */
+  #beginOutage({ message }: CoordError): void {
+    const { status } = this.#peer as Peer
+    this.#seen ??= this.state
+    this.#outage = { ...status, role: 'looking', serving: false, leader: undefined, epoch: 0, reason: message }
+    this.#inputs = []
+    this.#journal.stop()
+    this.#timer.cancel()
+    this.#links?.stop(message)
+    this.sessions.suspend(message)
+    this.#handlers.warning(message)
+    this.#handlers.status(this.#outage)
+    this.#tellWatchers()
+  }
+
+  #reopenLater(delayMs: number, damage: CoordError | undefined): void {
+    this.#reopenTimer = this.#options.clock.setTimer(delayMs, () => {
+      this.#reopen(damage).catch((error: unknown) => {
+        if (this.#closed) return
+        const failure = asStoreError(error)
+        if (failure.code !== 'COORD_STORE_FAILED') this.#fail(failure)
+        else this.#reopenLater(Math.min(this.#options.limits.reopenMs.max, 2 * Math.max(delayMs, 1)), damage)
+      })
+    })
+  }
+
+  async #reopen(damage: CoordError | undefined): Promise<void> {
+    const { storage } = this.#options
+    await this.#journal.drain()
+    const opened = damage === undefined ? await this.#openStore() : { stored: blank, damage }
+    // A store that cannot be written would only fail again, at the expense of those who counted on us meanwhile.
+    if (opened.damage === undefined) await storage.commit({})
+    if (!this.#closed) this.#begin(opened, this.self)
+  }
+
+  #onApplied(applied: Applied): void {
+    this.#appliedSinceCheckpoint += 1
+    // What the sessions saw before an outage is applied again now: they were told.
+    if (this.#seen !== undefined && applied.stamp.zxid <= this.#seen.lastZxid) return
+    this.#seen = undefined
+    this.sessions.onApplied(applied)
+  }
+
+  #onInstalled(before: ReplicatedState): void {
+    const seen = this.#seen
+    if (seen !== undefined && this.state.lastZxid < seen.lastZxid) return
+    this.#seen = undefined
+    this.sessions.onInstalled(seen ?? before)
   }
 
   #stepOnce(peer: Peer, input: Input): void {
     const { clock } = this.#options
     const outputs = peer.step(input, { now: clock.now(), wallMs: clock.wallNow() })
     for (const output of outputs) this.#perform(output)
+    if (this.#outage !== undefined) return
+    if (this.#seen !== undefined && peer.state.lastZxid >= this.#seen.lastZxid) this.#seen = undefined
     if (input.type === 'linkUp' || input.type === 'linkDown') this.#contactsChanged = true
     if (input.type === 'message' && input.message.type === 'notification') this.#contactsChanged = true
     if (peer.deadline !== this.#deadline) {
@@ -317,7 +480,7 @@ export class Member {
         this.#probe(output.id, output.address)
         return
       case 'installed':
-        this.sessions.onInstalled(output.before)
+        this.#onInstalled(output.before)
         return
       case 'readReady':
         this.sessions.onReadReady(output.id, output.zxid)
@@ -335,6 +498,9 @@ export class Member {
         return
       case 'membershipReply':
         this.#calls.onReply(output.id, output.outcome)
+        return
+      case 'forgotten':
+        this.#onForgotten(output.reason)
         return
       case 'refused':
         this.#handlers.refused(output.code, output.reason)
@@ -366,13 +532,17 @@ export class Member {
   }
 
   #scheduleTurn(): void {
-    if (this.#turnScheduled || this.#closed) return
+    if (this.#turnScheduled || this.#closed || this.#outage !== undefined) return
     this.#turnScheduled = true
     this.#options.clock.defer(() => this.#endTurn())
   }
 
   #endTurn(): void {
     if (this.#closed) return
+    if (this.#outage !== undefined) {
+      this.#turnScheduled = false
+      return
+    }
     const requests = this.sessions.takeRequests()
     if (requests.length > 0) this.step({ type: 'request', requests })
     this.step({ type: 'flush' })
@@ -393,7 +563,8 @@ export class Member {
     const { zab, state } = this.#peer
     if (!storage.durable) return
     const configurations = zab.configurations.at(state.lastZxid)
-    this.#journal.checkpoint({ zxid: state.lastZxid, configurations, records: [...state.snapshot()] })
+    const marks = zab.memberMarks()
+    this.#journal.checkpoint({ zxid: state.lastZxid, configurations, marks, records: [...state.snapshot()] })
   }
 
   #redial(): void {
@@ -452,6 +623,7 @@ export class Member {
     this.#closed = true
     this.#timer.cancel()
     this.#calls.close()
+    this.#reopenTimer?.cancel()
     this.sessions.close(reason)
     this.#tellWatchers()
   }
@@ -475,14 +647,15 @@ function startFromStore(stored: StoredState): Omit<PeerStart, 'self'> {
     epochs: epochs === undefined ? undefined : decodeEpochs(epochs),
     belonging: belonging === undefined ? undefined : decodeBelonging(belonging),
     configurations: snapshot?.configurations,
+    marks: snapshot?.marks,
     snapshot: snapshot?.records,
     batches,
   }
 }
 
-function storedId(stored: StoredState, durable: boolean): MemberId | undefined {
-  const bytes = durable ? stored.values.get('id') : undefined
-  return bytes === undefined ? undefined : memberIdFrom(new TextDecoder().decode(bytes))
+function storedText(stored: StoredState, name: string): string | undefined {
+  const bytes = stored.values.get(name)
+  return bytes === undefined ? undefined : new TextDecoder().decode(bytes)
 }
 
 const hex = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
@@ -492,4 +665,9 @@ const messageOf = (error: unknown): string => (error instanceof Error ? error.me
 function asStoreError(error: unknown): CoordError {
   if (error instanceof CoordError) return error
   return new CoordError('COORD_STORE_FAILED', `the store failed: ${messageOf(error)}`, { cause: error })
+}
+
+function asDamage(error: unknown): CoordError {
+  if (error instanceof CoordError && error.code === 'COORD_STORE_DAMAGED') return error
+  return new CoordError('COORD_STORE_DAMAGED', `the store is damaged: ${messageOf(error)}`, { cause: error })
 }

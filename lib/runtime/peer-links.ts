@@ -51,7 +51,7 @@ interface Target {
 export class PeerLinks {
   readonly #options: PeerLinksOptions
   readonly #handlers: PeerLinksHandlers
-  readonly #incarnation: Uint8Array
+  #incarnation: Uint8Array
   readonly #byId = new Map<MemberId, PeerLink>()
   /** Links that are greeting, or up. */
   readonly #links = new Set<PeerLink>()
@@ -91,6 +91,16 @@ export class PeerLinks {
   start(self: MemberRecord): void {
     this.#self = self
     this.#started = true
+  }
+
+  /** Ends every link, and answers nobody until the next `start`: then it is another life of this process. */
+  stop(reason: string): void {
+    this.want([])
+    this.#started = false
+    this.#self = undefined
+    this.#incarnation = this.#options.entropy.bytes(16)
+    for (const link of [...this.#links]) link.close(reason)
+    this.#byId.clear()
   }
 
   /** The addresses to be linked to. Those no longer wanted are dialed no more; their links stay. */
@@ -251,7 +261,7 @@ export class PeerLinks {
     try {
       const connection = await this.#options.transport.dial(target.address, this.#transportLimits, signal)
       target.dialing = undefined
-      if (this.#closed || this.#targets.get(target.address) !== target) {
+      if (this.#closed || this.#self === undefined || this.#targets.get(target.address) !== target) {
         connection.open({ frame: () => {}, closed: () => {} })
         connection.close('not wanted any more')
         return

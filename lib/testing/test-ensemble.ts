@@ -6,7 +6,7 @@ import type { JoinOptions } from '../api/join-options.ts'
 import type { ValueEncoding, ValueOf } from '../api/values.ts'
 import type { Coord } from '../coord.ts'
 import type { Member } from '../runtime/member.ts'
-import type { SyncError } from './virtual-disk.ts'
+import type { DiskImage, SyncError } from './virtual-disk.ts'
 import type { DelayRange } from './virtual-network.ts'
 import { type Machine, World } from './world.ts'
 
@@ -162,14 +162,32 @@ export class TestEnsemble<S extends number, V> implements AsyncDisposable {
     this.#machine(coord).process.jumpWallClock(ms)
   }
 
-  /** A member's disk fails at the next commit, and the member stops. What was being written is on it, or is not. */
+  /**
+   * A member's disk fails at the next commit. What was being written is on it, or is not. The member reads back what is
+   * there, and comes back by itself.
+   */
   failNextCommit(coord: Coord<V>, error: SyncError = 'lost'): void {
     this.#machine(coord).disk.failNextCommit(error)
   }
 
-  /** A member's disk is full, or has space again. A member that cannot write stops; it may be restarted. */
+  /** A member's disk is full, or has space again. A member that cannot write takes part in nothing until it can. */
   fillDisk(coord: Coord<V>, isFull = true): void {
     this.#machine(coord).disk.isFull = isFull
+  }
+
+  /** Flips one bit on a member's disk, somewhere; `at` in [0, 1) says where. It is found at the next start. */
+  damageStore(coord: Coord<V>, at = 0.5): void {
+    this.#machine(coord).disk.flipBit(at)
+  }
+
+  /** An image of a member's disk as it is now: for `restoreDisk`. */
+  imageOfDisk(coord: Coord<V>): DiskImage {
+    return this.#machine(coord).disk.image()
+  }
+
+  /** A crashed member's disk is as it was in the image: an older backup, a disk that lost its last writes. */
+  restoreDisk(coord: Coord<V>, image: DiskImage): void {
+    this.#machine(coord).disk.restore(image)
   }
 
   /** Each sync of a member's disk takes so long from now on. */

@@ -8,6 +8,9 @@
 import type { Level } from '../../adapters/storage-level/index.ts'
 import type { VirtualProcess } from './process.ts'
 
+/** A disk as it was at some moment. */
+export type DiskImage = ReadonlyMap<string, Uint8Array>
+
 /** How a sync fails: whether the batch is on the disk all the same. Either happens on real machines. */
 export type SyncError = 'written' | 'lost'
 
@@ -58,6 +61,17 @@ export class VirtualDisk {
     this.#cache = []
   }
 
+  /** An image of what lies there now, as a backup or a virtual machine's snapshot holds it. */
+  image(): DiskImage {
+    return new Map(this.#entries)
+  }
+
+  /** Everything is as it was in the image. */
+  restore(image: DiskImage): void {
+    this.#entries = new Map(image)
+    this.#cache = []
+  }
+
   /** Flips one bit of what lies there; `at` in [0, 1) says where. Whether there was anything. */
   flipBit(at: number): boolean {
     const keys = [...this.#entries.keys()].sort()
@@ -75,7 +89,9 @@ export class VirtualDisk {
     const handle = { failed: false }
     return {
       supports: { permanence: this.durable },
-      open: async () => {},
+      open: async () => {
+        handle.failed = false
+      },
       close: async () => this.crash(),
       get: async (key) => this.#entries.get(key),
       iterator: ({ gte, lt }) => ({ all: async () => this.#range(gte, lt) }),

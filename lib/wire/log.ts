@@ -22,6 +22,7 @@ import {
   type MemberRecord,
   memberIdFrom,
 } from '../core/zab/configuration.ts'
+import type { MarkOf } from '../core/zab/marks.ts'
 import type { Preparation } from '../core/zab/message.ts'
 import { type Zxid, zxidFrom } from '../core/zab/zxid.ts'
 import { type ErrorCode, errorCodes } from '../errors.ts'
@@ -160,7 +161,10 @@ const batchBody = struct<Omit<Batch, 'encoded'>>({
   clockMs: natural,
   settled: zxid,
   requests: list(logRequest, countMax),
+  acknowledged: optional(list(zxid, 1024)),
 })
+
+export const markOf: Schema<MarkOf> = struct<MarkOf>({ id: memberId, epoch: natural, zxid })
 
 /** The bytes of a batch; made at most once. */
 export function encodeBatch(batch: Batch): Uint8Array {

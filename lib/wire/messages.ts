@@ -3,6 +3,7 @@
  */
 
 import type { LogRequest } from '../core/zab/batch.ts'
+import type { Mark } from '../core/zab/marks.ts'
 import type { MemberChoice, MembershipOutcome, MembershipRequest } from '../core/zab/membership-request.ts'
 import type { Message, MessageMap, MessageType } from '../core/zab/message.ts'
 import { presenceStates, refusalCodes, wishes } from '../core/zab/message.ts'
@@ -12,6 +13,7 @@ import {
   batch,
   loggedConfiguration,
   logRequest,
+  markOf,
   memberId,
   memberRecord,
   preparation,
@@ -65,6 +67,7 @@ const schemas: { readonly [K in MessageType]: Schema<MessageMap[K]> } = {
     electable: boolean,
     leader: optional(memberRecord),
     epoch: natural,
+    mark: optional(struct<Mark>({ epoch: natural, zxid })),
   }),
   followerInfo: struct<MessageMap['followerInfo']>({
     attempt: natural,
@@ -78,7 +81,11 @@ const schemas: { readonly [K in MessageType]: Schema<MessageMap[K]> } = {
   refuse: struct<MessageMap['refuse']>({ code: oneOf(refusalCodes), reason }),
   diff: struct<MessageMap['diff']>({ after: zxid }),
   trunc: struct<MessageMap['trunc']>({ after: zxid }),
-  snapshot: struct<MessageMap['snapshot']>({ zxid, configurations: list(loggedConfiguration, 16) }),
+  snapshot: struct<MessageMap['snapshot']>({
+    zxid,
+    configurations: list(loggedConfiguration, 16),
+    marks: list(markOf, 1024),
+  }),
   snapshotChunk: struct<MessageMap['snapshotChunk']>({ index: natural, records: list(snapshotRecord, countMax) }),
   snapshotEnd: struct<MessageMap['snapshotEnd']>({ chunks: natural }),
   wantSnapshot: struct<MessageMap['wantSnapshot']>({ epoch: natural }),

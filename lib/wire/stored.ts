@@ -3,7 +3,7 @@ import type { SnapshotRecord } from '../core/tree/operation.ts'
 import { presenceStates } from '../core/zab/message.ts'
 import type { Belonging, CoreSnapshot, Epochs } from '../core/zab/zab.ts'
 import { decode, encode } from './cbor.ts'
-import { loggedConfiguration, memberId, preparation, snapshotRecord, zxid } from './log.ts'
+import { loggedConfiguration, markOf, memberId, preparation, snapshotRecord, zxid } from './log.ts'
 import { list, natural, oneOf, optional, struct, text } from './schema.ts'
 
 const countMax = 0x10_0000
@@ -17,7 +17,11 @@ const belonging = struct<Belonging>({
   founded: optional(preparation),
   founders: list(text(1024), 1024),
 })
-const snapshotHead = struct<Omit<CoreSnapshot, 'records'>>({ zxid, configurations: list(loggedConfiguration, 16) })
+const snapshotHead = struct<Omit<CoreSnapshot, 'records'>>({
+  zxid,
+  configurations: list(loggedConfiguration, 16),
+  marks: list(markOf, 1024),
+})
 const records = list(snapshotRecord, countMax)
 
 export const encodeEpochs = (value: Epochs): Uint8Array => encode(epochs, value)

@@ -48,6 +48,15 @@ describe('a durable member', () => {
     await store.close()
   })
 
+  it('is refused the store of a member of another name', async () => {
+    await using world = new World()
+    const folder = world.folder()
+    const coord = await world.join({ name: 'one', storage: new ClassicLevel(folder) })
+    await coord.close()
+    await rejectsWith('COORD_STORE_FOREIGN', world.join({ name: 'two', storage: new ClassicLevel(folder) }), /'one'/)
+    await (await world.join({ name: 'one', storage: new ClassicLevel(folder) })).close()
+  })
+
   it('that was alone takes others in later', async () => {
     await using world = new World()
     const folder = world.folder()

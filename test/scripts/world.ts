@@ -270,6 +270,9 @@ export class ScriptWorld {
       case 'membershipReply':
         this.print(`${member.name}      is told: ${output.outcome.code ?? 'done'} ${output.outcome.reason}`.trimEnd())
         return
+      case 'forgotten':
+        this.print(`${member.name}      has forgotten: ${output.reason}`)
+        return
       case 'refused':
         this.print(`${member.name}      is refused: ${output.code}, ${output.reason}`)
         return

@@ -70,6 +70,7 @@ export class DiskImage {
       epochs: this.epochs,
       belonging: this.belonging,
       configurations: this.snapshot?.configurations,
+      marks: this.snapshot?.marks,
       snapshot: this.snapshot?.records,
       batches: [...this.batches],
     }

@@ -49,5 +49,6 @@ export const defences: Readonly<Record<string, string>> = {
   'broadcast.hole': 'scenarios.test.ts: never applies a proposal after a gap',
   'discovery.bystander': 'scenarios.test.ts: elects without a voter that is to lose its vote and is ahead',
   'membership.founders': 'scenarios.test.ts: changes the list of founders, one address at a time',
+  'marks.forgotten': 'damaged-store.test.ts: an older image of a disk is noticed by the peers',
   'sync.wantSnapshot': 'scenarios.test.ts: asks for a snapshot when a synchronization does not fit',
 }

@@ -315,6 +315,8 @@ export class SimMember {
         asked?.answered?.(output.outcome)
         return
       }
+      case 'forgotten':
+        throw new Violation('Marks', `${this.name} is told that it has forgotten: ${output.reason}`)
       case 'refused':
         this.refusals.push(output.code)
         if (output.code === 'COORD_REMOVED') this.isRemoved = true
@@ -366,7 +368,8 @@ export class SimMember {
     const zxid = peer.state.lastZxid
     const configurations = peer.zab.configurations.at(zxid)
     this.#world.trace(this, `checkpoints ${formatZxid(zxid)}`)
-    const checkpoint = this.#world.frozen({ zxid, configurations, records: [...peer.state.snapshot()] })
+    const marks = peer.zab.memberMarks()
+    const checkpoint = this.#world.frozen({ zxid, configurations, marks, records: [...peer.state.snapshot()] })
     this.#write({ token: undefined, change: { checkpoint } })
   }
 

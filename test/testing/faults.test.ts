@@ -8,6 +8,14 @@ const followerOf = (coords: readonly Coord<string>[]): Coord<string> =>
 const leaderOf = (coords: readonly Coord<string>[]): Coord<string> =>
   coords.find((coord) => coord.member.role === 'leader') as Coord<string>
 
+function observe(coord: Coord<string>): { readonly warnings: string[]; readonly states: string[] } {
+  const warnings: string[] = []
+  const states: string[] = []
+  coord.member.on('warning', (message) => warnings.push(message))
+  coord.on('state', (next) => states.push(next))
+  return { warnings, states }
+}
+
 describe('faults of a test ensemble', () => {
   it('a slow direction delays what goes that way, until it heals', async () => {
     await using ensemble = await createTestEnsemble({ size: 3, seed: 3, valueEncoding: 'utf8' })
@@ -54,35 +62,68 @@ describe('faults of a test ensemble', () => {
   })
 
   for (const error of ['written', 'lost'] as const) {
-    it(`a member whose sync fails (${error}) stops, and comes back without loss`, async () => {
+    it(`a member whose sync fails (${error}) reads back what is there, and goes on with the same session`, async () => {
       await using ensemble = await createTestEnsemble({ size: 3, seed: 6, durable: true, valueEncoding: 'utf8' })
       const follower = followerOf(ensemble.coords)
       const leader = leaderOf(ensemble.coords)
-      const warnings: string[] = []
-      follower.member.on('warning', (message) => warnings.push(message))
+      const { id } = follower.member
+      await ensemble.until(follower.create('/mine', undefined, { mode: 'ephemeral' }))
+      const { warnings, states } = observe(follower)
       ensemble.failNextCommit(follower, error)
       await ensemble.until(leader.create('/kept'))
-      await ensemble.advance(1_000)
-      assert.equal(follower.state, 'closed')
+      await ensemble.advance(3_000)
+      assert.deepEqual(states, ['suspended', 'connected'])
       assert.match(warnings.join(), /sync failed/)
-      const back = await ensemble.restart(follower)
-      await ensemble.until(back.sync())
-      assert.ok(await back.exists('/kept'))
+      await ensemble.until(follower.sync())
+      assert.ok(await follower.exists('/kept'))
+      assert.ok(await follower.exists('/mine'))
+      assert.equal(follower.member.id, id)
+      assert.equal(follower.member.role, 'follower')
     })
   }
 
-  it('a member whose disk is full stops, and comes back once there is space', async () => {
+  it('a leader whose sync fails hands over, and follows', async () => {
+    await using ensemble = await createTestEnsemble({ size: 3, seed: 9, durable: true, valueEncoding: 'utf8' })
+    const leader = leaderOf(ensemble.coords)
+    const follower = followerOf(ensemble.coords)
+    ensemble.failNextCommit(leader)
+    await ensemble.until(follower.create('/kept'))
+    await ensemble.advance(3_000)
+    assert.equal(leader.state, 'connected')
+    await ensemble.until(leader.sync())
+    assert.ok(await leader.exists('/kept'))
+  })
+
+  it('a member whose disk is full takes part in nothing, and comes back once there is space', async () => {
     await using ensemble = await createTestEnsemble({ size: 3, seed: 7, durable: true, valueEncoding: 'utf8' })
     const follower = followerOf(ensemble.coords)
     const leader = leaderOf(ensemble.coords)
+    const { states } = observe(follower)
     ensemble.fillDisk(follower)
     await ensemble.until(leader.create('/kept'))
-    await ensemble.advance(1_000)
-    assert.equal(follower.state, 'closed')
+    await ensemble.advance(6_000)
+    assert.deepEqual(states, ['suspended'])
     ensemble.fillDisk(follower, false)
-    const back = await ensemble.restart(follower)
-    await ensemble.until(back.sync())
-    assert.ok(await back.exists('/kept'))
+    await ensemble.advance(6_000)
+    assert.deepEqual(states, ['suspended', 'connected'])
+    await ensemble.until(follower.sync())
+    assert.ok(await follower.exists('/kept'))
+  })
+
+  it('watches see every change once over a disk that fails', async () => {
+    await using ensemble = await createTestEnsemble({ size: 3, seed: 11, durable: true, valueEncoding: 'utf8' })
+    const follower = followerOf(ensemble.coords)
+    const leader = leaderOf(ensemble.coords)
+    await ensemble.until(leader.create('/watched', '0'))
+    const seen: string[] = []
+    await ensemble.until(follower.addWatch('/watched', 'persistent', ({ type, zxid }) => seen.push(`${type} ${zxid}`)))
+    for (let index = 1; index <= 5; index += 1) await ensemble.until(leader.setData('/watched', `${index}`))
+    ensemble.failNextCommit(follower)
+    for (let index = 6; index <= 10; index += 1) await ensemble.until(leader.setData('/watched', `${index}`))
+    await ensemble.advance(3_000)
+    await ensemble.until(follower.sync())
+    assert.equal(seen.length, 10, seen.join())
+    assert.equal(new Set(seen).size, 10)
   })
 
   it('a slow disk of one member holds nobody else up', async () => {

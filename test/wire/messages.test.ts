@@ -79,6 +79,7 @@ const messages: readonly Message[] = [
     electable: false,
     leader: a,
     epoch: 0,
+    mark: { epoch: 3, zxid: zxidOf(3, 9) },
   },
   {
     type: 'notification',
@@ -88,6 +89,7 @@ const messages: readonly Message[] = [
     electable: true,
     leader: undefined,
     epoch: 0,
+    mark: undefined,
   },
   { type: 'followerInfo', attempt: 1, acceptedEpoch: 2, acceptedFrom: a.id, wish: 'auto', features: 1 },
   { type: 'prepare', cluster: 'c', epoch: 7, members: [a], seats: 5, features: 1 },

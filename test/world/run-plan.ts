@@ -243,7 +243,7 @@ class Run {
       const { state } = peer
       const { lastZxid: zxid } = state
       const configurations = peer.zab.configurations.at(zxid).slice(-1)
-      const chunks = encodeSnapshot({ zxid, configurations, records: [...state.snapshot()] })
+      const chunks = encodeSnapshot({ zxid, configurations, marks: [], records: [...state.snapshot()] })
       const nodes = new Map(
         [...state.tree.walk('/')].map(({ path, node }) => [
           path,

@@ -32,6 +32,8 @@ export interface Batch {
   /** The last configuration entry that both its quorums have acknowledged (design D8). */
   readonly settled: Zxid
   readonly requests: readonly LogRequest[]
+  /** Through which zxid each voter of the configuration before this batch had acknowledged the log, as the leader knew (marks.ts). */
+  readonly acknowledged?: readonly Zxid[] | undefined
   /** The bytes of this batch, once somebody has made or received them: encoded once, sent and stored many times. */
   encoded?: Uint8Array | undefined
 }

@@ -81,6 +81,7 @@ function propose(zab: Zab, leading: Leading & { epoch: number }, requests: reado
     clockMs: logClock(zab, leading),
     settled: settledConfiguration(zab),
     requests,
+    acknowledged: acknowledgedByVoters(zab, leading.epoch),
   }
   zab.append(batch)
   // One message object for all: it is encoded once.
@@ -89,6 +90,12 @@ function propose(zab: Zab, leading: Leading & { epoch: number }, requests: reado
     if (learner.state === 'syncing' || learner.state === 'synced') zab.send(learner.member.id, message)
   }
   leading.announcedCommit = zab.committed
+}
+
+/** What the next batch header says of the voters' acknowledgements. */
+function acknowledgedByVoters(zab: Zab, epoch: number): readonly Zxid[] {
+  zab.marks.note(zab.id, { epoch, zxid: zab.log.durable })
+  return zab.marks.header(zab.configurations.latest?.configuration, epoch)
 }
 
 /** What the next entry will say of the log clock (design D2). */
@@ -150,9 +157,11 @@ export function onPropose(zab: Zab, following: Following, from: Link, message: M
   if (following.phase === 'broadcast') zab.advanceCommit(message.committed)
 }
 
-export function onAck(_zab: Zab, leading: Leading, from: Link, message: MessageOf<'ack'>): void {
+export function onAck(zab: Zab, leading: Leading, from: Link, message: MessageOf<'ack'>): void {
   const learner = leading.learners.get(from.peer.id)
-  if (learner?.state === 'synced' && message.lastZxid > learner.acked) learner.acked = message.lastZxid
+  if (learner?.state !== 'synced' || message.lastZxid <= learner.acked) return
+  learner.acked = message.lastZxid
+  zab.marks.note(from.peer.id, { epoch: leading.epoch as number, zxid: message.lastZxid })
 }
 
 export function onCommit(zab: Zab, following: Following, from: Link, message: MessageOf<'commit'>): void {

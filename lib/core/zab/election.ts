@@ -11,11 +11,12 @@
  * A closed link is an answer, too: so an election ends as soon as every reachable voter has answered.
  */
 import type { MemberId } from './configuration.ts'
+import { isBehind, type Mark } from './marks.ts'
 import type { MessageOf } from './message.ts'
 import { isQuorum } from './quorum.ts'
 import { becomeFollowing, becomeLeading, becomeLooking, type Looking, type Role } from './roles.ts'
 import { type Credentials, compareCredentials, credentialsOf, type Link, type Zab } from './zab.ts'
-import { zxidZero } from './zxid.ts'
+import { formatZxid, zxidZero } from './zxid.ts'
 
 /** Tells each comrade what it has not been told yet. Runs at the end of every step. */
 export function announce(zab: Zab): void {
@@ -25,8 +26,9 @@ export function announce(zab: Zab): void {
   const key = `${role} ${electable} ${currentEpoch} ${lastZxid} ${leader?.id} ${epoch}`
   for (const link of zab.comrades()) {
     if (link.announcedNotification === key) continue
+    const mark = link.announcedNotification === undefined ? zab.marks.of(link.peer.id) : undefined
     link.announcedNotification = key
-    zab.send(link.peer.id, notification)
+    zab.send(link.peer.id, mark === undefined ? notification : { ...notification, mark })
   }
 }
 
@@ -42,6 +44,7 @@ function notificationOf(zab: Zab, role: Exclude<Role, { name: 'outside' }>): Mes
     lastZxid: isCandidate ? zab.log.last : zxidZero,
     leader: role.name === 'following' ? role.leader : role.name === 'leading' ? zab.self : undefined,
     epoch: established ? (role.epoch ?? 0) : 0,
+    mark: undefined,
   }
 }
 
@@ -65,6 +68,10 @@ function isAvailable(zab: Zab, id: MemberId): boolean {
 export function onNotification(zab: Zab, role: Role, from: Link, message: MessageOf<'notification'>): void {
   const before = from.notification
   from.notification = message
+  if (message.mark !== undefined && !zab.isProven && isBehind(message.mark, zab.begun.epochs, zab.begun.lastZxid)) {
+    forget(zab, from, message.mark)
+    return
+  }
   if (message.leader?.id !== zab.id) from.heldFollowerInfo = undefined
   if (role.name === 'following' && role.leader.id === from.peer.id) {
     const gaveUp = message.role === 'following' || (before?.role === 'leading' && message.role !== 'leading')
@@ -79,6 +86,13 @@ export function onNotification(zab: Zab, role: Role, from: Link, message: Messag
 /** It stops: its link goes down soon, and it will not come back by itself. */
 export function onFarewell(zab: Zab, _role: Role, from: Link): void {
   zab.departed.add(from.peer.id)
+}
+
+function forget(zab: Zab, from: Link, mark: Mark): void {
+  zab.mark('marks.forgotten')
+  zab.hasForgotten = true
+  const reason = `it lacks what this member acknowledged: ${from.peer.name} remembers ${formatZxid(mark.zxid)} in epoch ${mark.epoch}, the log ended at ${formatZxid(zab.begun.lastZxid)} in epoch ${zab.begun.epochs.current}`
+  zab.outputs.push({ type: 'forgotten', reason })
 }
 
 /** A looking member keeps the vote until it knows whether it leads. */

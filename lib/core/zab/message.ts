@@ -12,6 +12,7 @@ import type { SnapshotRecord } from '../tree/operation.ts'
 import type { SessionId } from '../tree/session-id.ts'
 import type { Batch, LogRequest } from './batch.ts'
 import type { LoggedConfiguration, MemberId, MemberRecord } from './configuration.ts'
+import type { Mark, MarkOf } from './marks.ts'
 import type { MembershipOutcome, MembershipRequest } from './membership-request.ts'
 import type { Zxid } from './zxid.ts'
 
@@ -71,6 +72,8 @@ export interface MessageMap {
     /** Whom the sender leads or follows, and in which epoch once that leader is established (else 0). */
     readonly leader: MemberRecord | undefined
     readonly epoch: number
+    /** In the first one on a link: what the receiver once acknowledged, as far as the sender knows. */
+    readonly mark: Mark | undefined
   }
 
   /** "I take you for the leader": CEPOCH. `attempt` tells the answers to this one from those to an earlier one. */
@@ -97,7 +100,11 @@ export interface MessageMap {
   /** The follower cuts its log here. */
   trunc: { readonly after: Zxid }
   /** The leader's state at a zxid follows in chunks. */
-  snapshot: { readonly zxid: Zxid; readonly configurations: readonly LoggedConfiguration[] }
+  snapshot: {
+    readonly zxid: Zxid
+    readonly configurations: readonly LoggedConfiguration[]
+    readonly marks: readonly MarkOf[]
+  }
   snapshotChunk: { readonly index: number; readonly records: readonly SnapshotRecord[] }
   snapshotEnd: { readonly chunks: number }
   /** The follower could not do what diff or trunc asked: it wants a snapshot. */

@@ -12,6 +12,7 @@ import type { SnapshotRecord } from '../tree/operation.ts'
 import type { SessionId } from '../tree/session-id.ts'
 import type { LogRequest } from './batch.ts'
 import type { LoggedConfiguration, MemberId, MemberRecord } from './configuration.ts'
+import type { MarkOf } from './marks.ts'
 import type { MembershipRequest } from './membership-request.ts'
 import type { Preparation, Wish } from './message.ts'
 import type { Zab } from './zab.ts'
@@ -39,6 +40,7 @@ export interface Looking {
 export interface SnapshotReception {
   readonly zxid: Zxid
   readonly configurations: readonly LoggedConfiguration[]
+  readonly marks: readonly MarkOf[]
   readonly records: SnapshotRecord[]
   chunks: number
 }

@@ -45,7 +45,7 @@ function sendSnapshot(zab: Zab, learner: Learner): Zxid {
   zab.mark('sync.snapshot')
   const to = learner.member.id
   const zxid = zab.machine.lastZxid
-  zab.send(to, { type: 'snapshot', zxid, configurations: zab.configurations.at(zxid) })
+  zab.send(to, { type: 'snapshot', zxid, configurations: zab.configurations.at(zxid), marks: zab.memberMarks() })
   let records: SnapshotRecord[] = []
   let bytes = 0
   let index = 0
@@ -122,7 +122,8 @@ export function onSnapshot(zab: Zab, following: Following, from: Link, message: 
     return
   }
   following.wantsSnapshot = false
-  following.snapshot = { zxid: message.zxid, configurations: message.configurations, records: [], chunks: 0 }
+  const { zxid, configurations, marks } = message
+  following.snapshot = { zxid, configurations, marks, records: [], chunks: 0 }
 }
 
 export function onSnapshotChunk(zab: Zab, following: Following, from: Link, message: MessageOf<'snapshotChunk'>): void {
@@ -145,7 +146,7 @@ export function onSnapshotEnd(zab: Zab, following: Following, from: Link, messag
     giveUpLeader(zab, following, 'sent a snapshot with a hole')
     return
   }
-  const { zxid, configurations, records } = snapshot
+  const { zxid, configurations, marks, records } = snapshot
   try {
     zab.machine.install(records)
   } catch (error) {
@@ -156,8 +157,9 @@ export function onSnapshotEnd(zab: Zab, following: Following, from: Link, messag
   zab.mark('sync.installed')
   zab.log.reset(zxid)
   zab.configurations = new ConfigurationHistory(configurations)
+  for (const { id, ...mark } of marks) zab.marks.note(id, mark)
   zab.committed = zxid
-  zab.persist({ install: { zxid, configurations, records } }, { kind: 'remember' })
+  zab.persist({ install: { zxid, configurations, marks, records } }, { kind: 'remember' })
 }
 
 export function onNewLeader(zab: Zab, following: Following, from: Link, message: MessageOf<'newLeader'>): void {
@@ -179,8 +181,10 @@ export function onCurrentEpochPersisted(zab: Zab, purpose: Extract<PersistPurpos
   if (zab.role !== role || role.epoch !== epoch) return
   if (role.name === 'leading') {
     role.epochCurrent = true
+    zab.isProven = true
   } else {
     role.acknowledged = true
+    zab.isProven = true
     role.ackedThrough = lastZxid
     zab.send(role.leader.id, { type: 'ackNewLeader', epoch, lastZxid })
   }
@@ -192,6 +196,7 @@ export function onAckNewLeader(zab: Zab, leading: Leading, from: Link, message: 
   learner.state = 'synced'
   learner.syncedSince ??= zab.now
   learner.acked = message.lastZxid
+  zab.marks.note(from.peer.id, { epoch: message.epoch, zxid: message.lastZxid })
   if (leading.phase === 'broadcast') sendUpToDate(zab, learner, message.epoch)
 }
 

@@ -14,6 +14,7 @@ import type { Batch } from './batch.ts'
 import { ConfigurationHistory, type LoggedConfiguration, type MemberId, type MemberRecord } from './configuration.ts'
 import { featureLevel } from './features.ts'
 import { Log, type LogTail } from './log.ts'
+import { type MarkOf, Marks } from './marks.ts'
 import type { MembershipOutcome } from './membership-request.ts'
 import type { Message, MessageOf, Preparation, PresenceState, Wish } from './message.ts'
 import type { Following, Leading, Role } from './roles.ts'
@@ -82,6 +83,7 @@ export interface Belonging {
 export interface CoreSnapshot {
   readonly zxid: Zxid
   readonly configurations: readonly LoggedConfiguration[]
+  readonly marks: readonly MarkOf[]
   readonly records: readonly SnapshotRecord[]
 }
 
@@ -119,6 +121,8 @@ export type ZabOutput =
   | { readonly type: 'readReady'; readonly id: number; readonly zxid: Zxid }
   | { readonly type: 'heartbeatConfirmed'; readonly id: number; readonly ended: readonly SessionId[] }
   | { readonly type: 'membershipReply'; readonly id: number; readonly outcome: MembershipOutcome }
+  /** This member has forgotten what it acknowledged: it must not take part as who it was. Nothing comes after it. */
+  | { readonly type: 'forgotten'; readonly reason: string }
   /** The member cannot go on joining: for the application. */
   | { readonly type: 'refused'; readonly code: ErrorCode; readonly reason: string }
 
@@ -154,6 +158,7 @@ export interface ZabStart {
   readonly epochs?: Epochs | undefined
   readonly belonging?: Belonging | undefined
   readonly configurations?: readonly LoggedConfiguration[] | undefined
+  readonly marks?: readonly MarkOf[] | undefined
   readonly batches?: readonly Batch[] | undefined
 }
 
@@ -170,6 +175,13 @@ export class Zab {
   epochs: Epochs
   belonging: Belonging
   configurations: ConfigurationHistory
+  marks: Marks
+  /** Whether a leader has taken this member's log for one that it may build on, in this life: it has lost nothing since. */
+  isProven = false
+  /** What this life began with: it is compared with what others remember of the last one. */
+  readonly begun: { readonly epochs: Epochs; readonly lastZxid: Zxid }
+  /** Set once this member must not go on as who it is. */
+  hasForgotten = false
   /** The last zxid known to be committed. */
   committed: Zxid
   role: Role = { name: 'outside', attempt: undefined }
@@ -191,10 +203,12 @@ export class Zab {
     this.wish = options.wish ?? 'auto'
     this.belonging = belongingOf(start.belonging, options)
     this.configurations = new ConfigurationHistory(start.configurations ?? foundedConfigurations(this.belonging))
+    this.marks = new Marks(start.marks)
     this.committed = machine.lastZxid
     this.log = new Log(machine.lastZxid)
     for (const batch of start.batches ?? []) this.appendToLog(batch)
     this.log.markDurable(this.log.last)
+    this.begun = { epochs: this.epochs, lastZxid: this.log.last }
   }
 
   get id(): MemberId {
@@ -250,6 +264,7 @@ export class Zab {
 
   private appendToLog(batch: Batch): void {
     this.log.append(batch)
+    this.marks.noteHeader(batch, this.configurations.latest?.configuration)
     this.configurations.append(batch)
   }
 
@@ -268,6 +283,12 @@ export class Zab {
     }
     this.configurations.prune(this.machine.lastZxid)
     if (this.log.trim(this.machine.lastZxid, this.options.tail)) this.mark('log.trimmed')
+  }
+
+  /** The marks of those who belong here still. */
+  memberMarks(): readonly MarkOf[] {
+    const ids = new Set(this.configurations.members().map(({ id }) => id))
+    return this.marks.list((id) => ids.has(id))
   }
 
   nextAttempt(): number {
