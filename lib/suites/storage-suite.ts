@@ -237,6 +237,15 @@ function atomicityTests(test: WithStore): void {
     await store.holds({ values: values('epoch'), records: records(1, 9), checkpoint: checkpoint(1, 'old') })
   })
 
+  test('a reset drops everything before it, and keeps what its own change says', async (store) => {
+    await store.commit(before)
+    await store.commit({ reset: true, values: values('new'), checkpoint: checkpoint(20, 'x'), append: [record(21)] })
+    await store.holds({ values: values('new'), checkpoint: checkpoint(20, 'x'), records: [record(21)] })
+    await store.commit({ append: [record(22)] })
+    await store.commit({ reset: true })
+    await store.holds({})
+  })
+
   test('a crash loses nothing that was committed', async (store) => {
     await store.commit(before)
     await store.commit(change)

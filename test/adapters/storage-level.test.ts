@@ -99,6 +99,24 @@ describe('storage-level', () => {
       })
     }
 
+    for (const fault of faults) {
+      it(`can be followed by another opening, which tells what is there: the batch ${fault}`, async () => {
+        const db = new FaultyLevel()
+        const storage = levelStorage(db)
+        await storage.open()
+        await storage.commit({ append: [record(1)] })
+        db.fault = fault
+        await assert.rejects(storage.commit({ append: [record(2)] }), { code: 'COORD_STORE_FAILED' })
+        db.fault = undefined
+        const { records } = await storage.open()
+        assert.equal(records.length, fault === 'fails' ? 1 : 2)
+        await storage.commit({ append: [record(3)] })
+        await assert.rejects(storage.open(), /again after a failure alone/)
+        await storage.close()
+        assert.equal((await read(db)).records.at(-1)?.last, 3n)
+      })
+    }
+
     it('is also one that does not follow the log', async () => {
       const storage = levelStorage(new MemoryLevel())
       await storage.open()
@@ -166,6 +184,48 @@ describe('storage-level', () => {
         await write(new ClassicLevel(directory), ...manyChanges(1_000))
         await flipBit(directory, 0.5)
         await assert.rejects(read(new ClassicLevel(directory)), { code: 'COORD_STORE_DAMAGED' })
+      })
+    })
+
+    const damagedFiles: { what: string; damage: (directory: string) => Promise<void> }[] = [
+      { what: 'a flipped bit in its log', damage: (directory) => flipBitIn(directory, /^\d+\.log$/, 0.5) },
+      { what: 'a flipped bit in a table', damage: (directory) => flipBitIn(directory, /^\d+\.ldb$/, 0.4) },
+      { what: 'a flipped bit in its manifest', damage: (directory) => flipBitIn(directory, /^MANIFEST-\d+$/, 0.5) },
+      { what: 'nonsense in CURRENT', damage: (directory) => writeFile(join(directory, 'CURRENT'), 'nonsense') },
+      { what: 'a missing table', damage: (directory) => removeFiles(directory, /^\d+\.ldb$/) },
+    ]
+    for (const { what, damage } of damagedFiles) {
+      it(`${what} is found, changes nothing, and is mended by a reset`, async () => {
+        await withDirectory(async (directory) => {
+          // The second opening turns the log into a table; what is written then is in the log.
+          await write(new ClassicLevel(directory), ...manyChanges(1_000))
+          await write(new ClassicLevel(directory), ...manyChanges(2_000).slice(1_000))
+          await damage(directory)
+          for (let attempt = 0; attempt < 2; attempt += 1) {
+            await assert.rejects(read(new ClassicLevel(directory)), { code: 'COORD_STORE_DAMAGED' })
+          }
+          const storage = levelStorage(new ClassicLevel(directory))
+          await assert.rejects(storage.open(), { code: 'COORD_STORE_DAMAGED' })
+          await assert.rejects(storage.commit({ append: [record(2_001)] }), { code: 'COORD_STORE_FAILED' })
+          await storage.commit({ reset: true, values: new Map([['id', bytes(7)]]), append: [record(5)] })
+          await storage.commit({ append: [record(6)] })
+          await storage.close()
+          const { values, records } = await read(new ClassicLevel(directory))
+          assert.deepEqual([...values.keys()], ['id'])
+          assert.deepEqual(
+            records.map(({ last }) => last),
+            [5n, 6n],
+          )
+        })
+      })
+    }
+
+    // The database says of it what it says of any file that cannot be read: an operator must look.
+    it('a missing manifest is COORD_STORE_FAILED, and named', async () => {
+      await withDirectory(async (directory) => {
+        await write(new ClassicLevel(directory), ...manyChanges(10))
+        await removeFiles(directory, /^MANIFEST-\d+$/)
+        await assert.rejects(read(new ClassicLevel(directory)), { code: 'COORD_STORE_FAILED', message: /MANIFEST/ })
       })
     })
 
@@ -415,7 +475,19 @@ async function writeAheadLog(directory: string): Promise<string> {
 }
 
 async function flipBit(directory: string, where: number): Promise<void> {
-  const file = await writeAheadLog(directory)
+  await flipBitOf(await writeAheadLog(directory), where)
+}
+
+async function flipBitIn(directory: string, name: RegExp, where: number): Promise<void> {
+  const names = (await readdir(directory)).filter((each) => name.test(each)).sort()
+  await flipBitOf(join(directory, names[0] as string), where)
+}
+
+async function removeFiles(directory: string, name: RegExp): Promise<void> {
+  for (const each of await readdir(directory)) if (name.test(each)) await rm(join(directory, each))
+}
+
+async function flipBitOf(file: string, where: number): Promise<void> {
   const content = await readFile(file)
   const at = Math.floor(content.length * where)
   content[at] = (content[at] as number) ^ 0x10

@@ -33,6 +33,11 @@ const mutants: [what: string, killer: string, mutate: (sound: Storage) => Partia
     (sound) => changed(sound, (change) => ({ ...change, purgeThrough: moved(change.purgeThrough, -1n) })),
   ],
   [
+    'a reset that keeps what was there',
+    'a reset drops everything before it, and keeps what its own change says',
+    (sound) => changed(sound, (change) => ({ ...change, reset: undefined })),
+  ],
+  [
     'values that cannot be removed',
     'values are kept, replaced and removed by name',
     (sound) =>
