@@ -7,7 +7,10 @@ import { execFile, spawnSync } from 'node:child_process'
 import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import { serveZooKeeper } from '../../adapters/zookeeper/index.ts'
+import { joinEnsemble } from '../../lib/index.ts'
 import { GatewayFleet } from './fleet.ts'
 
 const run = promisify(execFile)
@@ -33,6 +36,24 @@ describe("ZooKeeper's clients of others", function () {
   it('kazoo', async () => {
     need('/usr/bin/python3', ['-c', 'import kazoo'], 'python3-kazoo')
     await perform('/usr/bin/python3', ['test/clients/kazoo-client.py'])
+  })
+
+  it('kazoo, whose locks and ours exclude each other', async () => {
+    need('/usr/bin/python3', ['-c', 'import kazoo'], 'python3-kazoo')
+    await using coord = await joinEnsemble({ valueEncoding: 'utf8' })
+    const gateway = await serveZooKeeper(coord, { port: 0 })
+    await coord.create('/sum', '0')
+    const rounds = 30
+    const theirs = run('/usr/bin/python3', ['test/clients/kazoo-lock.py', `127.0.0.1:${gateway.port}`, `${rounds}`])
+    for (let round = 0; round < rounds; round += 1) {
+      const lock = await coord.lock('/lock')
+      const { data } = await coord.getData('/sum')
+      await sleep(5)
+      await coord.setData('/sum', `${Number(data) + 1}`)
+      await lock.release()
+    }
+    await theirs
+    assert.equal((await coord.getData('/sum')).data, `${2 * rounds}`)
   })
 
   it('Curator', async () => {
