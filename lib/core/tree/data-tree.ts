@@ -97,6 +97,7 @@ export class DataTree {
   /** The node at `path`, or the lowest one above it that exists. */
   findNearest(path: string): Place {
     let place: Place = { path: '/', node: this.#root }
+    if (!path.startsWith('/')) return place
     for (let start = 1; start < path.length; ) {
       const end = segmentEnd(path, start)
       const node = place.node.child(path.substring(start, end))

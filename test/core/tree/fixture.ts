@@ -40,6 +40,7 @@ export function stampOf(counter: number): EntryStamp {
 export class Fixture {
   state: ReplicatedState
   #entries = 0
+  #skippedMs = 0
 
   /** Entry n opens session n; the sessions are alice, bob, and so on. */
   constructor({ sessions = [alice, bob, carol] }: { readonly sessions?: readonly SessionId[] } = {}) {
@@ -53,7 +54,13 @@ export class Fixture {
 
   apply(request: TreeRequest): Applied & { readonly request: TreeRequest } {
     this.#entries += 1
-    return { ...this.state.apply(stampOf(this.#entries), request), request }
+    const stamp = stampOf(this.#entries)
+    return { ...this.state.apply({ ...stamp, clockMs: stamp.clockMs + this.#skippedMs }, request), request }
+  }
+
+  /** The log clock moves on. */
+  skip(ms: number): void {
+    this.#skippedMs += ms
   }
 
   /** The session's next write. */
