@@ -209,7 +209,7 @@ export class Model {
     const known = this.#identities.filter(({ scheme }) => scheme === 'digest')
     const resolved = new Map<string, AclEntry>()
     for (const { scheme, id, permissions: letters } of given) {
-      const permissions = [...'cdrwa'].filter((letter) => letters.includes(letter)).join('')
+      const permissions = ['c', 'd', 'r', 'w', 'a'].filter((letter) => letters.includes(letter)).join('')
       const isValid = (scheme === 'world' && id === 'anyone') || (scheme === 'digest' && id.includes(':'))
       const entries = scheme === 'auth' ? known.map((one) => ({ ...one, permissions })) : [{ scheme, id, permissions }]
       if (entries.length === 0 || (scheme !== 'auth' && !isValid)) return 'invalid'
