@@ -85,6 +85,12 @@ export class Faults {
       if (/invariant|TypeError|not a function|undefined/.test(why))
         recorder.history.breakdowns.push(`${machine.name}: ${why}`)
       this.#stop(machine, {})
+      // What its operator does then: the disk is emptied, and the member comes back as one that has forgotten.
+      if (/damaged/.test(why)) {
+        this.hit('damage noticed')
+        machine.disk.wipe()
+        this.#ids.delete(machine)
+      }
       this.#later(restartMs, () => this.start(machine))
     }
     starting.then(
@@ -172,7 +178,8 @@ export class Faults {
       case 'slow-disk':
         return this.#slowDisk(fault)
       case 'wipe':
-        return this.#wipe(fault)
+      case 'bit-flip':
+        return this.#damage(fault)
       case 'join':
         return this.#join(fault)
       case 'expire':
@@ -361,15 +368,16 @@ export class Faults {
     return true
   }
 
-  #wipe({ machine: index, forMs }: FaultOf<'wipe'>): boolean {
-    const machine = this.#machine(index)
+  #damage(fault: FaultOf<'wipe' | 'bit-flip'>): boolean {
+    const machine = this.#machine(fault.machine)
     if (!machine.isUp || !machine.disk.durable || !mayForget(this.#chaos.machines, this.#ids, this.#leaving, machine))
       return false
     this.#stop(machine, {})
-    machine.disk.wipe()
     this.#ids.delete(machine)
-    this.#later(forMs, () => this.start(machine))
-    return true
+    if (fault.kind === 'wipe') machine.disk.wipe()
+    const isDamaged = fault.kind === 'wipe' || machine.disk.flipBit(fault.where)
+    this.#later(fault.forMs, () => this.start(machine))
+    return isDamaged
   }
 
   #join({ durable }: FaultOf<'join'>): boolean {

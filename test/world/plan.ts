@@ -69,6 +69,8 @@ export type Fault =
   | Kinds<'slow-disk', { machine: number; syncMs: number; forMs: number }>
   /** The disk is replaced by an empty one while the machine is down. */
   | Kinds<'wipe', { machine: number; forMs: number }>
+  /** One bit of what lies on the disk is another one while the machine is down; `where` in [0, 1). */
+  | Kinds<'bit-flip', { machine: number; where: number; forMs: number }>
   | Kinds<'join', { durable: boolean }>
   /** Leadership is passed on to whoever is furthest. */
   | Kinds<'transfer', { machine: number }>

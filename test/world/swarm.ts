@@ -90,6 +90,10 @@ const kinds: { readonly [K in FaultKind]: { readonly everyMs: number; readonly d
     }),
   },
   wipe: { everyMs: 25_000, draw: (random, n) => ({ machine: oneOf(random, n), forMs: length(random, 3_000) }) },
+  'bit-flip': {
+    everyMs: 20_000,
+    draw: (random, n) => ({ machine: oneOf(random, n), where: random.random(), forMs: length(random, 2_000) }),
+  },
   join: { everyMs: 50_000, draw: (random) => ({ durable: random.chance(0.5) }) },
   expire: { everyMs: 12_000, draw: (random) => ({ client: random.between(0, 9) }) },
 }
@@ -107,6 +111,7 @@ export const expectedHits: readonly string[] = [
   'un-synced batch lost',
   'failed sync, not written',
   'failed sync, written',
+  'damage noticed',
   'woken by timers first',
   'woken by input first',
 ]
