@@ -64,11 +64,16 @@ export async function freePorts(count: number): Promise<number[]> {
 }
 
 /** An ensemble of worker processes, each with its own member, in memory. */
-export async function startEnsemble(size: number): Promise<Worker[]> {
+export async function startEnsemble(size: number, more: object = {}): Promise<Worker[]> {
   const ports = await freePorts(size)
   const peers = ports.map((port) => `ws://127.0.0.1:${port}`)
   const workers = ports.map(() => new Worker())
-  const options = (index: number): object => ({ name: `bench-${index}`, listen: { port: ports[index] }, peers })
+  const options = (index: number): object => ({
+    name: `bench-${index}`,
+    listen: { port: ports[index] },
+    peers,
+    ...more,
+  })
   await Promise.all(workers.map((worker, index) => worker.ask('join', { options: options(index) })))
   return workers
 }

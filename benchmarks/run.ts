@@ -9,10 +9,11 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { failover } from './failover.ts'
 import type { Row, Settings, Workload } from './harness.ts'
+import { recipes } from './recipes.ts'
 import { start } from './start.ts'
 import { read, write } from './throughput.ts'
 
-const workloads: Readonly<Record<string, Workload>> = { start, failover, write, read }
+const workloads: Readonly<Record<string, Workload>> = { start, failover, write, read, recipes }
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -58,6 +58,34 @@ const commands = {
     return { acknowledged: writing.acknowledged }
   },
 
+  /** Synchronous reads of a cache, in slices that let the member breathe. */
+  async readCache({ seconds }) {
+    const cache = await coord.cache('/cached', { default: 0 })
+    await cache.set(1)
+    const end = performance.now() + seconds * 1000
+    let count = 0
+    let sum = 0
+    let spent = 0
+    while (performance.now() < end) {
+      const began = performance.now()
+      for (let turn = 0; turn < 100_000; turn++) sum += cache.value
+      spent += performance.now() - began
+      count += 100_000
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    await cache.close()
+    return { perSecond: (count / spent) * 1000, sum }
+  },
+
+  async useQueue({ path, pairs, seconds }) {
+    const queue = coord.queue(path)
+    return load(pairs, seconds, async (turn) => {
+      await queue.put(turn)
+      const item = await queue.take()
+      await item.done()
+    })
+  },
+
   async close() {
     await coord?.close({ timeoutMs: 500 })
     return {}
@@ -75,7 +103,7 @@ async function load(outstanding, seconds, operation) {
       const began = performance.now()
       await operation(next)
       count += 1
-      if (count % 16 === 0) latencies.push(performance.now() - began)
+      if (count % 16 === 0 || count < 16) latencies.push(performance.now() - began)
     }
   }
   await Promise.all(Array.from({ length: outstanding }, (_, turn) => lane(turn)))

@@ -87,10 +87,10 @@ export async function tryLine(
   return undefined
 }
 
-/** Whether anybody stands in the line, as far as this process knows. */
-export async function hasLine(session: Session<Uint8Array>, line: string, signal?: AbortSignal): Promise<boolean> {
+/** How many stand in the line, as far as this process knows. */
+export async function lineLength(session: Session<Uint8Array>, line: string, signal?: AbortSignal): Promise<number> {
   const stat = await session.exists(line, { signal })
-  return stat !== undefined && stat.numChildren > 0
+  return stat?.numChildren ?? 0
 }
 
 /** Resolves with the new node, or with undefined where its session has ended. */

@@ -25,7 +25,7 @@ import {
   type RecipeHost,
   toJson,
 } from './host.ts'
-import { afterEarlierWrites, bySequence, hasLine, isConflict, type Place, sequenceOf, standInLine } from './line.ts'
+import { afterEarlierWrites, bySequence, isConflict, lineLength, type Place, sequenceOf, standInLine } from './line.ts'
 
 export interface PutOptions extends HandleOptions {
   /** Of a priority queue: a whole number from 0 to 999,999,999; the least comes first. Default 0. */
@@ -57,6 +57,8 @@ export class Queue<V> {
   readonly #hasPriorities: boolean
   /** Names from the last listing that have not been tried yet. */
   #page: string[] = []
+  /** What a take of this object is claiming right now. */
+  readonly #claiming = new Set<string>()
 
   constructor(host: RecipeHost<V>, path: string, { hasPriorities = false }: { readonly hasPriorities?: boolean } = {}) {
     this.#host = host
@@ -95,7 +97,7 @@ export class Queue<V> {
   /** The same without waiting: undefined where there is nothing to take. */
   async tryTake({ signal }: HandleOptions = {}): Promise<QueueItem<V> | undefined> {
     for (;;) {
-      const claim = await inSomeSession(this.#host, (session) => this.#claimWithoutPlace(session, signal))
+      const claim = await inSomeSession(this.#host, (session) => this.#claimWithoutPlace(session, 0, signal))
       const item = claim && (await this.#read(claim, signal))
       if (item !== undefined || claim === undefined) return item
     }
@@ -107,12 +109,11 @@ export class Queue<V> {
     return stat?.numChildren ?? 0
   }
 
-  /** Where nobody waits, no line is needed. */
+  /** Where there is enough for all who wait, no place in line is needed. */
   async #takeAtOnce(signal: AbortSignal | undefined): Promise<Claim | undefined> {
     try {
       return await inSomeSession(this.#host, async (session) => {
-        if (await hasLine(session, this.#paths.line, signal)) return undefined
-        return this.#claimWithoutPlace(session, signal)
+        return this.#claimWithoutPlace(session, await lineLength(session, this.#paths.line, signal), signal)
       })
     } catch (error) {
       if (isOutage(error) && signal?.aborted !== true) return undefined
@@ -139,8 +140,13 @@ export class Queue<V> {
     }
   }
 
-  async #claimWithoutPlace(session: Session<Uint8Array>, signal: AbortSignal | undefined): Promise<Claim | undefined> {
-    const claim = await this.#claimNext(session, undefined, signal)
+  /** Claims the first free item if there are more than so many, which are for those who wait in line. */
+  async #claimWithoutPlace(
+    session: Session<Uint8Array>,
+    spare: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Claim | undefined> {
+    const claim = await this.#claimNext(session, undefined, signal, spare)
     return claim === 'lost' ? undefined : claim
   }
 
@@ -152,8 +158,9 @@ export class Queue<V> {
     session: Session<Uint8Array>,
     head: { readonly place: Place; readonly watch: () => void } | undefined,
     signal: AbortSignal | undefined,
+    spare = 0,
   ): Promise<Claim | 'lost' | undefined> {
-    if (head === undefined && !this.#hasPriorities) {
+    if (head === undefined && !this.#hasPriorities && this.#page.length > spare) {
       const claim = await this.#claimOf(session, this.#page, undefined, signal)
       if (claim !== undefined) return claim
     }
@@ -164,6 +171,7 @@ export class Queue<V> {
     const free = items.filter((name) => !taken.has(name) && sequenceOf(name) !== undefined)
     free.sort(this.#hasPriorities ? byPriority : bySequence)
     this.#page = free.slice(0, pageSize)
+    if (head === undefined && free.length <= spare) return undefined
     return this.#claimOf(session, this.#page, head?.place, signal)
   }
 
@@ -178,8 +186,15 @@ export class Queue<V> {
       const name = names.shift() as string
       const stat = await session.exists(below(this.#paths.items, name), { signal })
       if (stat === undefined || stat.numChildren > 0) continue
-      const claim = await this.#claim(session, name, place, signal)
-      if (claim !== undefined) return claim
+      // Two takes of one process need not race for it. The first in line looks at all: it would not hear of one that fails.
+      if (place === undefined && this.#claiming.has(name)) continue
+      this.#claiming.add(name)
+      try {
+        const claim = await this.#claim(session, name, place, signal)
+        if (claim !== undefined) return claim
+      } finally {
+        this.#claiming.delete(name)
+      }
     }
     return undefined
   }

@@ -19,7 +19,7 @@ import {
   lookUntil,
   type RecipeHost,
 } from './host.ts'
-import { bySequence, deleteByPrefix, hasLine, isConflict, type Place, sequenceOf, standInLine } from './line.ts'
+import { bySequence, deleteByPrefix, isConflict, lineLength, type Place, sequenceOf, standInLine } from './line.ts'
 
 type Taken<V> = { readonly value: V } | { readonly error: CoordError }
 
@@ -69,7 +69,7 @@ export class SynchronousQueue<V> {
    */
   async take({ signal }: HandleOptions = {}): Promise<V> {
     const atOnce = await inSomeSession(this.#host, async (session) =>
-      (await hasLine(session, this.#line, signal)) ? undefined : this.#takeNext(session, undefined, signal),
+      (await lineLength(session, this.#line, signal)) > 0 ? undefined : this.#takeNext(session, undefined, signal),
     )
     if (atOnce !== undefined && atOnce !== 'lost') return takenValue(atOnce)
     for (;;) {

@@ -25,7 +25,7 @@ describe('the benchmarks', () => {
       const { machine, rows } = JSON.parse(readFileSync(file, 'utf8')) as Report
       assert.ok(stdout.startsWith(machine))
       const names = new Set(rows.map(({ workload }) => workload))
-      assert.deepEqual([...names], ['start', 'failover', 'write', 'read', 'read linearizable'])
+      assert.deepEqual([...names], ['start', 'failover', 'write', 'read', 'read linearizable', 'recipes'])
       for (const { workload, figures } of rows) {
         for (const [figure, value] of Object.entries(figures)) {
           assert.ok(Number.parseFloat(`${value}`) > 0, `${workload}: ${figure} is ${value}`)
@@ -37,6 +37,6 @@ describe('the benchmarks', () => {
   }).timeout(120_000)
 
   it('say which workloads there are', async () => {
-    await assert.rejects(bench('fly'), /there are start, failover, write, read/)
+    await assert.rejects(bench('fly'), /there are start, failover, write, read, recipes/)
   })
 })

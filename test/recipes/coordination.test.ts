@@ -108,6 +108,27 @@ describe('a double barrier', () => {
     await ensemble.until(Promise.all([entering, one.enter()]))
   })
 
+  it('is over when all who were in it have lost their sessions: nobody gets through on their account', async () => {
+    await using ensemble = await createTestEnsemble({ size: 3, seed: 5 })
+    const [a, b, c] = ensemble.coords
+    const [one, two] = [a.doubleBarrier('/start', 2), b.doubleBarrier('/start', 2)]
+    await ensemble.until(Promise.all([one.enter(), two.enter()]))
+    ensemble.expireSession(a)
+    ensemble.expireSession(b)
+    await ensemble.advance(5_000)
+    let isIn = false
+    const entering = c
+      .doubleBarrier('/start', 2)
+      .enter()
+      .then(() => {
+        isIn = true
+      })
+    await ensemble.advance(5_000)
+    assert.equal(isIn, false)
+    await ensemble.until(Promise.all([one.leave(), two.leave()]))
+    await ensemble.until(Promise.all([entering, one.enter()]))
+  })
+
   it('forgets who gives up', async () => {
     await using ensemble = await createTestEnsemble({ size: 1 })
     const [a] = ensemble.coords
