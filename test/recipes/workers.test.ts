@@ -82,9 +82,13 @@ describe('workers', () => {
     ensemble.crash(b)
     await ensemble.advance(8_000 + 2_000)
     assert.deepEqual([by('a'), by('b'), by('c')], [3, 0, 3])
-    for (const [value, { attempt, token }] of holders) {
-      if (attempt > 1) assert.ok(token > (tokens.get(value) as bigint))
+    const moved = [...holders].filter(([value, { token }]) => token !== tokens.get(value))
+    assert.equal(moved.length, 2)
+    for (const [value, { attempt, token }] of moved) {
+      assert.equal(attempt, 2)
+      assert.ok(token > (tokens.get(value) as bigint))
     }
+    assert.equal((await ensemble.until(a.getChildren('/sources/inbox'))).children.length, 2)
     // And some come back when it does.
     const again = await ensemble.restart(b)
     await ensemble.until(start(again))

@@ -184,8 +184,9 @@ export const recipeMutants: readonly RecipeMutant[] = [
       'const isHeld = isLive && !free',
       'const isHeld = isLive && !free && !revoked',
     ],
+    ['the tasks of a dead worker stay with it', 'master', 'tasks.set(id, { id, lastName: name })', 'tasks.delete(id)'],
     [
-      'the tasks of a dead worker stay with it',
+      'what was assigned to a dead worker stays in its inbox',
       'master',
       'const isLive = state.workers.has(worker)',
       'const isLive = worker.length > 0',
