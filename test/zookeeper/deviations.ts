@@ -12,10 +12,10 @@ interface Deviation {
   explains(theirs: Observed, ours: Observed): boolean
 }
 
-/** The ACL of a reply, each entry once. */
+/** The ACL of a reply, each entry once, in one order: ZooKeeper keeps the identities of a session in none. */
 const aclOf = ({ outcome }: Observed): string[] => {
   const { acl = [] } = outcome as { readonly acl?: readonly unknown[] }
-  return [...new Set(acl.map((entry) => JSON.stringify(entry)))]
+  return [...new Set(acl.map((entry) => JSON.stringify(entry)))].sort()
 }
 
 const errorOf = ({ outcome }: Observed): number | undefined => (outcome as { readonly error?: number }).error
