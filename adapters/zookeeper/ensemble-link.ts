@@ -471,12 +471,14 @@ export class EnsembleLink implements SessionLink {
         return this.#removeWatches(read.path, read.kinds, read.type === 'removeWatches')
       case 'resumeWatches':
         return this.#resumeWatches(read.seen, read.watched)
+      case 'getMode':
+        return failed('COORD_UNIMPLEMENTED', 'ZooKeeper does not tell containers and times to live')
       default:
         return failed('COORD_UNIMPLEMENTED', 'ZooKeeper has no streams of events: watch and read again')
     }
   }
 
-  async #readNode({ type, path }: NodeRead, watch: boolean): Promise<NodeReadResult> {
+  async #readNode({ type, path, after, limit }: NodeRead, watch: boolean): Promise<NodeReadResult> {
     switch (type) {
       case 'exists': {
         const { error, response } = await this.#ask('exists', { path, watch })
@@ -494,7 +496,9 @@ export class EnsembleLink implements SessionLink {
         const { error, response } = await this.#ask('getChildren2', { path, watch })
         if (response === undefined) return errorOf(error, path)
         if (watch) this.#watches.add('children', path)
-        return { type: 'childNames', children: [...response.children].sort(), stat: statFromWire(response.stat) }
+        // ZooKeeper gives all of them: the page is cut here.
+        const behind = response.children.filter((name) => after === undefined || name > after)
+        return { type: 'childNames', children: behind.sort().slice(0, limit), stat: statFromWire(response.stat) }
       }
     }
   }

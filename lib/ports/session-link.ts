@@ -3,7 +3,8 @@
  * structured-clonable values in both directions. In process it is a direct call; a gateway, a worker thread or a remote
  * client feed the same seam.
  *
- * Contract: calls of one session are answered in the order in which they were made, each exactly once, unless cancelled.
+ * Contract: calls of one session are answered in the order in which they were made, each exactly once, unless cancelled;
+ * out of that order come the refusals that need no turn: COORD_THROTTLED, a call whose time is over, a session that is.
  * Events come before the reply to whatever shows the change. Items are delivered one after the other, never inside `call`
  * of a write; what is delivered belongs to the receiver.
  */

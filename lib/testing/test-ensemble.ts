@@ -10,7 +10,16 @@ import type { DiskImage, SyncError } from './virtual-disk.ts'
 import type { DelayRange } from './virtual-network.ts'
 import { type Machine, World } from './world.ts'
 
-type Passed = 'voters' | 'sessionTimeoutMs' | 'requestTimeoutMs' | 'joinTimeoutMs' | 'namespace' | 'timing'
+type Passed =
+  | 'voters'
+  | 'sessionTimeoutMs'
+  | 'requestTimeoutMs'
+  | 'joinTimeoutMs'
+  | 'namespace'
+  | 'timing'
+  | 'readOnly'
+  | 'authSchemes'
+  | 'superDigest'
 
 export interface TestEnsembleOptions<S extends number = number, E extends ValueEncoding = 'view'>
   extends Pick<JoinOptions, Passed> {
@@ -50,7 +59,9 @@ export class TestEnsemble<S extends number, V> implements AsyncDisposable {
   private constructor(options: TestEnsembleOptions<S, ValueEncoding>) {
     const { size = 3, seed = 1, networkDelayMs = { min: 0, max: 0 }, syncMs = 0, clockDrift = 0 } = options
     const { valueEncoding, voters, sessionTimeoutMs, requestTimeoutMs, joinTimeoutMs, namespace, timing } = options
-    const given = { voters, sessionTimeoutMs, requestTimeoutMs, joinTimeoutMs, namespace, timing, valueEncoding }
+    const { readOnly, authSchemes, superDigest } = options
+    const timeouts = { sessionTimeoutMs, requestTimeoutMs, joinTimeoutMs, timing }
+    const given = { ...timeouts, voters, namespace, valueEncoding, readOnly, authSchemes, superDigest }
     const join: JoinOptions = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
     this.seed = seed
     this.#options = options
