@@ -69,7 +69,10 @@ export class Counter {
       const wanted = step(value)
       if (wanted === undefined) {
         // What was read may be old: only what a quorum confirms says no.
-        const { value: confirmed } = await this.#read(this.#host.session, { signal, consistency: 'linearizable' })
+        const { value: confirmed } = await inSomeSession(this.#host, async (session) => {
+          await session.sync(this.#path, { signal })
+          return this.#read(session, { signal })
+        })
         if (step(confirmed) === undefined) return confirmed
         continue
       }
