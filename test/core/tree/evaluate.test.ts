@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { ephemeralsPerSessionMax } from '../../../lib/core/tree/evaluate.ts'
 import type { CreateOperation, ErrorResult, MultiOperation, SubResult } from '../../../lib/core/tree/operation.ts'
+import type { SessionId } from '../../../lib/core/tree/session-id.ts'
 import type { ErrorCode } from '../../../lib/errors.ts'
 import { alice, bob, bytes, check, create, Fixture, remove, setData, stampOf } from './fixture.ts'
 
@@ -126,6 +128,21 @@ describe('evaluate', () => {
         assert.equal([...fixture.state.tree.walk('/')].length, before)
       })
     }
+
+    it('gives a session so many ephemeral nodes, and others theirs', () => {
+      const fixture = new Fixture()
+      const mode = 'ephemeral'
+      const { tree } = fixture.state
+      fixture.create('/e', mode)
+      assert.deepEqual([tree.ephemeralCount(alice), tree.ephemeralCount(bob)], [1, 0])
+      // As if there were so many: a hundred thousand take their time.
+      const count = (session: SessionId): number => (session === alice ? ephemeralsPerSessionMax : 0)
+      Object.defineProperty(tree, 'ephemeralCount', { value: count })
+      assert.equal(fixture.fails(create('/more', { mode })).code, 'COORD_QUOTA_EXCEEDED')
+      assert.equal(fixture.fails(create('/s-', { mode: 'ephemeral-sequential' })).code, 'COORD_QUOTA_EXCEEDED')
+      fixture.create('/of-bob', mode, bob)
+      fixture.create('/persistent')
+    })
 
     it('allows other nodes below /zookeeper', () => {
       assert.equal(new Fixture().create('/zookeeper/foo').path, '/zookeeper/foo')
