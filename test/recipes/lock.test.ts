@@ -37,7 +37,9 @@ describe('lock', () => {
     const [a, b] = ensemble.coords
     const first = await ensemble.until(a.lock('/l'))
     await ensemble.until(a.multi([{ type: 'create', path: '/done' }], { ifHeld: first }))
-    await ensemble.until(first.release())
+    const releasing = first.release()
+    assert.equal(first.held, false, 'before anybody else can have it')
+    await ensemble.until(releasing)
     const second = await ensemble.until(b.lock('/l'))
     assert.ok(second.token > first.token)
     assert.equal(first.held, false)

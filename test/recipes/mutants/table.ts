@@ -22,6 +22,74 @@ function of(recipe: string, caughtBy: string, ...rows: readonly Row[]): RecipeMu
 
 export const recipeMutants: readonly RecipeMutant[] = [
   ...of(
+    'lock',
+    'lock',
+    [
+      'nobody waits for who is before',
+      'line',
+      'findLast((name) => manner.waitsFor(name))',
+      'findLast((name) => name === path)',
+    ],
+    ['everybody watches the first', 'line', '.findLast((name) => manner', '.find((name) => manner'],
+    [
+      'readers wait for readers',
+      'lock',
+      'waitsFor: (name) => !isShared(name)',
+      'waitsFor: (name) => isShared(name) || true',
+    ],
+    [
+      'what is given back is held until its node is gone',
+      'held',
+      '      this.end()\n      this.#released = this.#giveBack()',
+      '      this.#released = this.#giveBack().then(() => this.end())',
+    ],
+    [
+      'an abandoned wait leaves its node',
+      'line',
+      '      void deleteOwn(host, session, path)\n      throw error',
+      '      throw error',
+    ],
+  ),
+  ...of(
+    'semaphore',
+    'lock',
+    ['one lease too many', 'semaphore', '>= permits) return undefined', '> permits) return undefined'],
+    [
+      'a size that was set does not count',
+      'semaphore',
+      "typeof stored === 'number' ? stored : this.#permits",
+      'this.#permits',
+    ],
+  ),
+  ...of(
+    'election',
+    'election',
+    ['a term begins while the last callback runs', 'election', 'await onElected(term)', 'void onElected(term)'],
+    ['nobody who resigns goes', 'election', 'return this.isLeader ? this.#term : undefined', 'return undefined'],
+  ),
+  ...of(
+    'schedule',
+    'schedule',
+    [
+      'what was missed runs although it is skipped',
+      'schedule',
+      "this.#missed === 'once' || !isLate",
+      "this.#missed !== 'all'",
+    ],
+    ['a job that failed is said to be done', 'schedule', "outcome = 'failed'\n", "outcome = 'done'\n"],
+  ),
+  ...of(
+    'claim',
+    'schedule',
+    [
+      'everybody gets the claim',
+      'claim',
+      "if (hasCode(error, 'COORD_NODE_EXISTS')) return false",
+      "if (hasCode(error, 'COORD_NODE_EXISTS')) return true",
+    ],
+    ['a claim is kept for ever', 'claim', 'const ttlMs = keptMs ?? keptMsDefault', 'const ttlMs = keptMsDefault'],
+  ),
+  ...of(
     'queue',
     'queue',
     [
