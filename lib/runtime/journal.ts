@@ -11,14 +11,16 @@
 
 import type { Batch } from '../core/zab/batch.ts'
 import { lastOf } from '../core/zab/batch.ts'
-import type { PersistChange } from '../core/zab/zab.ts'
+import type { CoreSnapshot, PersistChange } from '../core/zab/zab.ts'
 import type { LogRecord, Storage, StorageChange } from '../ports/storage.ts'
 import { encodeBatch } from '../wire/log.ts'
-import { encodeBelonging, encodeEpochs, encodeSnapshot } from '../wire/stored.ts'
+import { encodeBelonging, encodeEpochs, snapshotChunks } from '../wire/stored.ts'
 
 export interface JournalHandlers {
   persisted(tokens: readonly number[]): void
   failed(error: unknown): void
+  /** Resolves when what else waits has had its turn: a long job is done in slices. */
+  nextTurn(): Promise<void>
 }
 
 /** Changes that become durable together. */
@@ -27,6 +29,8 @@ interface Group {
   values: Map<string, Uint8Array | undefined>
   truncateAfter: bigint | undefined
   checkpoint: StorageChange['checkpoint']
+  /** Becomes the checkpoint before the commit: it comes from a leader, and nothing goes on without it. */
+  install: CoreSnapshot | undefined
   purgeThrough: bigint | undefined
   append: LogRecord[]
 }
@@ -36,6 +40,7 @@ const emptyGroup = (): Group => ({
   values: new Map(),
   truncateAfter: undefined,
   checkpoint: undefined,
+  install: undefined,
   purgeThrough: undefined,
   append: [],
 })
@@ -48,6 +53,9 @@ export class Journal {
   #failed = false
   /** While the store waits to be repaired: the values that it is to hold then. */
   #held: Map<string, Uint8Array | undefined> | undefined
+  /** Counts what is encoded apart from the commits: an older one is dropped. */
+  #encoding = 0
+  #isCheckpointing = false
   /** Commits and entries so far: how well they group. */
   commits = 0
   batches = 0
@@ -86,35 +94,68 @@ export class Journal {
     this.#run()
   }
 
-  /** Persists a checkpoint of what is applied, and lets go of the log behind it. */
-  checkpoint(snapshot: NonNullable<PersistChange['install']>): void {
+  /**
+   * Persists a checkpoint of what is applied, and lets go of the log behind it. Its bytes are made in slices, while other
+   * changes go on becoming durable; one that a snapshot of the leader overtakes, or that is not done at the end, is dropped.
+   */
+  async checkpoint(snapshot: CoreSnapshot): Promise<void> {
+    const encoding = this.#beginEncoding(true)
+    const chunks = await this.#encode(snapshot, () => this.#encoding === encoding)
+    if (this.#encoding === encoding) this.#isCheckpointing = false
+    if (chunks === undefined || this.#failed) return
     const group = this.#openGroup(false)
-    group.checkpoint = { zxid: snapshot.zxid, chunks: encodeSnapshot(snapshot) }
+    group.checkpoint = { zxid: snapshot.zxid, chunks }
     group.purgeThrough = snapshot.zxid
     this.#run()
+  }
+
+  /** Whether the bytes of a checkpoint are being made: another one would only take its place. */
+  get isCheckpointing(): boolean {
+    return this.#isCheckpointing
+  }
+
+  #beginEncoding(isCheckpointing: boolean): number {
+    this.#isCheckpointing = isCheckpointing
+    this.#encoding += 1
+    return this.#encoding
+  }
+
+  async #encode(snapshot: CoreSnapshot, isWanted: () => boolean): Promise<Uint8Array[] | undefined> {
+    const chunks: Uint8Array[] = []
+    for (const chunk of snapshotChunks(snapshot)) {
+      chunks.push(chunk)
+      await this.#handlers.nextTurn()
+      if (!isWanted()) return undefined
+    }
+    return chunks
   }
 
   /** Writes nothing more, and reports nothing: what is under way ends by itself. */
   stop(): void {
     this.#failed = true
+    this.#beginEncoding(false)
     this.#groups.length = 0
   }
 
   /** Waits until nothing is under way any more. */
   async drain(): Promise<void> {
+    this.#beginEncoding(false)
     while (this.#running !== undefined) await this.#running
   }
 
-  #install(group: Group, snapshot: NonNullable<PersistChange['install']>): void {
+  #install(group: Group, snapshot: CoreSnapshot): void {
+    this.#beginEncoding(false)
     group.truncateAfter = 0n
     group.purgeThrough = undefined
-    group.checkpoint = { zxid: snapshot.zxid, chunks: encodeSnapshot(snapshot) }
+    group.checkpoint = undefined
+    group.install = snapshot
   }
 
   /** In one change the store truncates before it appends: what cuts after an append needs a change of its own. */
   #openGroup(cuts: boolean): Group {
     const last = this.#groups.at(-1)
-    if (last !== undefined && !(cuts && last.append.length > 0)) return last
+    const takesMore = last?.install === undefined && !(cuts && (last?.append.length ?? 0) > 0)
+    if (last !== undefined && takesMore) return last
     const group = emptyGroup()
     this.#groups.push(group)
     return group
@@ -134,6 +175,12 @@ export class Journal {
       const group = this.#groups.shift()
       if (group === undefined) return
       try {
+        const { install } = group
+        if (install !== undefined) {
+          const chunks = (await this.#encode(install, () => !this.#failed)) ?? []
+          group.checkpoint = { zxid: install.zxid, chunks }
+          if (this.#failed) return
+        }
         if (this.#held !== undefined) await this.#commitRepair(group, this.#held)
         else if (this.#storage.durable) await this.#storage.commit(group)
         if (this.#failed) return

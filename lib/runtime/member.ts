@@ -22,7 +22,7 @@ import { type MemberId, type MemberRecord, memberIdFrom } from '../core/zab/conf
 import { featureLevel } from '../core/zab/features.ts'
 import type { MembershipRequest } from '../core/zab/membership-request.ts'
 import type { Message, Wish } from '../core/zab/message.ts'
-import type { Timing, ZabOptions } from '../core/zab/zab.ts'
+import type { CoreSnapshot, Timing, ZabOptions } from '../core/zab/zab.ts'
 import { type Zxid, zxidZero } from '../core/zab/zxid.ts'
 import { CoordError, type ErrorCode } from '../errors.ts'
 import type { Clock, Timer } from '../ports/clock.ts'
@@ -380,6 +380,7 @@ export class Member {
         failed: (error) => {
           if (ofThisLife()) this.#onStoreFailed(asStoreError(error))
         },
+        nextTurn: () => new Promise((resolve) => this.#options.clock.defer(resolve)),
       },
       repairs,
     )
@@ -387,6 +388,7 @@ export class Member {
   }
 
   #onStoreFailed(failure: CoordError): void {
+    if (this.#closed) return
     this.#options.mark?.('store.failed')
     const wasRepairing = this.#damage !== undefined && this.#journal.isRepairing
     this.#beginOutage(failure)
@@ -559,12 +561,17 @@ export class Member {
   #keepHouse(): void {
     const { limits, storage } = this.#options
     if (this.#appliedSinceCheckpoint < limits.checkpointEntries || this.#peer === undefined) return
+    if (this.#journal.isCheckpointing) return
     this.#appliedSinceCheckpoint = 0
     const { zab, state } = this.#peer
     if (!storage.durable) return
     const configurations = zab.configurations.at(state.lastZxid)
     const marks = zab.memberMarks()
-    this.#journal.checkpoint({ zxid: state.lastZxid, configurations, marks, records: [...state.snapshot()] })
+    this.#checkpoint({ zxid: state.lastZxid, configurations, marks, records: [...state.snapshot()] })
+  }
+
+  #checkpoint(snapshot: CoreSnapshot): void {
+    this.#journal.checkpoint(snapshot).catch((error: unknown) => this.#fail(asStoreError(error)))
   }
 
   #redial(): void {

@@ -29,14 +29,15 @@ export const decodeEpochs = (bytes: Uint8Array): Epochs => decode(epochs, bytes)
 export const encodeBelonging = (value: Belonging): Uint8Array => encode(belonging, value)
 export const decodeBelonging = (bytes: Uint8Array): Belonging => decode(belonging, bytes)
 
-/** A snapshot as chunks: the head, then its records in pieces of about `chunkRecords`. */
-export function encodeSnapshot(snapshot: CoreSnapshot, chunkRecords = 1024): Uint8Array[] {
-  const chunks = [encode(snapshotHead, snapshot)]
+/** A snapshot as chunks, made one by one: the head, then its records in pieces of about `chunkRecords`. */
+export function* snapshotChunks(snapshot: CoreSnapshot, chunkRecords = 512): Generator<Uint8Array, void, undefined> {
+  yield encode(snapshotHead, snapshot)
   for (let start = 0; start < snapshot.records.length; start += chunkRecords) {
-    chunks.push(encode(records, snapshot.records.slice(start, start + chunkRecords)))
+    yield encode(records, snapshot.records.slice(start, start + chunkRecords))
   }
-  return chunks
 }
+
+export const encodeSnapshot = (snapshot: CoreSnapshot): Uint8Array[] => [...snapshotChunks(snapshot)]
 
 export function decodeSnapshot(chunks: readonly Uint8Array[]): CoreSnapshot {
   const [first, ...rest] = chunks

@@ -198,8 +198,8 @@ describe('storage-level', () => {
       it(`${what} is found, changes nothing, and is mended by a reset`, async () => {
         await withDirectory(async (directory) => {
           // The second opening turns the log into a table; what is written then is in the log.
-          await write(new ClassicLevel(directory), ...manyChanges(1_000))
-          await write(new ClassicLevel(directory), ...manyChanges(2_000).slice(1_000))
+          await write(new ClassicLevel(directory), ...bigChanges(60))
+          await write(new ClassicLevel(directory), ...bigChanges(120).slice(60))
           await damage(directory)
           for (let attempt = 0; attempt < 2; attempt += 1) {
             await assert.rejects(read(new ClassicLevel(directory)), { code: 'COORD_STORE_DAMAGED' })
@@ -402,6 +402,12 @@ async function writeHistory(db: MemoryLevel<string, Uint8Array>): Promise<Map<st
 
 const manyChanges = (count: number): { append: LogRecord[] }[] =>
   Array.from({ length: count }, (_, index) => ({ append: [record(index + 1)] }))
+
+/** Enough for several blocks of LevelDB's log. */
+const bigChanges = (count: number): { append: LogRecord[] }[] =>
+  manyChanges(count).map(({ append: [each] }) => ({
+    append: [{ ...(each as LogRecord), bytes: new Uint8Array(2_000).fill(Number(each?.last)) }],
+  }))
 
 async function write(db: Level, ...changes: Parameters<Storage['commit']>[0][]): Promise<void> {
   const storage = levelStorage(db)

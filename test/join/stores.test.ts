@@ -89,7 +89,7 @@ describe('a durable member of another ensemble', () => {
       listen: { port: one as number },
       peers: [addressAt(three as number)],
       storage: new ClassicLevel(folder),
-      joinTimeoutMs: 1000,
+      joinTimeoutMs: 3000,
     }
     const error = await rejectsWith('COORD_CLUSTER_DIFFERS', world.join(astray), new RegExp(clusterId))
     assert.ok(error.message.includes(other.member.clusterId))

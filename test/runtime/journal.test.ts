@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import type { Batch } from '../../lib/core/zab/batch.ts'
+import type { CoreSnapshot } from '../../lib/core/zab/zab.ts'
 import { type Zxid, zxidOf, zxidZero } from '../../lib/core/zab/zxid.ts'
 import type { Storage, StorageChange } from '../../lib/ports/storage.ts'
 import { Journal } from '../../lib/runtime/journal.ts'
+import { decodeSnapshot } from '../../lib/wire/stored.ts'
 
 /** A store whose commits end when the test says so. */
 class SlowStore implements Storage {
@@ -52,6 +54,7 @@ describe('the journal', () => {
       failed: (error) => {
         failure = error
       },
+      nextTurn: turn,
     })
   })
 
@@ -93,6 +96,47 @@ describe('the journal', () => {
       ],
     )
     assert.deepEqual(persisted, [1, 2, 3])
+  })
+
+  const snapshotOf = (nodes: number): CoreSnapshot => ({
+    zxid: zxidOf(1, 1),
+    configurations: [],
+    marks: [],
+    records: Array.from(
+      { length: nodes },
+      () => ({ kind: 'header', zxid: zxidOf(1, 1), clockMs: 0, version: 1 }) as const,
+    ),
+  })
+
+  it('makes a checkpoint in slices, while what comes after goes on', async () => {
+    const done = journal.checkpoint(snapshotOf(5_000))
+    journal.persist(1, { append: batch(1, zxidZero) })
+    await turn()
+    await store.end()
+    assert.deepEqual(persisted, [1])
+    assert.equal(store.changes[0]?.checkpoint, undefined)
+    await done
+    await turn()
+    await store.end()
+    const { checkpoint, purgeThrough } = store.changes[1] as StorageChange
+    assert.equal(decodeSnapshot(checkpoint?.chunks ?? []).records.length, 5_000)
+    assert.equal(purgeThrough, zxidOf(1, 1))
+  })
+
+  it('drops a checkpoint that is not done when a snapshot comes, or at the end', async () => {
+    const overtaken = journal.checkpoint(snapshotOf(5_000))
+    journal.persist(1, { install: snapshotOf(1) })
+    await overtaken
+    await turn()
+    await turn()
+    await turn()
+    await store.end()
+    assert.deepEqual(persisted, [1])
+    assert.equal(decodeSnapshot(store.changes[0]?.checkpoint?.chunks ?? []).records.length, 1)
+    const atTheEnd = journal.checkpoint(snapshotOf(5_000))
+    await journal.drain()
+    await atTheEnd
+    assert.equal(store.changes.length, 1)
   })
 
   it('persists nothing more after a commit that failed, and says so once', async () => {
