@@ -27,7 +27,7 @@ export class VirtualDisk {
   isFull = false
   /** Told of every sync that failed. */
   onFailed: (reason: string) => void = () => {}
-  /** Batches that were tried after a failed one, by the process that had seen it fail: there must be none. */
+  /** Batches that were tried after a failed one without reading the store back: there must be none. */
   writesAfterFailure = 0
   #entries = new Map<string, Uint8Array>()
   /** Written, and not synced yet: in order. */
@@ -93,7 +93,11 @@ export class VirtualDisk {
         handle.failed = false
       },
       close: async () => this.crash(),
-      get: async (key) => this.#entries.get(key),
+      get: async (key) => {
+        // Read back: what is there is known then.
+        handle.failed = false
+        return this.#entries.get(key)
+      },
       iterator: ({ gte, lt }) => ({ all: async () => this.#range(gte, lt) }),
       batch: (operations) => this.#commit(process, operations as unknown as Batch, handle),
     }

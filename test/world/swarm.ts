@@ -111,7 +111,6 @@ export const expectedHits: readonly string[] = [
   'un-synced batch lost',
   'failed sync, not written',
   'failed sync, written',
-  'damage noticed',
   'woken by timers first',
   'woken by input first',
 ]
