@@ -98,7 +98,12 @@ export class VirtualDisk {
         handle.failed = false
         return this.#entries.get(key)
       },
-      iterator: ({ gte, lt }) => ({ all: async () => this.#range(gte, lt) }),
+      iterator: ({ gte, lt }) => ({
+        all: async () => {
+          handle.failed = false
+          return this.#range(gte, lt)
+        },
+      }),
       batch: (operations) => this.#commit(process, operations as unknown as Batch, handle),
     }
   }
