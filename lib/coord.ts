@@ -13,7 +13,14 @@ import { CoordError } from './errors.ts'
 import type { Clock } from './ports/clock.ts'
 import type { Entropy } from './ports/entropy.ts'
 import type { Hosting, HostingStanding, TreeSize } from './ports/hosting.ts'
-import type { Member, MemberInfo, MemberRecord, MembershipRequest, Status } from './runtime/member.ts'
+import {
+  type Member,
+  type MemberInfo,
+  type MemberRecord,
+  type MembershipRequest,
+  majorityLostText,
+  type Status,
+} from './runtime/member.ts'
 
 /** `looking`: this member has no leader that serves it. `unreachable`: this member has no link to that one. */
 export type MemberRole = 'leader' | 'follower' | 'observer' | 'looking' | 'unreachable'
@@ -98,9 +105,11 @@ export class EnsembleMember extends EventEmitter<MemberEvents> {
   onStatus(status: Status): void {
     const previous = this.role
     const previousLeader = this.#status?.leader?.id
+    const wasLost = this.#status?.majorityLost === true
     this.#status = status
     if (this.role !== previous) emitSafely(this, 'role', this.role, previous)
     if (status.leader?.id !== previousLeader) emitSafely(this, 'leader', this.leader)
+    if (status.majorityLost && !wasLost) emitSafely(this, 'warning', majorityLostText)
   }
 
   /** @internal */

@@ -20,6 +20,8 @@ export interface Status {
   readonly cluster: string
   /** Counts terms of service: requests not answered in an older term were perhaps lost and are sent again. */
   readonly term: number
+  /** Too many voters came back without their memory: no quorum is left. */
+  readonly majorityLost: boolean
   /** Why there is no leader: for people. */
   readonly reason: string
 }

@@ -27,6 +27,7 @@ import * as founding from './zab/founding.ts'
 import * as handOver from './zab/hand-over.ts'
 import * as membership from './zab/membership.ts'
 import type { MembershipRequest } from './zab/membership-request.ts'
+import { isMajorityLost } from './zab/memory-loss.ts'
 import type { Message, MessageOf, MessageType } from './zab/message.ts'
 import { isQuorum } from './zab/quorum.ts'
 import * as requests from './zab/requests.ts'
@@ -461,6 +462,7 @@ export class Peer {
   #progressLooking(looking: Looking): void {
     election.progressLooking(this.#zab, looking)
     if (this.#zab.role === looking) founding.progressFounded(this.#zab)
+    if (this.#zab.role === looking) founding.progressForsaken(this.#zab)
   }
 
   #progressLeading(leading: Leading): void {
@@ -567,6 +569,7 @@ export class Peer {
       before.epoch !== after.epoch ||
       before.leader?.id !== after.leader?.id ||
       before.isVoter !== after.isVoter ||
+      before.majorityLost !== after.majorityLost ||
       before.cluster !== after.cluster
     if (changed) {
       if (after.serving) this.#term += 1
@@ -601,6 +604,7 @@ export class Peer {
       epoch: serving ? ((role as Leading | Following).epoch ?? 0) : 0,
       isVoter,
       cluster: belonging.cluster,
+      majorityLost: isMajorityLost(this.#zab),
       term: this.#term,
       reason: this.#reason,
     }

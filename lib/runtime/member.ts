@@ -101,6 +101,10 @@ export type { MemberInfo, MemberRecord, MembershipRequest, Status }
 
 const idBytes = 16
 
+/** What there is to do about it. */
+export const majorityLostText: string =
+  'a majority of the voters came back without its memory, so no quorum is left. Wait, if the processes of before may still be there; or stop all members: those that start then found an empty ensemble'
+
 /** What opening the store gave. */
 interface Opened {
   readonly stored: StoredState
@@ -178,6 +182,7 @@ export class Member {
   /** What keeps this member from joining, as far as that is known to be more than a matter of time. */
   get joinObstacle(): { readonly code: ErrorCode; readonly reason: string } | undefined {
     if (this.#links?.isDenied === true) return { code: 'COORD_ACCESS_DENIED', reason: 'no peer has the same secret' }
+    if (this.#peer?.status.majorityLost === true) return { code: 'COORD_MAJORITY_LOST', reason: majorityLostText }
     const others = this.#peer?.otherClusters() ?? []
     if (others.length === 0) return undefined
     const own = this.#peer?.status.cluster ?? ''

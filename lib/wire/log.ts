@@ -115,6 +115,7 @@ export const configuration: Schema<Configuration> = struct<Configuration>({
 export const preparation: Schema<Preparation> = struct<Preparation>({
   cluster: text(128),
   epoch: natural,
+  wallMs: natural,
   members: list(memberRecord, 1024),
   seats: natural,
   features: natural,

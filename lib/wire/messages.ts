@@ -54,6 +54,7 @@ const schemas: { readonly [K in MessageType]: Schema<MessageMap[K]> } = {
     founders,
     acceptedEpoch: natural,
     features: natural,
+    majorityLost: boolean,
   }),
   prepare: preparation,
   prepared: struct<MessageMap['prepared']>({ cluster }),

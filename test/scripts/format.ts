@@ -30,6 +30,7 @@ export function formatMessage(message: Message): string {
 
 function formatField(key: string, value: unknown): string {
   if (value === undefined || (key === 'wish' && value === 'auto')) return ''
+  if (key === 'majorityLost' && value === false) return ''
   if (key === 'features' || key === 'seats') return value === 1 || value === 5 ? '' : `${key}=${JSON.stringify(value)}`
   if (key === 'configured' && value === 0n) return ''
   if (key === 'to') return `to=${(value as { name: string }).name}`

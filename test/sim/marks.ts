@@ -48,6 +48,8 @@ export const defences: Readonly<Record<string, string>> = {
   'discovery.promisedElsewhere': 'scenarios.test.ts: refuses an epoch that it has promised to another leader',
   'broadcast.hole': 'scenarios.test.ts: never applies a proposal after a gap',
   'discovery.bystander': 'scenarios.test.ts: elects without a voter that is to lose its vote and is ahead',
+  'founding.blankAgain': 'test/testing/membership.test.ts: all founders restart without memory',
+  'founding.superseded': 'test/testing/membership.test.ts: all founders restart without memory',
   'membership.founders': 'scenarios.test.ts: changes the list of founders, one address at a time',
   'marks.forgotten': 'damaged-store.test.ts: an older image of a disk is noticed by the peers',
   'sync.wantSnapshot': 'scenarios.test.ts: asks for a snapshot when a synchronization does not fit',

@@ -289,3 +289,58 @@ describe('close() and leave()', () => {
     assert.ok(ensemble.now - before <= 1_500, `took ${ensemble.now - before} ms`)
   })
 })
+
+describe('members without memory', () => {
+  it('that restart one after the other, again and again, lose nothing', async () => {
+    await using ensemble = await createTestEnsemble<number>({ size: 3, seed: 21 })
+    const coords: Coord[] = [...ensemble.coords]
+    for (let round = 0; round < 9; round++) {
+      const index = round % 3
+      const coord = coords[index] as Coord
+      await ensemble.until(coord.create(`/n${round}`))
+      if (round % 2 === 0) await ensemble.until(coord.close())
+      else ensemble.crash(coord)
+      coords[index] = await ensemble.restart(coord)
+      assert.notEqual(coords[index].member.id, coord.member.id)
+    }
+    const last = coords[0] as Coord
+    await ensemble.until(last.sync())
+    assert.equal((await last.getChildren('/')).children.filter((name) => name.startsWith('n')).length, 9)
+  })
+
+  it('of which a majority ends at once: everybody is told', async () => {
+    await using ensemble = await createTestEnsemble({ size: 3, seed: 22, joinTimeoutMs: 20_000 })
+    const [a, b, c] = ensemble.coords
+    await a.create('/x')
+    const warnings: string[] = []
+    a.member.on('warning', (text) => warnings.push(text))
+    ensemble.crash(b)
+    ensemble.crash(c)
+    const back = [b, c].map((coord) => ensemble.restart(coord))
+    for (const one of back) one.catch(() => {})
+    for (const one of back) await rejectsWith('COORD_MAJORITY_LOST', one, /memory/)
+    assert.match(warnings.join(), /majority of the voters/)
+    assert.equal(a.state, 'lost')
+  })
+
+  it('of which all founders end at once found anew; who still holds the ensemble of before says so, and ends', async () => {
+    await using ensemble = await createTestEnsemble<number>({ size: 3, voters: 3, seed: 23 })
+    const d = await ensemble.join()
+    await ensemble.until(d.create('/x'))
+    const { clusterId } = d.member
+    const warnings: string[] = []
+    d.member.on('warning', (text) => warnings.push(text))
+    for (const coord of ensemble.coords) ensemble.crash(coord)
+    await ensemble.advance(100)
+    const coords = await Promise.all(ensemble.coords.map((coord) => ensemble.restart(coord)))
+    const [first] = coords as [Coord]
+    assert.notEqual(first.member.clusterId, clusterId)
+    await eventually(ensemble, () => d.state === 'closed', 'the survivor ends')
+    assert.match(warnings.join(), /without their memory/)
+    // And its process, started again, is a member of the new one, which is empty.
+    const again = await ensemble.restart(d)
+    assert.equal(again.member.clusterId, first.member.clusterId)
+    assert.equal(await ensemble.until(again.exists('/x', { consistency: 'linearizable' })), undefined)
+    assert.ok(again.member.lastZxid > d.member.lastZxid, 'its tokens are larger')
+  })
+})

@@ -70,7 +70,16 @@ function bare(value: unknown): unknown {
 }
 
 const messages: readonly Message[] = [
-  { type: 'presence', state: 'founded', cluster: 'c', since: 3, founders: ['ws://a'], acceptedEpoch: 4, features: 1 },
+  {
+    type: 'presence',
+    state: 'founded',
+    cluster: 'c',
+    since: 3,
+    founders: ['ws://a'],
+    acceptedEpoch: 4,
+    features: 1,
+    majorityLost: false,
+  },
   {
     type: 'notification',
     role: 'leading',
@@ -92,7 +101,7 @@ const messages: readonly Message[] = [
     mark: undefined,
   },
   { type: 'followerInfo', attempt: 1, acceptedEpoch: 2, acceptedFrom: a.id, wish: 'auto', features: 1 },
-  { type: 'prepare', cluster: 'c', epoch: 7, members: [a], seats: 5, features: 1 },
+  { type: 'prepare', cluster: 'c', epoch: 7, wallMs: 8, members: [a], seats: 5, features: 1 },
   { type: 'handOver', epoch: 7, to: a },
   { type: 'membership', id: 1, request: { kind: 'leave' } },
   {

@@ -13,6 +13,7 @@
  */
 import { ConfigurationHistory, type MemberId, type MemberRecord } from './configuration.ts'
 import { isElectable } from './election.ts'
+import { isMajorityLost, isSuperseded } from './memory-loss.ts'
 import type { MessageOf, Preparation } from './message.ts'
 import { becomeLooking, becomeOutside, type FoundingAttempt, type Outside, type Role } from './roles.ts'
 import { type Belonging, foundedConfigurations, type Link, type Zab } from './zab.ts'
@@ -22,18 +23,25 @@ import { epochMax, zxidZero } from './zxid.ts'
 const epochOriginMs = 1_735_689_600_000
 const seatsDefault = 5
 
+/** Later for every later founding by the same founders, whatever their clocks say. */
+function sinceOf({ epoch, wallMs }: Preparation): number {
+  return Math.max(wallMs, epochOriginMs + epoch * 1000)
+}
+
 /** Tells every linked process what we belong to, when that changes. Runs before anything else is said. */
 export function announcePresence(zab: Zab): void {
   const { presence, cluster, since } = zab.belonging
   const { founders } = zab.options
   const { features } = zab
   const acceptedEpoch = presence === 'member' ? 0 : zab.epochs.accepted
-  const key = `${presence} ${cluster} ${acceptedEpoch}`
+  const majorityLost = isMajorityLost(zab)
+  const key = `${presence} ${cluster} ${acceptedEpoch} ${majorityLost}`
   for (const link of zab.links.values()) {
     if (link.announcedPresence === key) continue
     link.announcedPresence = key
     link.announcedNotification = undefined
-    zab.send(link.peer.id, { type: 'presence', state: presence, cluster, since, founders, acceptedEpoch, features })
+    const belonging = { state: presence, cluster, since, founders, acceptedEpoch, features, majorityLost } as const
+    zab.send(link.peer.id, { type: 'presence', ...belonging })
   }
 }
 
@@ -46,6 +54,18 @@ export function onPresence(zab: Zab, role: Role, from: Link, message: MessageOf<
     if (role.name === 'following' && role.leader.id === from.peer.id) becomeLooking(zab, `${from.peer.name} has left`)
   }
   from.presence = message
+  if (isSuperseded(zab, from, message)) giveWay(zab, message)
+}
+
+/** Our ensemble is dead, and a later one lives. Who holds nothing of it just joins; who does must say so. */
+function giveWay(zab: Zab, message: MessageOf<'presence'>): void {
+  if (zab.configurations.isEmpty) {
+    join(zab, message)
+    return
+  }
+  zab.mark('founding.superseded')
+  const reason = `all founders came back without their memory, and founded ${message.cluster}: what this member still holds is of ${zab.belonging.cluster}, which no quorum is left of`
+  zab.outputs.push({ type: 'refused', code: 'COORD_MAJORITY_LOST', reason })
 }
 
 /** Who has a log or a leader is more than founded. */
@@ -65,7 +85,28 @@ function remember(zab: Zab, change: Partial<Belonging>): void {
 export function progressOutside(zab: Zab, outside: Outside): void {
   if (joinWhatExists(zab)) return
   if (outside.attempt !== undefined) concludeAttempt(zab, outside, outside.attempt)
-  else if (zab.belonging.founders.includes(zab.self.address)) query(zab)
+  else if (isFounder(zab)) query(zab)
+}
+
+/** Whether anybody says that no quorum of it is left. */
+function isForsaken(zab: Zab, cluster: string): boolean {
+  return [...zab.links.values()].some(({ presence }) => presence?.cluster === cluster && presence.majorityLost)
+}
+
+function isFounder(zab: Zab): boolean {
+  return zab.options.founders.includes(zab.self.address)
+}
+
+/**
+ * A founder that has joined what was left of an ensemble before it could know that no quorum is. It holds nothing of it, and
+ * is blank again.
+ */
+export function progressForsaken(zab: Zab): void {
+  const { presence, cluster } = zab.belonging
+  if (!zab.configurations.isEmpty || presence !== 'member' || !isFounder(zab) || !isForsaken(zab, cluster)) return
+  zab.mark('founding.blankAgain')
+  remember(zab, { presence: 'blank', cluster: '', since: 0, founders: zab.options.founders })
+  becomeOutside(zab)
 }
 
 /** An ensemble that is there is joined, never founded beside. */
@@ -78,7 +119,8 @@ function joinWhatExists(zab: Zab): boolean {
       found(zab, preparation)
       return true
     }
-    if (presence.state === 'member') {
+    // A founder that sees what is left of an ensemble without a quorum had better found, if all founders are blank.
+    if (presence.state === 'member' && !(isFounder(zab) && isForsaken(zab, presence.cluster))) {
       join(zab, presence)
       return true
     }
@@ -159,7 +201,8 @@ function isSameList(zab: Zab, link: Link): boolean {
 /** Second step, on the lowest founder. */
 function prepareAll(zab: Zab, members: readonly MemberRecord[], epoch: number, features: number): void {
   const cluster = `${zab.id.slice(0, 16)}-${zab.wallMs.toString(36)}-${zab.nextAttempt()}`
-  const preparation: Preparation = { cluster, epoch, members, seats: zab.options.seats ?? seatsDefault, features }
+  const seats = zab.options.seats ?? seatsDefault
+  const preparation: Preparation = { cluster, epoch, wallMs: zab.wallMs, members, seats, features }
   becomeOutside(zab, { ...preparation, prepared: new Set() })
   persistPreparation(zab, preparation)
   for (const { id } of members) {
@@ -168,7 +211,8 @@ function prepareAll(zab: Zab, members: readonly MemberRecord[], epoch: number, f
 }
 
 function persistPreparation(zab: Zab, preparation: Preparation): void {
-  const { cluster, epoch: since } = preparation
+  const { cluster } = preparation
+  const since = sinceOf(preparation)
   zab.belonging = { ...zab.belonging, presence: 'prepared', cluster, since, preparation }
   zab.persist({ belonging: zab.belonging }, { kind: 'prepare', cluster })
 }
@@ -239,7 +283,7 @@ function thaw(zab: Zab): void {
     remember(zab, { presence: 'blank', cluster: '', since: 0, preparation: undefined, founders: zab.options.founders })
     return
   }
-  remember(zab, { presence: 'founded', cluster: founded.cluster, since: founded.epoch, preparation: undefined })
+  remember(zab, { presence: 'founded', cluster: founded.cluster, since: sinceOf(founded), preparation: undefined })
   becomeLooking(zab, 'thawed')
 }
 
@@ -262,12 +306,13 @@ export function onFound(zab: Zab, role: Role, _from: Link, message: MessageOf<'f
   if (role.name === 'outside' && preparation?.cluster === message.cluster) found(zab, preparation)
 }
 
-function found(zab: Zab, { cluster, epoch, members, seats, features }: Preparation): void {
-  const founded: Preparation = { cluster, epoch, members, seats, features }
+function found(zab: Zab, { cluster, epoch, wallMs, members, seats, features }: Preparation): void {
+  const founded: Preparation = { cluster, epoch, wallMs, members, seats, features }
+  const since = sinceOf(founded)
   // Above every promise of the founders; and what was acknowledged in an ensemble before says nothing here.
   const accepted = Math.max(zab.epochs.accepted, epoch)
   zab.epochs = { accepted, acceptedFrom: undefined, current: 0 }
-  zab.belonging = { ...zab.belonging, presence: 'founded', cluster, since: epoch, preparation: undefined, founded }
+  zab.belonging = { ...zab.belonging, presence: 'founded', cluster, since, preparation: undefined, founded }
   zab.persist({ belonging: zab.belonging, epochs: zab.epochs }, { kind: 'remember' })
   zab.configurations = new ConfigurationHistory(foundedConfigurations(zab.belonging))
   becomeLooking(zab, 'founded')

@@ -24,6 +24,8 @@ export type RefusalCode = (typeof refusalCodes)[number]
 export interface Preparation {
   readonly cluster: string
   readonly epoch: number
+  /** When, by the coordinator's wall clock, milliseconds. */
+  readonly wallMs: number
   readonly members: readonly MemberRecord[]
   /** How many voters the ensemble wants, and the level of its state machine. */
   readonly seats: number
@@ -44,7 +46,7 @@ export interface MessageMap {
     readonly state: PresenceState
     /** Of the prepared, founded or joined ensemble; empty while blank. */
     readonly cluster: string
-    /** The epoch above which that ensemble was founded: of two with one list of founders, the later one is in force. */
+    /** When that ensemble was founded: of two with one list of founders, the later one is in force. */
     readonly since: number
     /** The sender's own list of founders, sorted; empty where it has none. */
     readonly founders: readonly string[]
@@ -52,6 +54,8 @@ export interface MessageMap {
     readonly acceptedEpoch: number
     /** The highest level of the state machine that the sender knows (features.ts). */
     readonly features: number
+    /** Too many voters came back without their memory: no quorum is left (memory-loss.ts). */
+    readonly majorityLost: boolean
   }
   /** Founding, second step: persist this ensemble-to-be and take part in nothing else. */
   prepare: Preparation

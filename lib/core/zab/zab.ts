@@ -69,7 +69,7 @@ export interface Epochs {
 export interface Belonging {
   readonly presence: PresenceState
   readonly cluster: string
-  /** The epoch above which it was founded. */
+  /** When it was founded: by the wall clock, or by the epochs of before where those are later. Milliseconds. */
   readonly since: number
   /** While prepared. */
   readonly preparation: Preparation | undefined
