@@ -546,10 +546,15 @@ export class Peer {
       this.#tracker.forget(ended)
       return
     }
-    const isAboutLife =
-      request.type !== 'write' || (request.operation.type === 'closeSession' && this.#tracker.isEnding(request.session))
-    const session = isAboutLife ? this.#state.sessions.get(request.session) : undefined
-    if (session !== undefined) this.#tracker.revive(request.session, session.timeoutMs, this.#zab.now)
+    if (request.type === 'write' && request.operation.type !== 'closeSession') return
+    const session = this.#state.sessions.get(request.session)
+    if (session === undefined) return
+    // An opening or attachment that was repeated says nothing of an end that stands behind it in the log.
+    if (request.type === 'expireSession') this.#tracker.noteVoidExpiry(request.session)
+    else if (request.type === 'write') this.#tracker.noteVoidClose(request.session)
+    if (!this.#tracker.isEnding(request.session)) {
+      this.#tracker.touch(request.session, session.timeoutMs, this.#zab.now)
+    }
   }
 
   #install(records: readonly SnapshotRecord[]): void {

@@ -13,8 +13,9 @@ export interface TrackedSession {
 
 export class SessionTracker {
   readonly #deadlines = new Map<SessionId, number>()
-  /** Sessions whose end stands in the log, applied or not. */
-  readonly #ending = new Set<SessionId>()
+  /** Sessions whose expiry, or whose close, stands in the log and is not applied yet. */
+  readonly #expiring = new Set<SessionId>()
+  readonly #closing = new Set<SessionId>()
   #next = Number.POSITIVE_INFINITY
 
   /** When a session may expire next; a lower bound. */
@@ -25,7 +26,8 @@ export class SessionTracker {
   /** Forgets everything: another term begins. */
   clear(): void {
     this.#deadlines.clear()
-    this.#ending.clear()
+    this.#expiring.clear()
+    this.#closing.clear()
     this.#next = Number.POSITIVE_INFINITY
   }
 
@@ -36,24 +38,29 @@ export class SessionTracker {
     if (deadline < this.#next) this.#next = deadline
   }
 
-  /** The end of the session is in the log: it is not vouched for any more. */
+  /** Its close is in the log: it is not vouched for any more. */
   noteEnding(session: SessionId): void {
-    this.#ending.add(session)
+    this.#closing.add(session)
   }
 
   isEnding(session: SessionId): boolean {
-    return this.#ending.has(session)
+    return this.#expiring.has(session) || this.#closing.has(session)
   }
 
   forget(session: SessionId): void {
     this.#deadlines.delete(session)
-    this.#ending.delete(session)
+    this.#expiring.delete(session)
+    this.#closing.delete(session)
   }
 
-  /** The end that was in the log came to nothing: the session had been attached anew. */
-  revive(session: SessionId, timeoutMs: number, now: number): void {
-    this.#ending.delete(session)
-    this.touch(session, timeoutMs, now)
+  /** The expiry that was in the log came to nothing: the session had been attached anew. */
+  noteVoidExpiry(session: SessionId): void {
+    this.#expiring.delete(session)
+  }
+
+  /** The same, of a close. */
+  noteVoidClose(session: SessionId): void {
+    this.#closing.delete(session)
   }
 
   /** The leader itself was away: nobody is blamed for that. */
@@ -62,7 +69,7 @@ export class SessionTracker {
     this.#next += byMs
   }
 
-  /** The sessions that are overdue now, each named once per term unless revived. */
+  /** The sessions that are overdue now, each named once per term unless that came to nothing. */
   takeOverdue(now: number): readonly SessionId[] {
     if (now < this.#next) return []
     const overdue: SessionId[] = []
@@ -73,7 +80,7 @@ export class SessionTracker {
     }
     for (const session of overdue) {
       this.#deadlines.delete(session)
-      this.#ending.add(session)
+      this.#expiring.add(session)
     }
     return overdue.sort((a, b) => (a < b ? -1 : 1))
   }
