@@ -267,8 +267,8 @@ const synchronization: readonly Mutant[] = [
     edits: [
       zab(
         'synchronization',
-        '  following.wantsSnapshot = false\n  following.snapshot =',
-        "  following.wantsSnapshot = false\n  zab.persist({ install: { zxid: message.zxid, configurations: message.configurations, records: [] } }, { kind: 'remember' })\n  following.snapshot =",
+        '  following.wantsSnapshot = false\n  const { zxid, configurations, marks } = message\n',
+        "  following.wantsSnapshot = false\n  zab.persist({ install: { zxid: message.zxid, configurations: message.configurations, marks: message.marks, records: [] } }, { kind: 'remember' })\n  const { zxid, configurations, marks } = message\n",
       ),
     ],
   },
@@ -687,8 +687,8 @@ const ownRules: readonly Mutant[] = [
     edits: [
       zab(
         'broadcast',
-        "if (learner?.state === 'synced' && message.lastZxid > learner.acked)",
-        'if (learner !== undefined && message.lastZxid > learner.acked)',
+        "if (learner?.state !== 'synced' || message.lastZxid <= learner.acked) return",
+        'if (learner === undefined || message.lastZxid <= learner.acked) return',
       ),
       zab(
         'broadcast',
@@ -1067,7 +1067,9 @@ const ownRules: readonly Mutant[] = [
   {
     id: 'X62',
     title: 'a snapshot is taken over in memory and not on the disk',
-    edits: [zab('synchronization', 'zab.persist({ install: { zxid, configurations, records } }', 'zab.persist({}')],
+    edits: [
+      zab('synchronization', 'zab.persist({ install: { zxid, configurations, marks, records } }', 'zab.persist({}'),
+    ],
   },
   {
     id: 'X63',

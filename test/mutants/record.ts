@@ -32,7 +32,7 @@ export function writeRecord(record: KillRecord, mutants: readonly Mutant[]): voi
 export function tableOf(mutants: readonly Mutant[], record: KillRecord): string {
   const rows = mutants.map(({ id, title }) => {
     const [first, ...more] = record[id] ?? []
-    if (first === undefined) return [id, title, '', 'not caught']
+    if (first === undefined) return [id, title, '', 'no seed is known yet']
     const checks = [...new Set([first, ...more].map(({ check }) => check))]
     return [id, title, String(first.seed), checks.join(', ')]
   })
