@@ -47,4 +47,22 @@ describe('the dispatcher', () => {
     const state: SessionItem = { kind: 'state', state: 'lost', reason: 'test', seen: zxidZero }
     assert.deepEqual(await orderOf([reply(1), reply(2), state]), ['reply 1', 'reply 2', 'lost'])
   })
+
+  it('is not idle before the caller of a call that was answered goes on, and is soon after', async () => {
+    let dispatcher: Dispatcher | undefined
+    const seen: boolean[] = []
+    const isIdle = (): void => void seen.push(dispatcher?.isIdle === true)
+    let settle = (): void => undefined
+    // The promise of a call, returned by a method of a session, returned by an async method of a client.
+    const promise = new Promise<void>((resolve) => (settle = resolve))
+    const ofClient = async (): Promise<void> => promise
+    const caller = ofClient().then(() => seen.push(true))
+    dispatcher = new Dispatcher(settle, (callback) => clock.afterMicrotasks(callback))
+    dispatcher.push(reply(1))
+    isIdle()
+    await Promise.resolve().then(isIdle)
+    await caller
+    await Promise.resolve().then(isIdle)
+    assert.deepEqual(seen, [false, false, true, true])
+  })
 })
