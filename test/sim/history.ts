@@ -10,6 +10,8 @@ import type { SimMember } from './sim-member.ts'
 export class History {
   /** In order, since the founding. */
   readonly committed: Batch[] = []
+  /** For each of them, the epoch in which it was first known to be committed: its own, or a later one that took it over. */
+  readonly committedIn: number[] = []
   /** By epoch, in the order of proposing. */
   readonly proposals: Map<number, Batch[]> = new Map()
   readonly #proposed = new Set<Batch>()
@@ -42,8 +44,9 @@ export class History {
     this.leaders.set(epoch, ids)
   }
 
-  noteCommitted(batch: Batch, index: number): void {
+  noteCommitted(batch: Batch, index: number, epoch: number): void {
     if (index !== this.committed.length) return
+    this.committedIn.push(epoch)
     this.committed.push(batch)
     this.#indexByEnd.set(lastOf(batch), index)
   }

@@ -9,7 +9,7 @@ import { type Batch, lastOf } from '../../lib/core/zab/batch.ts'
 import { type MemberId, type MemberRecord, memberIdFrom } from '../../lib/core/zab/configuration.ts'
 import type { MembershipOutcome, MembershipRequest } from '../../lib/core/zab/membership-request.ts'
 import type { PersistChange } from '../../lib/core/zab/zab.ts'
-import { formatZxid, type Zxid, zxidZero } from '../../lib/core/zab/zxid.ts'
+import { epochOf, formatZxid, type Zxid, zxidZero } from '../../lib/core/zab/zxid.ts'
 import type { CoreWorld } from './core-world.ts'
 import { Disk, type DiskJob } from './disk.ts'
 import { Violation } from './invariants/invariant.ts'
@@ -379,7 +379,8 @@ export class SimMember {
       const batch = this.log[this.committed] as Batch
       if (lastOf(batch) > zab.committed) break
       this.#world.check('onCommitted', this, batch, this.committed)
-      this.#world.history.noteCommitted(batch, this.committed)
+      const epoch = 'epoch' in zab.role ? zab.role.epoch : undefined
+      this.#world.history.noteCommitted(batch, this.committed, epoch ?? epochOf(batch.first))
       this.committed += 1
     }
     while (this.delivered < this.log.length) {
