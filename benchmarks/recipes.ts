@@ -21,9 +21,38 @@ export async function recipes({ seconds, progress }: Settings): Promise<readonly
       },
     ]
     for (const pairs of [1, 16]) rows.push(await queue(workers, pairs, seconds, progress))
+    for (const contenders of [1, 10, 1000]) rows.push(await locks(first, contenders, seconds, progress))
+    progress('recipes: election')
+    const { latencies } = await first.ask<{ latencies: number[] }>('handOver', { path: '/election', times: 50 })
+    rows.push({
+      workload: 'recipes',
+      setting: 'election: resigned, until the next one is elected',
+      figures: { 'p50 ms': quantile(latencies, 0.5).toFixed(2), 'p99 ms': quantile(latencies, 0.99).toFixed(2) },
+    })
     return rows
   } finally {
     await Promise.all(workers.map((worker) => worker.close()))
+  }
+}
+
+/** So many contenders in one process: one alone locks and unlocks, more hand the lock on. */
+async function locks(
+  worker: Worker,
+  contenders: number,
+  seconds: number,
+  progress: Settings['progress'],
+): Promise<Row> {
+  progress(`recipes: lock, ${contenders} contenders`)
+  const perSecond: number[] = []
+  for (let window = 0; window <= windows; window++) {
+    const path = `/lock-${contenders}`
+    const { count } = await worker.ask<{ count: number }>('useLock', { path, contenders, seconds })
+    if (window > 0) perSecond.push(count / seconds)
+  }
+  return {
+    workload: 'recipes',
+    setting: contenders === 1 ? 'lock and unlock, uncontended' : `lock handed on among ${contenders} in one process`,
+    figures: { 'locks/s, median (least to most)': spread(perSecond, 0) },
   }
 }
 

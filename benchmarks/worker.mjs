@@ -86,6 +86,34 @@ const commands = {
     })
   },
 
+  /** So many contenders for one lock, or each for a lock of its own. */
+  async useLock({ path, contenders, seconds }) {
+    return load(contenders, seconds, async () => {
+      const lock = await coord.lock(path)
+      await lock.release()
+    })
+  },
+
+  /** Two candidates in one process hand an office to and fro. */
+  async handOver({ path, times }) {
+    const elected = []
+    const waiting = []
+    const onElected = () => waiting.shift()?.()
+    const isElected = () => new Promise((resolve) => waiting.push(resolve))
+    const first = isElected()
+    const candidates = [coord.elect(path, { onElected }), coord.elect(path, { onElected })]
+    await first
+    for (let time = 0; time < times; time++) {
+      const next = isElected()
+      const began = performance.now()
+      await candidates.find(({ isLeader }) => isLeader)?.resign()
+      await next
+      elected.push(performance.now() - began)
+    }
+    await Promise.all(candidates.map((candidate) => candidate.close()))
+    return { latencies: elected }
+  },
+
   async close() {
     await coord?.close({ timeoutMs: 500 })
     return {}
