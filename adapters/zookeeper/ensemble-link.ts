@@ -167,6 +167,7 @@ export class EnsembleLink implements SessionLink {
         address,
         tls,
         frameBytesMax: replyBytesMax,
+        afterMicrotasks: (callback) => clock.afterMicrotasks(callback),
         opening: {
           protocolVersion: 0,
           lastZxidSeen: this.#lastZxid,

@@ -48,6 +48,11 @@ export interface WireOptions {
   readonly tls?: ConnectionOptions | undefined
   /** Whether a reply with more than what belongs to it ends the connection: for tests. Default false. */
   readonly strict?: boolean | undefined
+  /**
+   * Calls back when every microtask that is due now has run. With it, what comes behind a reply waits until whoever awaited
+   * that has gone on: else an event in the same chunk would come before the watch that it is for.
+   */
+  readonly afterMicrotasks?: ((callback: () => void) => void) | undefined
 }
 
 interface Pending {
@@ -64,16 +69,23 @@ export class WireConnection {
   readonly #isStrict: boolean
   /** Pings and logins may be answered out of turn. */
   readonly #waiting: Readonly<Record<'ping' | 'auth' | 'others', Pending[]>> = { ping: [], auth: [], others: [] }
+  readonly #afterMicrotasks: WireOptions['afterMicrotasks']
   #isOpen = false
   #ended = false
+  /** A reply was handed over, and who waits for it has not gone on yet. */
+  #isSettling = false
   #lastXid = 0
   #lastZxid = 0n
   #reason = 'the server closed the connection'
 
-  constructor({ address, opening, frameBytesMax, tls, strict = false }: WireOptions, handlers: WireHandlers) {
+  constructor(
+    { address, opening, frameBytesMax, tls, strict = false, afterMicrotasks }: WireOptions,
+    handlers: WireHandlers,
+  ) {
     const { host, port } = address
     this.#handlers = handlers
     this.#isStrict = strict
+    this.#afterMicrotasks = afterMicrotasks
     this.#frames = new FrameReader(frameBytesMax)
     this.#socket = tls === undefined ? connect({ host, port }) : connectTls({ host, port, ...tls })
     this.#socket.setNoDelay(true)
@@ -81,7 +93,12 @@ export class WireConnection {
     this.#socket.on('error', (error) => {
       this.#reason = error.message
     })
-    this.#socket.on('close', () => this.#end())
+    this.#socket.on('close', () => {
+      // What arrived before counts.
+      this.#isSettling = false
+      this.#takePackets(false)
+      this.#end()
+    })
     this.#socket.write(frame((writer) => connectRequest.write(writer, opening)))
   }
 
@@ -152,10 +169,22 @@ export class WireConnection {
 
   #onData(chunk: Buffer): void {
     this.#frames.push(chunk)
+    this.#takePackets(this.#afterMicrotasks !== undefined)
+  }
+
+  /** One after the other; with pauses, a reply's continuations run before what came behind it is handed over. */
+  #takePackets(pauses: boolean): void {
     try {
-      for (let packet = this.#frames.next(); packet !== undefined; packet = this.#frames.next()) {
-        if (this.#ended) return
-        this.#onPacket(new JuteReader(packet))
+      while (!this.#ended && !this.#isSettling) {
+        const packet = this.#frames.next()
+        if (packet === undefined) return
+        const isReply = this.#onPacket(new JuteReader(packet))
+        if (!isReply || !pauses) continue
+        this.#isSettling = true
+        this.#afterMicrotasks?.(() => {
+          this.#isSettling = false
+          this.#takePackets(true)
+        })
       }
     } catch (error) {
       if (!(error instanceof MarshallingError)) throw error
@@ -163,21 +192,23 @@ export class WireConnection {
     }
   }
 
-  #onPacket(reader: JuteReader): void {
+  /** Returns whether it was a reply. */
+  #onPacket(reader: JuteReader): boolean {
     if (!this.#isOpen) {
       this.#isOpen = true
       this.#handlers.opened(connectResponse.read(reader))
-      return
+      return false
     }
     const { xid, zxid, error } = replyHeader.read(reader)
     if (xid === xids.notification) {
       this.#handlers.event(watcherEvent.read(reader))
-      return
+      return false
     }
     if (zxid > this.#lastZxid) this.#lastZxid = zxid
     const pending = this.#queueOf(xid).shift()
     if (pending?.xid !== xid) throw new MarshallingError(`a reply to ${xid} where one to ${pending?.xid} was due`)
     pending.settle(zxid, error, reader)
+    return true
   }
 
   #end(): void {

@@ -152,12 +152,15 @@ describe('our client over Apache ZooKeeper', function () {
     const all = [await client(), await client(), await client()]
     const [one, two] = all as [Client<string>, Client<string>, Client<string>]
     await Promise.all(all.map((each) => each.counter('/count').add(5)))
+    // The others may have added at another server: ZooKeeper's reads are of one's own.
+    await one.sync()
     assert.equal(Number(await one.counter('/count').get()), 15)
     await one.queue('/queue').put('task')
     const taken = await two.queue('/queue').take()
     assert.equal(taken.value, 'task')
     await taken.done()
     await one.create('/config', 'first')
+    await two.sync()
     const cache = await two.cache('/config')
     assert.equal(cache.value, 'first')
     const changed = once(cache, 'change')
