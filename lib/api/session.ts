@@ -150,7 +150,7 @@ export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements
     return () => this.#held.delete(onEnd)
   }
 
-  /** @internal Opens a stream of events; they come to the sink, some at each pull. */
+  /** What `watch()` is made of, which is easier to use: opens a stream of events, some at each pull. */
   async openStream(request: StreamRequest, sink: StreamSink, options?: CallOptions): Promise<StreamHandle> {
     this.#lastId += 1
     const stream = this.#lastId

@@ -31,19 +31,19 @@ export interface WatchOptions extends CallOptions {
   readonly includeData?: boolean | undefined
 }
 
-/** @internal Where the events of a stream go. */
+/** Where the events of a stream go. Of the library's own parts: use `watch()`. */
 export interface StreamSink {
   onEvents(events: readonly StreamEvent[], through: Zxid): void
   onEnded(state: 'lost' | 'closed'): void
 }
 
-/** @internal */
+/** An open stream, for whoever consumes it. Of the library's own parts: use `watch()`. */
 export interface StreamHandle {
   pull(): void
   close(): void
 }
 
-/** @internal What can be streamed from. */
+/** What can be streamed from. Of the library's own parts: use `watch()`. */
 export interface StreamSession {
   openStream(request: StreamRequest, sink: StreamSink, options?: CallOptions): Promise<StreamHandle>
 }
