@@ -63,7 +63,8 @@ export class PeerLinks {
   #self: MemberRecord | undefined
   #started = false
   #closed = false
-  readonly #abort = new AbortController()
+  /** Dials that only ask who is there, each with a signal of its own: there may be many at a time. */
+  readonly #asking = new Set<AbortController>()
 
   constructor(options: PeerLinksOptions, handlers: PeerLinksHandlers) {
     this.#options = options
@@ -156,11 +157,16 @@ export class PeerLinks {
   }
 
   async #whoIsAt(address: string): Promise<MemberId | 'self' | undefined> {
+    if (this.#closed) return undefined
+    const asking = new AbortController()
+    this.#asking.add(asking)
     let connection: Connection
     try {
-      connection = await this.#options.transport.dial(address, this.#transportLimits, this.#abort.signal)
+      connection = await this.#options.transport.dial(address, this.#transportLimits, asking.signal)
     } catch {
       return undefined
+    } finally {
+      this.#asking.delete(asking)
     }
     return new Promise((resolve) => {
       let found: MemberId | 'self' | undefined
@@ -196,7 +202,7 @@ export class PeerLinks {
 
   async close(): Promise<void> {
     this.#closed = true
-    this.#abort.abort()
+    for (const asking of this.#asking) asking.abort()
     for (const target of this.#targets.values()) {
       target.timer?.cancel()
       target.dialing?.abort()

@@ -190,18 +190,24 @@ export class VirtualNetwork {
 
   #dial(process: VirtualProcess, to: string, limits: TransportLimits, signal: AbortSignal): Promise<Connection> {
     return new Promise((resolve, reject) => {
-      const fail = (reason: string): void => process.enter('input', () => reject(new Error(reason)))
+      const onAbort = (): void => reject(new Error('aborted'))
+      const settle = (end: () => void): void => {
+        signal.removeEventListener('abort', onAbort)
+        end()
+      }
+      const fail = (reason: string): void => process.enter('input', () => settle(() => reject(new Error(reason))))
       const timeout = (): void => fail(`no answer from ${to} within ${limits.dialTimeoutMs} ms`)
-      signal.addEventListener('abort', () => reject(new Error('aborted')), { once: true })
+      signal.addEventListener('abort', onAbort, { once: true })
       const target = this.#listening.get(to)?.process.name ?? ''
       const roundTripMs = this.#delayMs(process.name, target) + this.#delayMs(target, process.name)
       this.#scheduler.schedule(roundTripMs, () => {
+        if (signal.aborted) return
         const listening = this.#listening.get(to)
         const other = listening?.process
         if (other !== undefined && (this.#isCut(process, other) || this.#isCut(other, process)))
           this.#scheduler.schedule(limits.dialTimeoutMs, timeout)
         else if (listening === undefined || listening.process.isDead) fail(`nothing listens at ${to}`)
-        else this.#connect(process, limits.frameBytesMax, listening, resolve)
+        else this.#connect(process, limits.frameBytesMax, listening, (near) => settle(() => resolve(near)))
       })
     })
   }

@@ -1,5 +1,6 @@
 /** The virtual network by itself: what it promises, and which promises the hostile one breaks. */
 import assert from 'node:assert/strict'
+import { getEventListeners } from 'node:events'
 import type { Connection } from '../../lib/ports/transport.ts'
 import { VirtualProcess } from '../../lib/testing/process.ts'
 import { Scheduler } from '../../lib/testing/scheduler.ts'
@@ -52,6 +53,28 @@ const send = (connection: Connection, list: readonly number[]): void => {
 }
 
 describe('the virtual network', () => {
+  it('lets go of the signal of a dial that has ended, and makes no connection once it was aborted', async () => {
+    const fixture = new Fixture()
+    await fixture.listen()
+    const { network, scheduler, a } = fixture
+    const abort = new AbortController()
+    const dials = ['b', 'nobody'].map((to) => network.transport(a, 'a').dial(to, limits, abort.signal))
+    const settled = Promise.allSettled(dials)
+    await scheduler.advance(100)
+    assert.deepEqual(
+      (await settled).map(({ status }) => status),
+      ['fulfilled', 'rejected'],
+    )
+    assert.deepEqual(getEventListeners(abort.signal, 'abort'), [])
+
+    const before = network.connections.size
+    const late = network.transport(a, 'a').dial('b', limits, abort.signal)
+    abort.abort()
+    await assert.rejects(late, /aborted/)
+    await scheduler.advance(100)
+    assert.equal(network.connections.size, before)
+  })
+
   it('keeps the order, whatever each frame takes', async () => {
     const fixture = new Fixture()
     send(await fixture.connect(), numbers(50))
