@@ -17,6 +17,8 @@ type Command =
 
 let coord: Coord<string> | undefined
 let writing = false
+/** Ends with the write that was under way when the writing was stopped. */
+let writer: Promise<void> = Promise.resolve()
 
 const tell = (message: object): void => {
   process.send?.(message)
@@ -57,10 +59,12 @@ async function perform(command: Command): Promise<object> {
   switch (command.type) {
     case 'write':
       writing = true
-      void write(member)
+      writer = write(member)
       return { done: 'write' }
     case 'stop':
       writing = false
+      // What is acknowledged only now must be known to the parent before it asks what there is.
+      await writer
       return { done: 'stop' }
     case 'role':
       return { done: 'role', role: member.member.role, state: member.state }
