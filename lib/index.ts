@@ -4,15 +4,18 @@
  */
 import { once } from 'node:events'
 import { hostname } from 'node:os'
+import { dnsDiscovery } from '../adapters/discovery-dns/index.ts'
+import { fileDiscovery } from '../adapters/discovery-file/index.ts'
 import { type Level, levelStorage } from '../adapters/storage-level/index.ts'
 import { type ListenOnPort, type ListenOnServer, webSocketTransport } from '../adapters/transport-websocket/index.ts'
-import { checkJoinOptions, type JoinOptions } from './api/join-options.ts'
+import { checkJoinOptions, isStaticList, type JoinOptions } from './api/join-options.ts'
 import { abortError } from './api/results.ts'
 import { codecOf, type ValueCodec, type ValueEncoding, type ValueOf } from './api/values.ts'
 import { Coord, EnsembleMember } from './coord.ts'
 import { assertPath } from './core/tree/path.ts'
 import { CoordError } from './errors.ts'
 import type { Clock } from './ports/clock.ts'
+import type { Discovery } from './ports/discovery.ts'
 import type { Entropy } from './ports/entropy.ts'
 import type { Storage } from './ports/storage.ts'
 import type { Transport } from './ports/transport.ts'
@@ -55,6 +58,7 @@ export async function joinWith(options: JoinOptions, surroundings: JoinSurroundi
   if (options.namespace !== undefined) assertPath(options.namespace)
   const transport = transportOf(options)
   const founders = foundersOf(options, transport)
+  const discovery = discoveryOf(options)
   const waiting: Waiting = { refuse: undefined }
   const parts = { view: undefined as EnsembleMember | undefined, coord: undefined as Coord<unknown> | undefined }
   const advertise =
@@ -67,7 +71,8 @@ export async function joinWith(options: JoinOptions, surroundings: JoinSurroundi
       givenName: options.name,
       address: advertise ?? (transport === undefined ? `local:${shortId(entropy)}` : undefined),
       peers: founders,
-      founds: options.peers !== undefined || transport === undefined || options.listen !== undefined,
+      founds: discovery === undefined && mayFound(options, transport),
+      discovery,
       role: options.role ?? 'auto',
       seats: options.voters ?? defaultSeats,
       transport,
@@ -165,8 +170,13 @@ function joinTimeout(joinTimeoutMs: number, member: Member, transport: Transport
   const reasons = typeof waitingFor === 'string' ? [waitingFor] : member.linkFailures()
   const why = reasons.length === 0 ? (member.status?.reason ?? 'not started') : reasons.join('; ')
   const obstacle = member.joinObstacle
+  // Whoever found members, and no ensemble, may wait for founders that nobody has started as such.
+  const hint =
+    member.discovers && (member.status?.cluster ?? '') === ''
+      ? '; discovery never founds an ensemble: start its founders with a static list of peers'
+      : ''
   if (obstacle === undefined)
-    return new CoordError('COORD_TIMEOUT', `did not join an ensemble within ${joinTimeoutMs} ms: ${why}`)
+    return new CoordError('COORD_TIMEOUT', `did not join an ensemble within ${joinTimeoutMs} ms: ${why}${hint}`)
   return new CoordError(obstacle.code, `did not join within ${joinTimeoutMs} ms: ${obstacle.reason}: ${why}`)
 }
 
@@ -185,8 +195,23 @@ function transportOf(options: JoinOptions): Transport | undefined {
   return transport
 }
 
+/** Only a static list founds, or nobody else at all: who was found somewhere decides nothing. */
+function mayFound({ peers, listen }: JoinOptions, transport: Transport | undefined): boolean {
+  return peers !== undefined || transport === undefined || listen !== undefined
+}
+
 function foundersOf({ peers = [] }: JoinOptions, transport: Transport | undefined): readonly string[] {
+  if (!isStaticList(peers)) return []
   return [...new Set(peers.map((address) => transport?.normalize(address) ?? address))]
+}
+
+function discoveryOf({ peers, tls }: JoinOptions): Discovery | undefined {
+  if (peers === undefined || isStaticList(peers)) return undefined
+  if (typeof peers === 'function') return { description: 'a function of the application', find: peers }
+  if ('find' in peers) return peers
+  if ('file' in peers) return fileDiscovery(peers.file)
+  const { dns, port, scheme = tls === undefined ? 'ws' : 'wss', path } = peers
+  return dnsDiscovery({ name: dns, port, scheme, path })
 }
 
 function storageOf({ storage }: JoinOptions): Storage {
@@ -218,7 +243,16 @@ function shortId(entropy: Entropy): string {
   return Array.from(entropy.bytes(4), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
-export type { JoinOptions, LevelDatabase, ListenOption, TimingOption, TlsOption } from './api/join-options.ts'
+export type {
+  DnsPeers,
+  FilePeers,
+  JoinOptions,
+  LevelDatabase,
+  ListenOption,
+  PeersOption,
+  TimingOption,
+  TlsOption,
+} from './api/join-options.ts'
 export type { Quota, QuotaLimits } from './api/quota.ts'
 export type { Session, SessionEvents } from './api/session.ts'
 export type { Transaction } from './api/transaction.ts'

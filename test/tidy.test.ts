@@ -68,6 +68,8 @@ const walls: readonly Wall[] = [
     where: 'adapters/storage-level/',
     values: ['lib/errors.ts', 'lib/ports/', 'abstract-level', 'classic-level', 'memory-level', 'node:'],
   },
+  { where: 'adapters/discovery-dns/', values: ['lib/ports/', 'node:'] },
+  { where: 'adapters/discovery-file/', values: ['lib/ports/', 'node:'] },
   { where: 'adapters/node-cron/', values: [] },
   { where: 'adapters/transport-memory/', values: ['lib/errors.ts', 'lib/ports/', 'node:'] },
   {

@@ -1,5 +1,6 @@
 /** The options of `joinEnsemble`, checked at the door: what is wrong is a TypeError or RangeError that says what to do. */
 import type { AuthScheme } from '../ports/auth-scheme.ts'
+import type { Discovery } from '../ports/discovery.ts'
 import type { Storage } from '../ports/storage.ts'
 import type { Transport } from '../ports/transport.ts'
 import { isObject, requireMs, requireSeats, requireSignal, requireText } from './checks.ts'
@@ -25,6 +26,32 @@ export interface TlsOption {
   readonly ca: string | Buffer
 }
 
+/** Members are at every address of this name, on `port`; without a port, where the name's SRV records say. */
+export interface DnsPeers {
+  readonly dns: string
+  readonly port?: number | undefined
+  /** Default: `wss` where `tls` is given, else `ws`. */
+  readonly scheme?: 'ws' | 'wss' | undefined
+  /** Of members on an http server that they share with their application. */
+  readonly path?: string | undefined
+}
+
+/** Members are at the addresses in this file, one a line; what follows a `#` is left out. */
+export interface FilePeers {
+  readonly file: string
+}
+
+/**
+ * Who the other members are: a static list, which founds; or how to find them, which never does: by DNS, from a file, by a
+ * function that gives addresses, or by a `Discovery` port.
+ */
+export type PeersOption =
+  | readonly string[]
+  | DnsPeers
+  | FilePeers
+  | ((signal: AbortSignal) => Promise<readonly string[]>)
+  | Discovery
+
 /** Everything is optional; without anything it is one member, in memory, without a socket. */
 export interface JoinOptions<E extends ValueEncoding = ValueEncoding> {
   /** Unique in the ensemble, the same after a restart. Default: the address that others dial, else the host name and a random suffix. */
@@ -32,8 +59,11 @@ export interface JoinOptions<E extends ValueEncoding = ValueEncoding> {
   readonly listen?: ListenOption | undefined
   /** What others dial: `ws://host:port`. Default: from `listen`. */
   readonly advertise?: string | undefined
-  /** The founders' addresses. A member that is among them founds with the others; anybody else joins. */
-  readonly peers?: readonly string[] | undefined
+  /**
+   * As an array: the founders' addresses. A member that is among them founds with the others; anybody else joins. In any
+   * other form: how to find members, asked again and again; such a member joins an ensemble and never founds one.
+   */
+  readonly peers?: PeersOption | undefined
   /** Any abstract-level database, or a Storage port. Default: memory alone. Closed with the coord. */
   readonly storage?: Storage | LevelDatabase | undefined
   /** Default: WebSocket. Closed with the coord. */
@@ -191,17 +221,11 @@ function checkTransport(transport: unknown): void {
 function checkPeers(options: JoinOptions): void {
   if (!('peers' in options)) return
   const { peers } = options
-  if (!Array.isArray(peers)) {
+  if (isStaticList(peers)) checkStaticList(peers)
+  else if (!isDiscovery(peers)) {
     throw new TypeError(
-      `peers must be an array of addresses, not ${String(peers)}: is an environment variable missing? (Leave the option out for a single member.)`,
+      `peers must be an array of addresses, { dns, port? }, { file } or a function, not ${describe(peers)}: is an environment variable missing? (Leave the option out for a single member.)`,
     )
-  }
-  if (peers.length === 0) {
-    throw new TypeError('peers is empty: list the founders, or leave the option out for a single member')
-  }
-  for (const address of peers) {
-    if (typeof address !== 'string')
-      throw new TypeError(`peers must be addresses such as 'ws://10.0.0.5:7400', not ${String(address)}`)
   }
   if (options.listen === undefined && options.transport === undefined) {
     throw new TypeError(
@@ -209,3 +233,30 @@ function checkPeers(options: JoinOptions): void {
     )
   }
 }
+
+export function isStaticList(peers: unknown): peers is readonly string[] {
+  return Array.isArray(peers)
+}
+
+function checkStaticList(peers: readonly unknown[]): void {
+  if (peers.length === 0) {
+    throw new TypeError('peers is empty: list the founders, or leave the option out for a single member')
+  }
+  for (const address of peers) {
+    if (typeof address !== 'string')
+      throw new TypeError(`peers must be addresses such as 'ws://10.0.0.5:7400', not ${String(address)}`)
+  }
+}
+
+const dnsNames = new Set(['dns', 'port', 'scheme', 'path'])
+
+/** What is in it, the adapter checks. */
+function isDiscovery(peers: unknown): boolean {
+  if (typeof peers === 'function') return true
+  if (!isObject(peers)) return false
+  if (typeof peers['find'] === 'function') return typeof peers['description'] === 'string'
+  if ('dns' in peers) return Object.keys(peers).every((name) => dnsNames.has(name))
+  return 'file' in peers && Object.keys(peers).length === 1
+}
+
+const describe = (value: unknown): string => (typeof value === 'object' ? JSON.stringify(value) : String(value))

@@ -27,6 +27,7 @@ export const defaultLimits: MemberLimits = {
   },
   dialTimeoutMs: 5000,
   redialMs: { first: 50, max: 1000 },
+  discovery: { lookingMs: 1000, servingMs: 30_000, timeoutMs: 10_000, addressesMax: 1024 },
   reopenMs: { first: 100, max: 5000 },
   tail: { entries: 10_000, bytes: 16 * MiB },
   batchBytesMax: MiB,

@@ -26,6 +26,7 @@ import type { CoreSnapshot, Timing, ZabOptions } from '../core/zab/zab.ts'
 import { type Zxid, zxidZero } from '../core/zab/zxid.ts'
 import { CoordError, type ErrorCode } from '../errors.ts'
 import type { Clock, Timer } from '../ports/clock.ts'
+import type { Discovery } from '../ports/discovery.ts'
 import type { Entropy } from '../ports/entropy.ts'
 import type { Storage, StoredState } from '../ports/storage.ts'
 import type { Transport } from '../ports/transport.ts'
@@ -37,6 +38,7 @@ import type { Secret } from './handshake.ts'
 import { Journal } from './journal.ts'
 import { LagAwareTimer } from './lag-aware-timer.ts'
 import { MembershipCalls } from './membership-calls.ts'
+import { type DiscoveryLimits, PeerDiscovery } from './peer-discovery.ts'
 import type { LinkLimits } from './peer-link.ts'
 import { PeerLinks } from './peer-links.ts'
 import { SessionHost, type SessionLimits } from './session-host.ts'
@@ -47,6 +49,7 @@ export interface MemberLimits {
   readonly link: LinkLimits
   readonly dialTimeoutMs: number
   readonly redialMs: { readonly first: number; readonly max: number }
+  readonly discovery: DiscoveryLimits
   /** Between two attempts at a store that failed. */
   readonly reopenMs: { readonly first: number; readonly max: number }
   readonly tail: ZabOptions['tail']
@@ -71,6 +74,8 @@ export interface MemberOptions {
   /** Addresses to dial, and whether they are a static list that may found. */
   readonly peers: readonly string[]
   readonly founds: boolean
+  /** Where addresses to dial come from besides: such a member does not found. */
+  readonly discovery?: Discovery | undefined
   /** What it wants to be, and how many voters the ensemble wants that it founds. */
   readonly role: Exclude<Wish, 'leaving'>
   readonly seats: number
@@ -132,6 +137,7 @@ export class Member {
   #closed = false
   #encoded = new Map<Message, Uint8Array>()
   #peers: readonly string[]
+  readonly #discovery: PeerDiscovery | undefined
   #appliedSinceCheckpoint = 0
   #deadline = Number.POSITIVE_INFINITY
   #contactsChanged = false
@@ -150,6 +156,7 @@ export class Member {
     this.#journal = this.#newJournal(false)
     this.#links = options.transport === undefined ? undefined : this.#newLinks(options.transport)
     this.sessions = new SessionHost(this.#hostSurroundings())
+    this.#discovery = this.#newDiscovery()
   }
 
   get self(): MemberRecord {
@@ -174,9 +181,15 @@ export class Member {
     return this.#peer
   }
 
+  /** Whether it asks a discovery where the others are. */
+  get discovers(): boolean {
+    return this.#discovery !== undefined
+  }
+
   /** Why each peer is not linked. */
   linkFailures(): readonly string[] {
-    return this.#links?.failures() ?? []
+    const discovery = this.#discovery?.failure
+    return [...(discovery === undefined ? [] : [discovery]), ...(this.#links?.failures() ?? [])]
   }
 
   /** What keeps this member from joining, as far as that is known to be more than a matter of time. */
@@ -200,6 +213,7 @@ export class Member {
       const listed = await this.#findOwnEntry(self)
       signal?.throwIfAborted()
       this.#begin(opened, { ...self, address: listed ?? self.address })
+      this.#discovery?.ask()
     } catch (error) {
       await this.close()
       throw error
@@ -320,7 +334,8 @@ export class Member {
   #canBeRepaired({ code }: CoordError): boolean {
     if (code !== 'COORD_STORE_DAMAGED') return false
     const { peers, address } = this.#options
-    return this.#links !== undefined && peers.some((peer) => peer !== (this.#self?.address ?? address))
+    const hasOthers = this.#discovery !== undefined || peers.some((peer) => peer !== (this.#self?.address ?? address))
+    return this.#links !== undefined && hasOthers
   }
 
   /** A founder is listed by its address, or by another spelling of it that leads back here. */
@@ -528,7 +543,10 @@ export class Member {
 
   #onStatus(status: Status): void {
     if (status.serving) this.sessions.resume()
-    else this.sessions.suspend(status.reason)
+    else {
+      this.sessions.suspend(status.reason)
+      this.#discovery?.ask()
+    }
     this.#handlers.status(status)
     if (status.serving) this.#calls.resume()
     this.#tellWatchers()
@@ -592,6 +610,19 @@ export class Member {
     else this.#links.probe(id, address).then(answer, () => answer(false))
   }
 
+  #newDiscovery(): PeerDiscovery | undefined {
+    const { discovery, transport, clock, limits } = this.#options
+    if (discovery === undefined || transport === undefined) return undefined
+    return new PeerDiscovery(discovery, clock, limits.discovery, (address) => transport.normalize(address), {
+      found: (addresses) => {
+        this.#peers = addresses
+        if (!this.#closed && this.#outage === undefined) this.#redial()
+      },
+      warning: (message) => this.#handlers.warning(message),
+      isServing: () => this.status?.serving === true,
+    })
+  }
+
   #newLinks(transport: Transport): PeerLinks {
     const { clock, entropy, secret, limits } = this.#options
     const { link, dialTimeoutMs, redialMs } = limits
@@ -636,6 +667,7 @@ export class Member {
     this.#timer.cancel()
     this.#calls.close()
     this.#reopenTimer?.cancel()
+    this.#discovery?.close()
     this.sessions.close(reason)
     this.#tellWatchers()
   }

@@ -11,6 +11,10 @@ const dates: ValueCodec<Date> = {
 
 export async function main(): Promise<void> {
   const coord = await joinEnsemble({ storage: new ClassicLevel('./coord'), valueEncoding: dates })
+  await joinEnsemble({ listen: { port: 7400 }, peers: { dns: 'orders.internal', port: 7400 } })
+  await joinEnsemble({ listen: { port: 7400 }, peers: async () => ['ws://10.0.0.5:7400'] })
+  // @ts-expect-error A discovery is one of several.
+  await joinEnsemble({ listen: { port: 7400 }, peers: { consul: 'orders' } })
   const typed: Coord<Date> = coord
   const { data } = await typed.getData('/since')
   const year: number | undefined = data?.getFullYear()
