@@ -224,7 +224,7 @@ function checkPeers(options: JoinOptions): void {
   if (isStaticList(peers)) checkStaticList(peers)
   else if (!isDiscovery(peers)) {
     throw new TypeError(
-      `peers must be an array of addresses, { dns, port? }, { file } or a function, not ${describe(peers)}: is an environment variable missing? (Leave the option out for a single member.)`,
+      `peers must be an array of addresses, { dns, port? }, { file } or a function, not ${textOf(peers)}: is an environment variable missing? (Leave the option out for a single member.)`,
     )
   }
   if (options.listen === undefined && options.transport === undefined) {
@@ -259,4 +259,4 @@ function isDiscovery(peers: unknown): boolean {
   return 'file' in peers && Object.keys(peers).length === 1
 }
 
-const describe = (value: unknown): string => (typeof value === 'object' ? JSON.stringify(value) : String(value))
+const textOf = (value: unknown): string => JSON.stringify(value) ?? typeof value
