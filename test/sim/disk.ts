@@ -24,6 +24,17 @@ export class DiskImage {
   batches: Batch[] = []
   readonly #ends = new Set<Zxid>()
 
+  /** Another one with the same content: for a world that branches. */
+  copy(): DiskImage {
+    const copy = new DiskImage()
+    copy.epochs = this.epochs
+    copy.belonging = this.belonging
+    copy.snapshot = this.snapshot
+    copy.batches = [...this.batches]
+    for (const end of this.#ends) copy.#ends.add(end)
+    return copy
+  }
+
   get lastZxid(): Zxid {
     const last = this.batches.at(-1)
     return last === undefined ? (this.snapshot?.zxid ?? zxidZero) : lastOf(last)

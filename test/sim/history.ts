@@ -2,7 +2,7 @@
 
 import type { LogRequest } from '../../lib/core/zab/batch.ts'
 import { type Batch, lastOf } from '../../lib/core/zab/batch.ts'
-import type { MemberId } from '../../lib/core/zab/configuration.ts'
+import type { Configuration, MemberId } from '../../lib/core/zab/configuration.ts'
 import { epochOf, formatZxid, type Zxid, zxidZero } from '../../lib/core/zab/zxid.ts'
 import { Violation } from './invariants/invariant.ts'
 import type { SimMember } from './sim-member.ts'
@@ -20,6 +20,22 @@ export class History {
   readonly leaders: Map<number, Set<MemberId>> = new Map()
   /** How often leadership began. */
   terms = 0
+  /** The configurations in force where the last batch was committed. */
+  active: readonly Configuration[] = []
+
+  /** Another one with the same content: for a world that branches. */
+  copy(): History {
+    const copy = new History()
+    copy.committed.push(...this.committed)
+    copy.committedIn.push(...this.committedIn)
+    for (const [epoch, batches] of this.proposals) copy.proposals.set(epoch, [...batches])
+    for (const batch of this.#proposed) copy.#proposed.add(batch)
+    for (const [end, index] of this.#indexByEnd) copy.#indexByEnd.set(end, index)
+    for (const [epoch, ids] of this.leaders) copy.leaders.set(epoch, new Set(ids))
+    copy.terms = this.terms
+    copy.active = this.active
+    return copy
+  }
 
   notePropose(member: SimMember, batch: Batch): void {
     const epoch = epochOf(batch.first)
@@ -44,8 +60,9 @@ export class History {
     this.leaders.set(epoch, ids)
   }
 
-  noteCommitted(batch: Batch, index: number, epoch: number): void {
+  noteCommitted(batch: Batch, index: number, epoch: number, active: readonly Configuration[]): void {
     if (index !== this.committed.length) return
+    this.active = active
     this.committedIn.push(epoch)
     this.committed.push(batch)
     this.#indexByEnd.set(lastOf(batch), index)

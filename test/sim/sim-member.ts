@@ -380,7 +380,7 @@ export class SimMember {
       if (lastOf(batch) > zab.committed) break
       this.#world.check('onCommitted', this, batch, this.committed)
       const epoch = 'epoch' in zab.role ? zab.role.epoch : undefined
-      this.#world.history.noteCommitted(batch, this.committed, epoch ?? epochOf(batch.first))
+      this.#world.history.noteCommitted(batch, this.committed, epoch ?? epochOf(batch.first), zab.configurations.active)
       this.committed += 1
     }
     while (this.delivered < this.log.length) {

@@ -1,10 +1,12 @@
 /**
  * A leader ends a session only if it was there to hear nothing of it for its whole timeout: for what it missed while its
  * own process stood still, it blames nobody. It notices a standstill by a ping that is late, so each one may cost a
- * session up to the time between two pings.
+ * session up to the time between two pings. What counts is when it decides: while leadership is being handed over, or an
+ * epoch begins, the entry waits, and whoever vouches for the session meanwhile is told that it ends.
  */
 import type { Input } from '../../../lib/core/input.ts'
 import type { SessionId } from '../../../lib/core/tree/session-id.ts'
+import type { LogRequest } from '../../../lib/core/zab/batch.ts'
 import type { PersistChange } from '../../../lib/core/zab/zab.ts'
 import type { CoreWorld } from '../core-world.ts'
 import type { SimMember } from '../sim-member.ts'
@@ -30,42 +32,50 @@ export class PatientLeader implements Invariant {
   /** By leader: when it last had no learner, by its running time. Without one there are no pings. */
   readonly #alone = new Map<string, number>()
 
+  /** Decided, and looked at. */
+  readonly #decided = new WeakSet<LogRequest>()
+
   onInput(_world: CoreWorld, member: SimMember, input: Input): void {
     const sessions = sessionsOf(member, input)
     const { runningMs, pauses } = member
     for (const session of sessions) this.#heard.set(`${keyOf(member)} ${session}`, { runningMs, pauses })
   }
 
-  onStep(_world: CoreWorld, member: SimMember): void {
+  onStep(world: CoreWorld, member: SimMember): void {
     const role = member.peer?.zab.role
-    if (role?.name !== 'leading' || role.phase !== 'broadcast' || role.epoch === undefined) return
-    const known = this.#since.get(keyOf(member))
+    if (role?.name !== 'leading') return
     const { runningMs, pauses } = member
-    if (role.learners.size === 0) this.#alone.set(keyOf(member), runningMs)
-    if (known?.epoch !== role.epoch) this.#since.set(keyOf(member), { epoch: role.epoch, runningMs, pauses })
+    if (role.phase === 'broadcast' && role.epoch !== undefined) {
+      const known = this.#since.get(keyOf(member))
+      if (role.learners.size === 0) this.#alone.set(keyOf(member), runningMs)
+      if (known?.epoch !== role.epoch) this.#since.set(keyOf(member), { epoch: role.epoch, runningMs, pauses })
+    }
+    for (const request of role.pending) this.#noteDecision(world, member, request)
   }
 
   onPersist(world: CoreWorld, member: SimMember, { append }: PersistChange): void {
-    const role = member.peer?.zab.role
-    if (append === undefined || role?.name !== 'leading') return
-    for (const request of append.requests) {
-      if (request.type !== 'expireSession') continue
-      const timeoutMs = member.peer?.state.sessions.get(request.session)?.timeoutMs ?? 0
-      const heard = this.#heard.get(`${keyOf(member)} ${request.session}`) ?? longAgo
-      const since = this.#since.get(keyOf(member)) ?? longAgo
-      const last = heard.runningMs > since.runningMs ? heard : since
-      if ((this.#alone.get(keyOf(member)) ?? Number.NEGATIVE_INFINITY) >= last.runningMs) continue
-      // Whoever asked for its end is not kept alive any more.
-      if (world.sessions.some(({ id, isClosing }) => id === request.session && isClosing)) continue
-      const silentMs = member.runningMs - last.runningMs
-      const standstills = member.pauses - last.pauses
-      if (silentMs >= timeoutMs - (standstills + 1) * toleranceMs - standstills * world.options.timing.pingIntervalMs)
-        continue
-      throw new Violation(
-        'PatientLeader',
-        `${member.name} ends a session of ${timeoutMs} ms after it listened for ${silentMs.toFixed(1)} ms`,
-      )
-    }
+    if (member.peer?.zab.role.name !== 'leading') return
+    for (const request of append?.requests ?? []) this.#noteDecision(world, member, request)
+  }
+
+  #noteDecision(world: CoreWorld, member: SimMember, request: LogRequest): void {
+    if (request.type !== 'expireSession' || this.#decided.has(request)) return
+    this.#decided.add(request)
+    const timeoutMs = member.peer?.state.sessions.get(request.session)?.timeoutMs ?? 0
+    const heard = this.#heard.get(`${keyOf(member)} ${request.session}`) ?? longAgo
+    const since = this.#since.get(keyOf(member)) ?? longAgo
+    const last = heard.runningMs > since.runningMs ? heard : since
+    if ((this.#alone.get(keyOf(member)) ?? Number.NEGATIVE_INFINITY) >= last.runningMs) return
+    // Whoever asked for its end is not kept alive any more.
+    if (world.sessions.some(({ id, isClosing }) => id === request.session && isClosing)) return
+    const silentMs = member.runningMs - last.runningMs
+    const standstills = member.pauses - last.pauses
+    const toleratedMs = (standstills + 1) * toleranceMs + standstills * world.options.timing.pingIntervalMs
+    if (silentMs >= timeoutMs - toleratedMs) return
+    throw new Violation(
+      'PatientLeader',
+      `${member.name} ends a session of ${timeoutMs} ms after it listened for ${silentMs.toFixed(1)} ms`,
+    )
   }
 }
 

@@ -12,30 +12,28 @@ import type { SimMember } from '../sim-member.ts'
 import { type Invariant, Violation } from './invariant.ts'
 
 export class QuorumLog implements Invariant {
-  #active: readonly Configuration[] = []
-
   onCommitted(world: CoreWorld, member: SimMember, batch: Batch, index: number): void {
     if (index !== world.history.committed.length) return
-    this.#active = member.peer?.zab.configurations.active ?? []
+    const active = member.peer?.zab.configurations.active ?? []
     const holds = holders(world, batch)
-    if (isQuorum(this.#active, (id) => holds.get(id) !== false)) return this.#check(world, batch)
+    if (isQuorum(active, (id) => holds.get(id) !== false)) return check(world, batch, active)
     throw new Violation('QuorumLog', `${formatZxid(batch.first)} is committed without a quorum that holds it`)
   }
 
   onPersist(world: CoreWorld): void {
-    this.#check(world, world.history.committed.at(-1))
+    check(world, world.history.committed.at(-1), world.history.active)
   }
 
   onCrash(world: CoreWorld): void {
-    this.#check(world, world.history.committed.at(-1))
+    check(world, world.history.committed.at(-1), world.history.active)
   }
+}
 
-  #check(world: CoreWorld, last: Batch | undefined): void {
-    if (last === undefined) return
-    const holds = holders(world, last)
-    if (!isQuorum(this.#active, (id) => holds.get(id) === false)) return
-    throw new Violation('QuorumLog', `a quorum remembers nothing of ${formatZxid(last.first)}, which is committed`)
-  }
+function check(world: CoreWorld, last: Batch | undefined, active: readonly Configuration[]): void {
+  if (last === undefined) return
+  const holds = holders(world, last)
+  if (!isQuorum(active, (id) => holds.get(id) === false)) return
+  throw new Violation('QuorumLog', `a quorum remembers nothing of ${formatZxid(last.first)}, which is committed`)
 }
 
 /** Who remembers at all, and whether it holds the batch. */
