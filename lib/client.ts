@@ -8,6 +8,7 @@
 
 import { checkCallOptions, requireMs } from './api/checks.ts'
 import { emitSafely } from './api/emit.ts'
+import { withJson } from './api/results.ts'
 import { Session, type SessionOptions } from './api/session.ts'
 import { codecOf, type ValueCodec, type ValueEncoding, type ValueOf } from './api/values.ts'
 import type { StreamSession } from './api/watch.ts'
@@ -25,6 +26,7 @@ import type {
   CallResult,
   NodeRead,
   NodeReadResult,
+  SessionLoss,
   SessionState,
   SessionTicket,
   WatchKind,
@@ -51,6 +53,15 @@ export interface ClientEvents {
   state: [next: SessionState, previous: SessionState, reason: string]
 }
 
+/** A session that is over, and why. */
+export interface LostSession extends SessionLoss {
+  readonly id: bigint
+  /** By the wall clock, milliseconds since 1970. */
+  readonly atMs: number
+  /** The same for people. */
+  readonly reason: string
+}
+
 /** What a client needs besides what its sessions need. */
 export interface RenewingSessionOptions extends SessionOptions {
   readonly entropy: Entropy
@@ -67,6 +78,7 @@ export class RenewingSession {
   readonly #proofs: Extract<CallBody, { kind: 'auth' }>[] = []
   #state: SessionState = 'suspended'
   #closed = false
+  #lost: LostSession | undefined
 
   constructor(options: RenewingSessionOptions) {
     this.#options = options
@@ -79,6 +91,11 @@ export class RenewingSession {
 
   get state(): SessionState {
     return this.#state
+  }
+
+  /** The last session that was lost. */
+  get lost(): LostSession | undefined {
+    return this.#lost
   }
 
   get options(): RenewingSessionOptions {
@@ -117,6 +134,10 @@ export class RenewingSession {
     const isOver = next === 'lost' || next === 'closed'
     if (isOver && this.#closed) return
     // The next session is there before anybody hears that the last one is lost: calls made then go to it.
+    if (next === 'lost' && session.loss !== undefined) {
+      const { id, loss } = session
+      this.#lost = withJson({ ...loss, id, atMs: this.#options.clock.wallNow(), reason })
+    }
     if (isOver) {
       this.#session = this.#open()
       for (const proof of this.#proofs) this.#session.perform(proof, () => undefined, undefined).catch(() => {})

@@ -4,15 +4,18 @@
 import { EventEmitter } from 'node:events'
 import { checkCallOptions, isObject, requireSeats } from './api/checks.ts'
 import { emitSafely } from './api/emit.ts'
-import { abortError, withJson } from './api/results.ts'
+import { abortError } from './api/results.ts'
 import type { ValueCodec } from './api/values.ts'
 import type { CallOptions } from './api/znodes.ts'
-import { Client, RenewingSession } from './client.ts'
+import { Client, type LostSession, RenewingSession } from './client.ts'
 import type { Zxid } from './core/zab/zxid.ts'
 import { CoordError } from './errors.ts'
 import type { Clock } from './ports/clock.ts'
 import type { Entropy } from './ports/entropy.ts'
 import type { Hosting, HostingStanding, TreeSize } from './ports/hosting.ts'
+import type { SessionState } from './ports/session-link.ts'
+import { diagnose } from './runtime/diagnostics.ts'
+import type { LaggingMember, MissingMember, NoLeader } from './runtime/explanation.ts'
 import {
   type Member,
   type MemberInfo,
@@ -21,6 +24,30 @@ import {
   majorityLostText,
   type Status,
 } from './runtime/member.ts'
+
+/** What an operator wants to know: see `Coord.explain`. */
+export interface Explanation {
+  readonly state: SessionState
+  readonly role: MemberRole
+  /** Whether a quorum serves this member. */
+  readonly serving: boolean
+  /** For people: why no leader serves this member, and who is missing. */
+  readonly reason: string
+  /** Why no leader serves this member; undefined while one does. */
+  readonly noLeader: NoLeader | undefined
+  /** Members that this one has no link to, with why, and why the last dial failed. */
+  readonly missing: readonly MissingMember[]
+  /** Members that are not up to date, the worst first: all as the leader sees them, elsewhere only this one. */
+  readonly lagging: readonly LaggingMember[]
+  /** The last session of this coord that was lost, and why. */
+  readonly lostSession: LostSession | undefined
+  /** Each address that is dialled, and how that goes. */
+  readonly peers: readonly string[]
+  /** Why this member stopped by itself. */
+  readonly failure: string | undefined
+  /** Why its store is, or was, repaired from the others. */
+  readonly damage: string | undefined
+}
 
 /** `looking`: this member has no leader that serves it. `unreachable`: this member has no link to that one. */
 export type MemberRole = 'leader' | 'follower' | 'observer' | 'looking' | 'unreachable'
@@ -107,7 +134,15 @@ export class EnsembleMember extends EventEmitter<MemberEvents> {
     const previousLeader = this.#status?.leader?.id
     const wasLost = this.#status?.majorityLost === true
     this.#status = status
-    if (this.role !== previous) emitSafely(this, 'role', this.role, previous)
+    if (this.role !== previous) {
+      const { role, epoch } = this
+      diagnose(
+        'embedded-coord:role',
+        () => this,
+        (member) => ({ member, role, previous, epoch }),
+      )
+      emitSafely(this, 'role', role, previous)
+    }
     if (status.leader?.id !== previousLeader) emitSafely(this, 'leader', this.leader)
     if (status.majorityLost && !wasLost) emitSafely(this, 'warning', majorityLostText)
   }
@@ -261,18 +296,26 @@ export class Coord<V = Uint8Array> extends Client<V> {
     return this
   }
 
-  /** What an operator wants to see. */
-  explain(): object {
-    const { status } = this.#parts.member
-    return withJson({
+  /**
+   * What an operator wants to see, as of now: why nobody leads, who is missing, who lags, why the last session was lost. It
+   * asks nobody; a member that is cut off tells what it sees.
+   */
+  explain(): Explanation {
+    const { member } = this.#parts
+    const { noLeader, reason, missing, lagging } = member.explain()
+    return {
       state: this.state,
       role: this.member.role,
-      serving: status?.serving ?? false,
-      reason: status?.serving === true ? 'a quorum serves this member' : (status?.reason ?? 'starting'),
-      peers: this.#parts.member.linkFailures(),
+      serving: member.status?.serving ?? false,
+      reason,
+      noLeader,
+      missing,
+      lagging,
+      lostSession: this.#renewing.lost,
+      peers: member.linkFailures(),
       failure: this.#failure?.message,
-      damage: this.#parts.member.damage?.message,
-    })
+      damage: member.damage?.message,
+    }
   }
 
   /** @internal The member stopped by itself. */

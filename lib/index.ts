@@ -275,8 +275,8 @@ export {
   type VersionOptions,
   type WatchListener,
 } from './api/znodes.ts'
-export type { Client, ClientEvents, OpenSessionOptions } from './client.ts'
-export type { Coord, EnsembleMember, MemberEvents, MemberRole, MemberView } from './coord.ts'
+export type { Client, ClientEvents, LostSession, OpenSessionOptions } from './client.ts'
+export type { Coord, EnsembleMember, Explanation, MemberEvents, MemberRole, MemberView } from './coord.ts'
 export {
   type AclEntry,
   creatorAllAcl as CREATOR_ALL_ACL,
@@ -288,5 +288,7 @@ export type { CreateMode } from './core/tree/operation.ts'
 export type { Stat } from './core/tree/stat.ts'
 export { CoordError, type ErrorCode, errorCodes } from './errors.ts'
 export type { AuthScheme } from './ports/auth-scheme.ts'
-export type { Consistency, PersistentWatchKind, SessionState, WatchEvent } from './ports/session-link.ts'
+export type { Consistency, PersistentWatchKind, SessionLoss, SessionState, WatchEvent } from './ports/session-link.ts'
 export { digestId, scryptId } from './runtime/authentication.ts'
+export type { DiagnosticSource, Diagnostics } from './runtime/diagnostics.ts'
+export type { LaggingMember, MissingMember, NoLeader } from './runtime/explanation.ts'

@@ -14,6 +14,7 @@ import type {
   SessionDoor,
   SessionItem,
   SessionLink,
+  SessionLoss,
   SessionState,
   SessionTicket,
   StreamRequest,
@@ -82,6 +83,7 @@ export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements
   #lastId = 0
   #state: SessionState = 'suspended'
   #closing: Promise<void> | undefined
+  #loss: SessionLoss | undefined
 
   constructor(options: SessionOptions, codec: ValueCodec<V>) {
     super('', codec)
@@ -109,6 +111,11 @@ export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements
   /** `connected | suspended | lost | closed`. Suspended from the start, until the session is open. */
   get state(): SessionState {
     return this.#state
+  }
+
+  /** Why it was lost, once it is. */
+  get loss(): SessionLoss | undefined {
+    return this.#loss
   }
 
   /**
@@ -302,6 +309,7 @@ export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements
     else if (item.kind === 'stream') this.#streams.get(item.stream)?.onEvents(item.events, item.through)
     else {
       this.#seen = item.seen
+      this.#loss = item.loss
       this.#setState(item.state, item.reason)
     }
   }

@@ -23,6 +23,7 @@ import * as broadcast from './zab/broadcast.ts'
 import { configurationText, type LoggedConfiguration, type MemberId, type MemberRecord } from './zab/configuration.ts'
 import * as discovery from './zab/discovery.ts'
 import * as election from './zab/election.ts'
+import { explain, type ZabExplanation } from './zab/explanation.ts'
 import * as founding from './zab/founding.ts'
 import * as handOver from './zab/hand-over.ts'
 import * as membership from './zab/membership.ts'
@@ -224,6 +225,11 @@ export class Peer {
   /** For tests and diagnostics: what the protocol knows. Not to be changed. */
   get zab(): Zab {
     return this.#zab
+  }
+
+  /** Why nobody leads, who is missing, who lags. */
+  explain(): ZabExplanation {
+    return explain(this.#zab)
   }
 
   /** The ensembles of the members to which links are up, where none of them is ours. */

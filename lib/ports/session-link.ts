@@ -125,6 +125,24 @@ export type CallResult = OperationResult | ReadResult
 /** `suspended`: no quorum serves the session, but it lives. `lost`: it is over. `closed`: by its owner. */
 export type SessionState = 'connected' | 'suspended' | 'lost' | 'closed'
 
+/** Why a session was lost. */
+export interface SessionLoss {
+  /**
+   * - `stall`: its process stood still (a blocked event loop, a long collection, SIGSTOP, a suspended host)
+   * - `partition`: no quorum served its member, or none answered it
+   * - `expired`: the leader did not hear of it in time, although neither of these was seen here; or an operator ended it
+   * - `takenOver`: it was attached elsewhere
+   * - `unknown`: there was no such session to take over, or the password was wrong
+   * - `stopped`: its member has stopped
+   * - `abandoned`: whoever had it let go of it
+   */
+  readonly cause: 'stall' | 'partition' | 'expired' | 'takenOver' | 'unknown' | 'stopped' | 'abandoned'
+  /** `leader`: by an entry in the log. `host`: by its member, which could no longer be sure of it. */
+  readonly by: 'leader' | 'host'
+  /** How long the process stood still, or no quorum served it, as far as known. Milliseconds. */
+  readonly durationMs: number | undefined
+}
+
 export type SessionItem =
   /** `zxid`: through which the replica had applied the log when it answered. Never falls within a session. */
   | { readonly kind: 'reply'; readonly id: number; readonly result: CallResult; readonly zxid: Zxid }
@@ -136,8 +154,14 @@ export type SessionItem =
       readonly events: readonly StreamEvent[]
       readonly through: Zxid
     }
-  /** `seen`: through which zxid the session had heard of everything then. */
-  | { readonly kind: 'state'; readonly state: SessionState; readonly reason: string; readonly seen: Zxid }
+  /** `seen`: through which zxid the session had heard of everything then. `loss`: of a session of our own that was lost. */
+  | {
+      readonly kind: 'state'
+      readonly state: SessionState
+      readonly reason: string
+      readonly seen: Zxid
+      readonly loss?: SessionLoss | undefined
+    }
 
 export interface SessionOpening {
   readonly timeoutMs: number

@@ -22,6 +22,7 @@ import type {
   ReadResult,
   SessionCall,
   SessionItem,
+  SessionLoss,
   SessionState,
   StreamEvent,
 } from '../ports/session-link.ts'
@@ -72,7 +73,11 @@ export interface SessionSurroundings {
   /** The same, for a read that becomes a call where it may not. */
   mayReadAtOnce(): boolean
   ended(session: HostedSession): void
+  /** Its state is another one, and whoever has it was told. `loss`: where it is over. */
+  stateChanged(session: HostedSession, state: SessionState, reason: string, loss: SessionLoss | undefined): void
 }
+
+const takenOver: SessionLoss = { cause: 'takenOver', by: 'leader', durationMs: undefined }
 
 export interface HostedSessionOptions {
   readonly id: SessionId
@@ -244,7 +249,7 @@ export class HostedSession {
     }
     if (result.type !== 'attached') return
     if (this.isOpen && result.generation > this.#generation) {
-      this.end('lost', 'the session was attached anew elsewhere')
+      this.end('lost', 'the session was attached anew elsewhere', takenOver)
       return
     }
     // What somebody else attached is not ours: the answer to our own request is still to come.
@@ -268,7 +273,7 @@ export class HostedSession {
     }
     if (result.type === 'void' || result.type === 'attached') return
     if (result.type === 'error' && result.code === 'COORD_SESSION_MOVED') {
-      this.end('lost', 'the session was attached anew elsewhere')
+      this.end('lost', 'the session was attached anew elsewhere', takenOver)
       return
     }
     this.#unanswered.delete(request.cxid)
@@ -278,7 +283,7 @@ export class HostedSession {
   }
 
   /** The session is over: everything that waits is answered, and nothing more is. */
-  end(state: 'lost' | 'closed', reason: string, unsent: ErrorCode = 'COORD_NO_QUORUM'): void {
+  end(state: 'lost' | 'closed', reason: string, loss: SessionLoss, unsent: ErrorCode = 'COORD_NO_QUORUM'): void {
     if (this.isOver) return
     const calls = this.#calls
     this.#calls = []
@@ -288,7 +293,14 @@ export class HostedSession {
     this.#streams.clear()
     this.#host.ended(this)
     // First: whoever tries again when a call is rejected must find the next session, not this one.
-    this.#deliver({ kind: 'state', state, reason, seen: this.#host.lastZxid })
+    this.#deliver({
+      kind: 'state',
+      state,
+      reason,
+      seen: this.#host.lastZxid,
+      loss: state === 'lost' ? loss : undefined,
+    })
+    this.#host.stateChanged(this, state, reason, loss)
     for (const { call, cxid, result } of calls) {
       const code = cxid === undefined ? unsent : 'COORD_CONNECTION_LOSS'
       if (result !== undefined) this.#answer(call.id, result)
@@ -344,7 +356,8 @@ export class HostedSession {
       this.#generation = this.#host.nextGeneration(current.generation)
       this.#open()
     } else {
-      this.end('lost', 'there is no such session, or the password is wrong', 'COORD_SESSION_EXPIRED')
+      const loss: SessionLoss = { cause: 'unknown', by: 'leader', durationMs: undefined }
+      this.end('lost', 'there is no such session, or the password is wrong', loss, 'COORD_SESSION_EXPIRED')
     }
   }
 
@@ -616,6 +629,7 @@ export class HostedSession {
     if (this.#state === state) return
     this.#state = state
     this.#deliver({ kind: 'state', state, reason, seen: this.#host.lastZxid })
+    this.#host.stateChanged(this, state, reason, undefined)
   }
 }
 

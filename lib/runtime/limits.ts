@@ -42,4 +42,5 @@ export const defaultLimits: MemberLimits = {
     window: { changes: 10_000, bytes: 8 * MiB },
   },
   clockDriftMax: 0.001,
+  stallWarningMs: 1000,
 }

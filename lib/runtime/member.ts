@@ -34,6 +34,8 @@ import { decodeBatch } from '../wire/log.ts'
 import { encodeMessage } from '../wire/messages.ts'
 import { decodeBelonging, decodeEpochs, decodeSnapshot } from '../wire/stored.ts'
 import type { Authentication } from './authentication.ts'
+import { type DiagnosticSource, diagnose } from './diagnostics.ts'
+import { explanationOf, type MemberExplanation } from './explanation.ts'
 import type { Secret } from './handshake.ts'
 import { Journal } from './journal.ts'
 import { LagAwareTimer } from './lag-aware-timer.ts'
@@ -42,6 +44,7 @@ import { type DiscoveryLimits, PeerDiscovery } from './peer-discovery.ts'
 import type { LinkLimits } from './peer-link.ts'
 import { PeerLinks } from './peer-links.ts'
 import { SessionHost, type SessionLimits } from './session-host.ts'
+import { StallWatch } from './stall-watch.ts'
 
 /** Every limit of the runtime: docs/LIMITS.md has the defaults. */
 export interface MemberLimits {
@@ -61,6 +64,8 @@ export interface MemberLimits {
   readonly reapIntervalMs: number
   readonly session: SessionLimits
   readonly clockDriftMax: number
+  /** A process that stood still for so long is told of it. */
+  readonly stallWarningMs: number
 }
 
 export interface MemberOptions {
@@ -138,6 +143,13 @@ export class Member {
   #encoded = new Map<Message, Uint8Array>()
   #peers: readonly string[]
   readonly #discovery: PeerDiscovery | undefined
+  readonly #stalls: StallWatch
+  /** Since when no leader serves it. */
+  #lookingSince: number
+  #isStarted = false
+  #wasServing = false
+  /** Whom diagnostics are about. */
+  readonly #source = (): DiagnosticSource => this.#self ?? { id: '', name: this.#options.name }
   #appliedSinceCheckpoint = 0
   #deadline = Number.POSITIVE_INFINITY
   #contactsChanged = false
@@ -148,8 +160,11 @@ export class Member {
   #reopenTimer: Timer | undefined
   #damage: CoordError | undefined
 
-  constructor(options: MemberOptions, handlers: MemberHandlers) {
+  constructor(given: MemberOptions, handlers: MemberHandlers) {
+    this.#stalls = new StallWatch(given.clock, (ms) => this.#onStall(ms))
+    const options = { ...given, clock: this.#stalls.clock }
     this.#options = options
+    this.#lookingSince = options.clock.now()
     this.#handlers = handlers
     this.#peers = options.peers
     this.#timer = new LagAwareTimer(options.clock, (lateMs) => this.step({ type: 'tick', lateMs }))
@@ -179,6 +194,17 @@ export class Member {
   /** For tests and diagnostics. */
   get peer(): Peer | undefined {
     return this.#peer
+  }
+
+  /** Why nobody leads, who is missing, who lags: as of now. */
+  explain(): MemberExplanation {
+    return explanationOf({
+      isStarted: this.#isStarted,
+      isClosed: this.#closed,
+      outage: this.#outage,
+      peer: this.#peer,
+      failureOf: (address) => this.#links?.failureOf(address),
+    })
   }
 
   /** Whether it asks a discovery where the others are. */
@@ -213,6 +239,7 @@ export class Member {
       const listed = await this.#findOwnEntry(self)
       signal?.throwIfAborted()
       this.#begin(opened, { ...self, address: listed ?? self.address })
+      this.#isStarted = true
       this.#discovery?.ask()
     } catch (error) {
       await this.close()
@@ -382,8 +409,10 @@ export class Member {
     }
     if (damage !== undefined) {
       mark?.('store.repairing')
+      this.#diagnoseStorage((member) => ({ member, type: 'repairing', reason: damage.message }))
       this.#handlers.warning(`${damage.message}; it is repaired from the other members, under a fresh id`)
     }
+    if (storage.durable) this.#diagnoseStorage((member) => ({ member, type: 'opened' }))
     this.#links?.start(self)
     this.#redial()
     this.step({ type: 'tick', lateMs: 0 })
@@ -410,6 +439,7 @@ export class Member {
   #onStoreFailed(failure: CoordError): void {
     if (this.#closed) return
     this.#options.mark?.('store.failed')
+    this.#diagnoseStorage((member) => ({ member, type: 'failed', reason: failure.message }))
     const wasRepairing = this.#damage !== undefined && this.#journal.isRepairing
     this.#beginOutage(failure)
     this.#reopenLater(this.#options.limits.reopenMs.first, wasRepairing ? this.#damage : undefined)
@@ -434,6 +464,7 @@ export class Member {
     this.#links?.stop(message)
     this.sessions.suspend(message)
     this.#handlers.warning(message)
+    this.#diagnoseElection(this.#outage)
     this.#handlers.status(this.#outage)
     this.#tellWatchers()
   }
@@ -515,6 +546,7 @@ export class Member {
         return
       case 'members':
         this.#contactsChanged = true
+        this.#diagnoseMembers(output.members)
         this.#handlers.members(output.members)
         this.#tellWatchers()
         return
@@ -542,6 +574,7 @@ export class Member {
   }
 
   #onStatus(status: Status): void {
+    this.#diagnoseElection(status)
     if (status.serving) this.sessions.resume()
     else {
       this.sessions.suspend(status.reason)
@@ -594,6 +627,7 @@ export class Member {
   }
 
   #checkpoint(snapshot: CoreSnapshot): void {
+    this.#diagnoseStorage((member) => ({ member, type: 'checkpoint' }))
     this.#journal.checkpoint(snapshot).catch((error: unknown) => this.#fail(asStoreError(error)))
   }
 
@@ -629,8 +663,14 @@ export class Member {
     return new PeerLinks(
       { transport, clock, entropy, secret, about: () => this.#about(), limits: link, dialTimeoutMs, redialMs },
       {
-        up: ({ id, name, address }) => this.step({ type: 'linkUp', peer: { id, name, address } }),
-        down: (id) => this.step({ type: 'linkDown', id }),
+        up: ({ id, name, address }) => {
+          diagnose('embedded-coord:member', this.#source, (member) => ({ member, type: 'linked', peer: { id, name } }))
+          this.step({ type: 'linkUp', peer: { id, name, address } })
+        },
+        down: (id, reason) => {
+          diagnose('embedded-coord:member', this.#source, (member) => ({ member, type: 'unlinked', peer: id, reason }))
+          this.step({ type: 'linkDown', id })
+        },
         messages: (from, messages) => {
           for (const message of messages) this.step({ type: 'message', from, message })
         },
@@ -649,6 +689,8 @@ export class Member {
       limits: limits.session,
       authentication,
       warn: (message) => this.#handlers.warning(message),
+      longestStall: (withinMs) => this.#stalls.longest(withinMs),
+      source: this.#source,
       get state(): ReplicatedState {
         return state()
       },
@@ -659,6 +701,43 @@ export class Member {
       readIndex: (id) => this.step({ type: 'readIndex', id }),
       heartbeat: (id: number, sessions: readonly SessionId[]) => this.step({ type: 'heartbeat', id, sessions }),
     }
+  }
+
+  /** Status changes are few: an election begins with the first one that says that nobody serves us. */
+  #diagnoseElection(status: Status): void {
+    const { clock } = this.#options
+    const wasServing = this.#wasServing
+    this.#wasServing = status.serving
+    if (!status.serving && wasServing) {
+      this.#lookingSince = clock.now()
+      diagnose('embedded-coord:election', this.#source, (member) => ({ member, type: 'began', reason: status.reason }))
+    }
+    const { leader, epoch } = status
+    if (!status.serving || wasServing || leader === undefined) return
+    diagnose('embedded-coord:election', this.#source, (member) => ({
+      member,
+      type: 'ended',
+      leader: { id: leader.id, name: leader.name },
+      epoch,
+      tookMs: clock.now() - this.#lookingSince,
+    }))
+  }
+
+  #diagnoseMembers(members: readonly MemberInfo[]): void {
+    diagnose('embedded-coord:member', this.#source, (member) => {
+      const view = (isVoter: boolean): DiagnosticSource[] =>
+        members.filter((one) => one.isVoter === isVoter).map(({ id, name }) => ({ id, name }))
+      return { member, type: 'members', voters: view(true), observers: view(false) }
+    })
+  }
+
+  #diagnoseStorage(message: Parameters<typeof diagnose<'embedded-coord:storage'>>[2]): void {
+    diagnose('embedded-coord:storage', this.#source, message)
+  }
+
+  #onStall(ms: number): void {
+    if (this.#closed || ms < this.#options.limits.stallWarningMs) return
+    this.#handlers.warning(`this process stood still for ${(ms / 1000).toFixed(1)} s: others may take it for dead`)
   }
 
   #stop(reason: string): void {

@@ -195,6 +195,11 @@ export class PeerLinks {
     return texts
   }
 
+  /** Why the last attempt at this address failed, if it did and nobody is linked there. */
+  failureOf(address: string): string | undefined {
+    return this.#targets.get(address)?.lastFailure
+  }
+
   /** Whether somebody was reached who does not have our secret, and nobody who has. */
   get isDenied(): boolean {
     return this.#byId.size === 0 && [...this.#targets.values()].some(({ lastRejection }) => lastRejection === 'secret')

@@ -16,9 +16,10 @@ import { WatchTable } from '../core/tree/watch-table.ts'
 import type { Zxid } from '../core/zab/zxid.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Entropy } from '../ports/entropy.ts'
-import type { SessionDoor, SessionItem, SessionLink, SessionOpening } from '../ports/session-link.ts'
+import type { SessionDoor, SessionItem, SessionLink, SessionLoss, SessionOpening } from '../ports/session-link.ts'
 import type { Authentication } from './authentication.ts'
 import type { WindowLimits } from './change-window.ts'
+import { type DiagnosticSource, diagnose } from './diagnostics.ts'
 import { HostedSession, type SessionSurroundings } from './hosted-session.ts'
 import { LagAwareTimer } from './lag-aware-timer.ts'
 import { WatchStreams } from './watch-streams.ts'
@@ -45,6 +46,10 @@ export interface HostSurroundings {
   readonly limits: SessionLimits
   readonly authentication: Authentication
   warn(message: string): void
+  /** The longest that this process stood still within the last milliseconds; 0 if it did not. */
+  longestStall(withinMs: number): number
+  /** Whom diagnostics are about. */
+  readonly source: () => DiagnosticSource
   readonly state: ReplicatedState
   /** What the replica has applied; 0 before there is one. */
   readonly lastZxid: Zxid
@@ -90,6 +95,9 @@ export class SessionHost implements SessionDoor {
   #closed = false
   #lastId = 0
   #suspension = 'starting'
+  /** Since when no quorum serves this member, monotonic milliseconds; and the last time that this was so and ended. */
+  #suspendedAt: number | undefined
+  #outage = { endedAt: Number.NEGATIVE_INFINITY, ms: 0 }
   /** When a warning was given last, by what it is about: once a minute is enough. */
   readonly #warned = new Map<string, number>()
 
@@ -153,7 +161,7 @@ export class SessionHost implements SessionDoor {
         return session.confirmedUntil
       },
       touch: () => session.touch(),
-      abandon: () => session.end('lost', 'abandoned'),
+      abandon: () => session.end('lost', 'abandoned', { cause: 'abandoned', by: 'host', durationMs: undefined }),
     }
   }
 
@@ -170,7 +178,7 @@ export class SessionHost implements SessionDoor {
 
   /** The member serves, in a new term. */
   resume(): void {
-    this.#serving = true
+    this.#noteServing()
     this.#reads.clear()
     this.#outbox = []
     for (const session of [...this.#sessions.values(), ...this.#arriving.values()]) session.resume()
@@ -179,6 +187,7 @@ export class SessionHost implements SessionDoor {
 
   suspend(reason: string): void {
     this.#serving = false
+    this.#suspendedAt ??= this.#member.clock.now()
     this.#suspension = reason
     for (const session of [...this.#sessions.values()]) session.suspend(reason)
   }
@@ -204,7 +213,9 @@ export class SessionHost implements SessionDoor {
     const { state } = this.#member
     for (const session of [...this.#sessions.values()]) {
       const isKnown = state.sessions.get(session.id) !== undefined
-      if (session.isOpen && !isKnown) session.end('lost', 'the session expired while this member was cut off')
+      if (!session.isOpen || isKnown) continue
+      const loss = this.#lossOf(session, 'leader')
+      session.end('lost', `the session expired while this member was cut off${textOf(loss)}`, loss)
     }
     for (const fired of this.#watches.catchUp(before.tree, state.tree, state.lastZxid)) {
       this.#sessions.get(fired.session)?.notify(fired)
@@ -234,7 +245,8 @@ export class SessionHost implements SessionDoor {
   close(reason: string): void {
     this.#closed = true
     this.#serving = false
-    for (const session of [...this.#sessions.values(), ...this.#arriving.values()]) session.end('lost', reason)
+    const loss: SessionLoss = { cause: 'stopped', by: 'host', durationMs: undefined }
+    for (const session of [...this.#sessions.values(), ...this.#arriving.values()]) session.end('lost', reason, loss)
     this.#heartbeatTimer.cancel()
     this.#expiryTimer.cancel()
     this.#deadlineTimer.cancel()
@@ -263,8 +275,10 @@ export class SessionHost implements SessionDoor {
   #onEnded(id: SessionId, how: TreeRequest['type']): void {
     const session = this.#sessions.get(id)
     this.#watches.removeSession(id)
-    if (how === 'expireSession') session?.end('lost', 'expired by the leader')
-    else session?.end('closed', 'closed')
+    if (session === undefined) return
+    const loss = this.#lossOf(session, 'leader')
+    if (how === 'expireSession') session.end('lost', `expired by the leader${textOf(loss)}`, loss)
+    else session.end('closed', 'closed', loss)
   }
 
   #warnOfQuota({ path, kind, used, limit }: QuotaWarning): void {
@@ -333,6 +347,14 @@ export class SessionHost implements SessionDoor {
       nextGeneration: (known) => this.#nextGeneration(known),
       mayRead: (session) => this.#mayRead(session),
       mayReadAtOnce: () => this.#mayReadAtOnce(),
+      stateChanged: (session, state, reason, loss) => {
+        diagnose('embedded-coord:session', this.#member.source, (member) => {
+          const told = { member, session: `${session.id}`, reason }
+          return state === 'lost' && loss !== undefined
+            ? { type: state, ...told, loss }
+            : { type: state as 'closed', ...told }
+        })
+      },
       ended: (session) => {
         this.#behind.delete(session)
         this.#nextTurn.delete(session)
@@ -403,9 +425,30 @@ export class SessionHost implements SessionDoor {
     for (const session of [...this.#sessions.values()]) {
       if (session.confirmedUntil > now) continue
       const why = this.#serving ? 'its heartbeats were not confirmed' : this.#suspension
-      session.end('lost', `not confirmed for ${session.options.timeoutMs} ms: ${why}`)
+      const loss = this.#lossOf(session, 'host')
+      session.end('lost', `not confirmed for ${session.options.timeoutMs} ms: ${why}${textOf(loss)}`, loss)
     }
     this.#armExpiry()
+  }
+
+  #noteServing(): void {
+    this.#serving = true
+    if (this.#suspendedAt === undefined) return
+    const now = this.#member.clock.now()
+    this.#outage = { endedAt: now, ms: now - this.#suspendedAt }
+    this.#suspendedAt = undefined
+  }
+
+  /** What kept this session from being confirmed in time, as far as it can be seen from here. */
+  #lossOf({ options: { timeoutMs } }: HostedSession, by: SessionLoss['by']): SessionLoss {
+    const now = this.#member.clock.now()
+    const stallMs = this.#member.longestStall(2 * timeoutMs)
+    // Heartbeats go out every third of the timeout: a shorter pause loses none of them.
+    if (stallMs >= timeoutMs / 3) return { cause: 'stall', by, durationMs: Math.round(stallMs) }
+    const isRecent = now - this.#outage.endedAt <= timeoutMs
+    const outageMs = this.#suspendedAt !== undefined ? now - this.#suspendedAt : isRecent ? this.#outage.ms : 0
+    if (outageMs > 0) return { cause: 'partition', by, durationMs: Math.round(outageMs) }
+    return { cause: by === 'leader' ? 'expired' : 'partition', by, durationMs: undefined }
   }
 
   #watchDeadlines(session: HostedSession): void {
@@ -422,4 +465,11 @@ export class SessionHost implements SessionDoor {
     }
     this.#deadlineTimer.set(next)
   }
+}
+
+/** What the reason of a loss adds. */
+function textOf({ cause, durationMs }: SessionLoss): string {
+  if (durationMs === undefined) return ''
+  const seconds = (durationMs / 1000).toFixed(1)
+  return cause === 'stall' ? `; this process stood still for ${seconds} s` : `; no quorum served it for ${seconds} s`
 }
