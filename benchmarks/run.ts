@@ -1,50 +1,154 @@
 /**
- * `npm run bench -- [NAMES] [--seconds N] [--runs N] [--json FILE]`: builds the library, runs the workloads one after the
- * other, and prints a table. Figures are of this machine at this time: compare ratios of one run.
+ * `npm run bench -- [NAMES] [--peers zookeeper,etcd] [--seconds N] [--windows N] [--runs N] [--warm-up N] [--znodes N]
+ * [--json FILE] [--results FOLDER] [--smoke]`: builds the library, runs the workloads one after the other, each side by
+ * side with the peers that are installed, and leaves tables, charts and all figures in benchmarks/results. Figures are of
+ * this machine at this time: compare ratios of one run.
  */
 import { execFileSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { failover } from './failover.ts'
-import type { Row, Settings, Workload } from './harness.ts'
-import { recipes } from './recipes.ts'
-import { start } from './start.ts'
-import { read, write } from './throughput.ts'
+import type { ContenderKind } from './contenders/contender.ts'
+import { embedded } from './contenders/embedded.ts'
+import { etcd } from './contenders/etcd.ts'
+import { etcdNpm, zookeeperNpm } from './contenders/npm.ts'
+import { zookeeper } from './contenders/zookeeper.ts'
+import { Fleets } from './fleets.ts'
+import { bareLoop } from './limits/bare-loop.ts'
+import { compare } from './report/compare.ts'
+import { comparisonTable, type Measured, table, writeResults } from './report/write.ts'
+import type { Row, Settings, Workload } from './workload.ts'
+import { failover, hang } from './workloads/failover.ts'
+import { recipes } from './workloads/recipes.ts'
+import { start } from './workloads/start.ts'
+import {
+  durable,
+  ephemeral,
+  linearizable,
+  memory,
+  mixed,
+  read,
+  share,
+  single,
+  singleMemory,
+} from './workloads/throughput.ts'
 
-const workloads: Readonly<Record<string, Workload>> = { start, failover, write, read, recipes }
+/** Those on disk first, then those in memory: systems are started once for each. */
+const workloads: Readonly<Record<string, Workload>> = {
+  durable,
+  single,
+  read,
+  linearizable,
+  mixed,
+  ephemeral,
+  share,
+  memory,
+  'single-memory': singleMemory,
+  failover,
+  hang,
+  start,
+  recipes,
+}
+
+const allPeers: readonly ContenderKind[] = [zookeeper, zookeeperNpm(zookeeper), etcd, etcdNpm(etcd), bareLoop]
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { seconds: { type: 'string' }, runs: { type: 'string' }, json: { type: 'string' } },
+  options: {
+    peers: { type: 'string' },
+    seconds: { type: 'string' },
+    windows: { type: 'string' },
+    runs: { type: 'string' },
+    'warm-up': { type: 'string' },
+    znodes: { type: 'string' },
+    json: { type: 'string' },
+    results: { type: 'string' },
+    smoke: { type: 'boolean', default: false },
+  },
 })
-const names = positionals.length === 0 ? Object.keys(workloads) : positionals
-const unknown = names.filter((name) => !Object.hasOwn(workloads, name))
-if (unknown.length > 0) {
-  console.error(`no workload ${unknown.join(', ')}: there are ${Object.keys(workloads).join(', ')}`)
+
+function refuse(names: readonly string[], all: readonly string[], what: string): void {
+  const unknown = names.filter((name) => !all.includes(name))
+  if (unknown.length === 0) return
+  console.error(`no ${what} ${unknown.join(', ')}: there are ${all.join(', ')}`)
   process.exit(2)
 }
 
+const names = positionals.length === 0 ? Object.keys(workloads) : positionals
+refuse(names, Object.keys(workloads), 'workload')
+const { smoke } = values
+// The clients that would have to be fetched first are left out of a smoke run.
+const usualPeers = smoke ? 'zookeeper,etcd,bare-loop' : allPeers.map(({ name }) => name).join(',')
+const peerNames = (values.peers ?? usualPeers).split(',').filter((name) => name !== '')
+refuse(
+  peerNames,
+  allPeers.map(({ name }) => name),
+  'peer',
+)
+
+const progress = (text: string): void => {
+  process.stderr.write(process.stderr.isTTY ? `\r\x1b[K${text}` : `${text}\n`)
+}
+
+const peers = allPeers.filter((peer) => {
+  if (!peerNames.includes(peer.name)) return false
+  const missing = peer.missing()
+  if (missing !== undefined) console.error(`without ${peer.name}, which is not installed: ${missing}`)
+  return missing === undefined
+})
+
+const numberOf = (given: string | undefined, usual: number, small: number): number =>
+  Number(given ?? (smoke ? small : usual))
+const warmUpSeconds = numberOf(values['warm-up'], 60, 0.2)
 const settings: Settings = {
-  seconds: Number(values.seconds ?? 5),
-  runs: Number(values.runs ?? 7),
-  progress: (text) => process.stderr.write(process.stderr.isTTY ? `\r\x1b[K${text}` : `${text}\n`),
+  seconds: numberOf(values.seconds, 5, 0.1),
+  windows: numberOf(values.windows, 3, 1),
+  runs: numberOf(values.runs, 7, 1),
+  warmUpSeconds,
+  znodes: numberOf(values.znodes, 1_000_000, 2_000),
+  smoke,
+  peers,
+  fleets: new Fleets([embedded, ...peers], warmUpSeconds, progress),
+  progress,
 }
 const machine = `${cpus().length} × ${cpus()[0]?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`
+const command = ['npm run bench --', ...process.argv.slice(2)].join(' ')
 
-settings.progress('building')
-execFileSync('npm', ['run', '--silent', 'build'], {
-  cwd: fileURLToPath(new URL('..', import.meta.url)),
-  stdio: 'inherit',
-})
-const rows: Row[] = []
-for (const name of names) rows.push(...(await (workloads[name] as Workload)(settings)))
-settings.progress('')
-
-console.log(machine)
-for (const { workload, setting, figures } of rows) {
-  console.log(`\n${workload}: ${setting}`)
-  for (const [figure, value] of Object.entries(figures)) console.log(`  ${figure.padEnd(40)} ${value}`)
+progress('building')
+const root = fileURLToPath(new URL('..', import.meta.url))
+if (!(smoke && existsSync(`${root}/dist/lib/index.js`))) {
+  execFileSync('npm', ['run', '--silent', 'build'], { cwd: root, stdio: 'inherit' })
 }
-if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ machine, rows }, undefined, 2)}\n`)
+
+const report: Record<string, Measured> = {}
+for (const name of names) {
+  const workload = workloads[name] as Workload
+  const at = new Date().toISOString().slice(0, 16).replace('T', ' ')
+  const rows = await workload.run(settings)
+  report[name] = { what: workload.what, at, machine, command, rows }
+  progress('')
+  console.log(`\n${name}: ${workload.what}\n${table(rows)}`)
+  // What was measured so far stays, whatever happens to the next one.
+  if (!smoke || values.results !== undefined) {
+    writeResults(values.results ?? fileURLToPath(new URL('./results', import.meta.url)), workloads, report)
+  }
+}
+await settings.fleets.stop()
+
+console.log(`\n${machine}`)
+const comparisons = Object.entries(report).flatMap(([name, { rows }]) => compare(name, rows))
+if (comparisons.length > 0) console.log(comparisonTable(comparisons))
+if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(report, undefined, 2)}\n`)
+if (smoke) {
+  const silent = names.filter((name) => !hasNumbers(report[name]?.rows ?? []))
+  if (silent.length > 0) console.error(`no figures of ${silent.join(', ')}`)
+  process.exit(silent.length > 0 ? 1 : 0)
+}
+process.exit()
+
+/** Rows, and a number in every figure of each. */
+function hasNumbers(rows: readonly Row[]): boolean {
+  const values = rows.flatMap(({ figures }) => Object.values(figures))
+  return values.length > 0 && values.every((some) => some.length > 0 && some.every(Number.isFinite))
+}

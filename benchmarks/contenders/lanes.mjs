@@ -1,0 +1,77 @@
+/** The load of a Node process: so many operations under way at a time, timed. */
+
+/** Every so many operations of all lanes, the event loop turns: a lane of local reads would never let it. */
+const operationsPerTurn = 64
+/** Latencies that are kept of one window. */
+const samplesMax = 20_000
+
+/**
+ * @param {number} outstanding
+ * @param {number} seconds
+ * @param {(turn: number) => unknown} operation `turn` counts from 0, across the lanes
+ */
+export async function inLanes(outstanding, seconds, operation) {
+  const began = performance.now()
+  const end = began + seconds * 1000
+  const latenciesMs = []
+  let turns = 0
+  let count = 0
+  const lane = async () => {
+    let before = performance.now()
+    while (before < end) {
+      await operation(turns++)
+      const after = performance.now()
+      // Of more than fit, later ones take the place of earlier ones.
+      latenciesMs[count++ % samplesMax] = after - before
+      before = after
+      if (count % operationsPerTurn === 0) {
+        await new Promise((resolve) => setImmediate(resolve))
+        before = performance.now()
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: outstanding }, lane))
+  return { count, seconds: (performance.now() - began) / 1000, latenciesMs }
+}
+
+/** Whether the operation of this turn is a write, if this share of all are reads: evenly spread. */
+export function isWrite(turn, readShare) {
+  const writeShare = 1 - readShare
+  return Math.floor((turn + 1) * writeShare) > Math.floor(turn * writeShare)
+}
+
+/**
+ * An open loop: an operation every few milliseconds, whatever became of those before. When each was acknowledged,
+ * milliseconds of a clock that all processes share.
+ */
+export function openLoop(everyMs, operation) {
+  const acknowledgedAt = []
+  const timer = setInterval(() => {
+    Promise.resolve(operation()).then(
+      () => acknowledgedAt.push(sharedClockMs()),
+      () => {},
+    )
+  }, everyMs)
+  return {
+    end() {
+      clearInterval(timer)
+      return acknowledgedAt
+    },
+  }
+}
+
+/** Monotonic, and the same for all processes of the machine. */
+export const sharedClockMs = () => Number(process.hrtime.bigint() / 1000n) / 1000
+
+/** Serves commands over IPC: { id, command, ... } in, { id, result | error } out. */
+export function serveCommands(commands) {
+  process.on('disconnect', () => process.exit())
+  const perform = async ({ id, command, ...rest }) => {
+    try {
+      process.send({ id, result: await commands[command](rest) })
+    } catch (error) {
+      process.send({ id, error: error?.stack ?? String(error) })
+    }
+  }
+  process.on('message', (message) => void perform(message))
+}

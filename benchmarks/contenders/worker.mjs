@@ -1,0 +1,97 @@
+/**
+ * One process of embedded-coord: the application, its load, and its member. It runs the built library, as users do, and
+ * does what its parent says over IPC.
+ */
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { joinEnsemble } from '../../dist/lib/index.js'
+import { inLanes, isWrite, openLoop, serveCommands } from './lanes.mjs'
+import { recipeCommands } from './recipe-commands.mjs'
+
+let coord
+let writing
+let delay
+
+const operations = {
+  write: (data, { keys }) => {
+    return (turn) => coord.setData(`/key-${turn % keys}`, data)
+  },
+  read: (_, { keys }) => {
+    return (turn) => coord.getData(`/key-${turn % keys}`)
+  },
+  'linearizable read': (_, { keys }) => {
+    const options = { consistency: 'linearizable' }
+    return (turn) => coord.getData(`/key-${turn % keys}`, options)
+  },
+  mixed: (data, load) => {
+    const read = operations.read(data, load)
+    const write = operations.write(data, load)
+    return (turn) => (isWrite(turn, load.readShare) ? write(turn) : read(turn))
+  },
+  ephemeral: (data) => {
+    const options = { mode: 'ephemeral-sequential' }
+    return async () => coord.delete(await coord.create('/queue/item-', data, options))
+  },
+}
+
+serveCommands({
+  ...recipeCommands(() => coord),
+
+  async join({ options, folder }) {
+    let storage
+    if (folder !== undefined) {
+      const { ClassicLevel } = await import('classic-level')
+      storage = new ClassicLevel(folder)
+    }
+    coord = await joinEnsemble({ ...options, storage })
+  },
+
+  role: () => coord.member.role,
+
+  async prepare({ keys, bytes }) {
+    const data = new Uint8Array(bytes)
+    await coord.create('/queue').catch(ignoreExisting)
+    for (let first = 0; first < keys; first += 1000) {
+      const some = Array.from({ length: Math.min(1000, keys - first) }, (_, index) => `/key-${first + index}`)
+      await Promise.all(some.map((path) => coord.create(path, data).catch(ignoreExisting)))
+    }
+  },
+
+  /** Until what another process has prepared is here, too. */
+  sync: () => coord.sync(),
+
+  async run({ load, outstanding, seconds }) {
+    const operation = operations[load.operation](new Uint8Array(load.bytes), load)
+    const sample = await inLanes(outstanding, seconds, operation)
+    return load.operation === 'ephemeral' ? { ...sample, count: sample.count * 2 } : sample
+  },
+
+  async beginWriting({ everyMs, bytes = 8 }) {
+    await coord.create('/open-loop').catch(ignoreExisting)
+    const data = new Uint8Array(bytes)
+    writing = openLoop(everyMs, () => coord.setData('/open-loop', data))
+  },
+
+  endWriting: () => writing.end(),
+
+  beginDelay() {
+    delay = monitorEventLoopDelay({ resolution: 1 })
+    delay.enable()
+  },
+
+  /** Of the event loop, beyond the millisecond that it is looked at, ms. */
+  endDelay() {
+    delay.disable()
+    const beyond = (ns) => Math.max(0, ns / 1e6 - 1)
+    return { p50: beyond(delay.percentile(50)), p99: beyond(delay.percentile(99)), max: beyond(delay.max) }
+  },
+
+  memory: () => process.memoryUsage(),
+
+  async close() {
+    await coord?.close({ timeoutMs: 500 })
+  },
+})
+
+function ignoreExisting(error) {
+  if (error.code !== 'COORD_NODE_EXISTS') throw error
+}
