@@ -282,9 +282,9 @@ export class Peer {
     this.#noteStall(instant.now)
     this.#zab.now = instant.now
     this.#zab.wallMs = instant.wallMs
-    if (this.#zab.hasForgotten) return outputs
+    if (this.#zab.isOver) return outputs
     this.#take(input)
-    if (this.#zab.hasForgotten) return outputs
+    if (this.#zab.isOver) return outputs
     this.#progress()
     founding.noteMembership(this.#zab)
     founding.announcePresence(this.#zab)

@@ -133,10 +133,11 @@ export interface SessionLoss {
    * - `expired`: the leader did not hear of it in time, although neither of these was seen here; or an operator ended it
    * - `takenOver`: it was attached elsewhere
    * - `unknown`: there was no such session to take over, or the password was wrong
+   * - `majorityLost`: its ensemble lost its memory, and with it the session
    * - `stopped`: its member has stopped
    * - `abandoned`: whoever had it let go of it
    */
-  readonly cause: 'stall' | 'partition' | 'expired' | 'takenOver' | 'unknown' | 'stopped' | 'abandoned'
+  readonly cause: 'stall' | 'partition' | 'expired' | 'takenOver' | 'unknown' | 'majorityLost' | 'stopped' | 'abandoned'
   /** `leader`: by an entry in the log. `host`: by its member, which could no longer be sure of it. */
   readonly by: 'leader' | 'host'
   /** How long the process stood still, or no quorum served it, as far as known. Milliseconds. */

@@ -453,6 +453,23 @@ export class Member {
     this.#reopenLater(0, damage)
   }
 
+  /**
+   * What this member holds is of an ensemble that is dead, and a later one lives. Where that was memory alone it is dropped,
+   * and a life in the other one begins (design D8); a store on a disk is for people to decide about.
+   */
+  #onSuperseded(reason: string): void {
+    if (!this.isVolatile) {
+      this.#handlers.refused('COORD_MAJORITY_LOST', reason)
+      return
+    }
+    this.#beginOutage(new CoordError('COORD_MAJORITY_LOST', reason))
+    this.sessions.loseAll(reason)
+    this.#seen = undefined
+    this.#reopenTimer = this.#options.clock.setTimer(0, () => {
+      if (!this.#closed) this.#beginLife({}, { ...this.self, id: this.#freshId() })
+    })
+  }
+
   /** Nobody may count on this member any more: it is as if the process were gone, but for the sessions, which wait. */
   #beginOutage({ message }: CoordError): void {
     const { status } = this.#peer as Peer
@@ -555,6 +572,9 @@ export class Member {
         return
       case 'forgotten':
         this.#onForgotten(output.reason)
+        return
+      case 'superseded':
+        this.#onSuperseded(output.reason)
         return
       case 'refused':
         this.#handlers.refused(output.code, output.reason)

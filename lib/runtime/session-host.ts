@@ -241,6 +241,16 @@ export class SessionHost implements SessionDoor {
     this.#armExpiry()
   }
 
+  /** The ensemble is dead, and its sessions with it; those that are opened from now on are of what comes next. */
+  loseAll(reason: string): void {
+    const loss: SessionLoss = { cause: 'majorityLost', by: 'host', durationMs: undefined }
+    for (const session of [...this.#sessions.values(), ...this.#arriving.values()]) session.end('lost', reason, loss)
+    this.#streams.onLost()
+    this.#outbox = []
+    this.#reads.clear()
+    this.#heartbeats.clear()
+  }
+
   /** Ends every session: the member is gone. */
   close(reason: string): void {
     this.#closed = true

@@ -12,7 +12,7 @@ import type { ReplicatedState } from '../core/tree/apply.ts'
 import type { TreeChange } from '../core/tree/operation.ts'
 import { joinPath, parentOf } from '../core/tree/path.ts'
 import type { Znode } from '../core/tree/znode.ts'
-import type { Zxid } from '../core/zab/zxid.ts'
+import { type Zxid, zxidPlus } from '../core/zab/zxid.ts'
 import type { StreamEvent, StreamRequest } from '../ports/session-link.ts'
 import { ChangeWindow, type WindowLimits } from './change-window.ts'
 
@@ -72,6 +72,11 @@ export class WatchStreams {
   }
 
   /** A snapshot took the place of entries: streams that wait hear of the gap. */
+  /** What comes next is another ensemble: no stream of this one can go on in it without a gap. */
+  onLost(): void {
+    this.#window?.reset(zxidPlus(this.state.lastZxid, 1))
+  }
+
   onInstalled(): void {
     this.#window?.reset(this.state.lastZxid)
     const waiting = [...this.#waiting.values(), ...this.#waitingBelow.values()].flatMap((streams) => [...streams])

@@ -273,6 +273,9 @@ export class ScriptWorld {
       case 'forgotten':
         this.print(`${member.name}      has forgotten: ${output.reason}`)
         return
+      case 'superseded':
+        this.print(`${member.name}      is superseded: ${output.reason}`)
+        return
       case 'refused':
         this.print(`${member.name}      is refused: ${output.code}, ${output.reason}`)
         return

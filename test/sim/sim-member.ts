@@ -66,6 +66,8 @@ export class SimMember {
   readonly refusals: string[] = []
   /** An operator removed it: it does not come back under this id. */
   isRemoved = false
+  /** Its ensemble is dead, and a later one lives. */
+  isSuperseded = false
   /** What it asked of the configuration, and has no answer to: asked again in each term. */
   readonly #asked = new Map<number, { readonly request: MembershipRequest; readonly answered: Answered | undefined }>()
   #lastAsked = 0
@@ -126,7 +128,7 @@ export class SimMember {
   }
 
   start(): void {
-    if (this.isUp || (this.isRemoved && this.spec.isDurable)) return
+    if (this.isUp || ((this.isRemoved || this.isSuperseded) && this.spec.isDurable)) return
     const clock = this.#world.random('clock', this.name)
     this.incarnation += 1
     if (!this.spec.isDurable) {
@@ -138,6 +140,7 @@ export class SimMember {
     this.#rate = 1 + clock.real(-1, 1) * this.#world.options.drift
     this.isPaused = false
     this.isRemoved = false
+    this.isSuperseded = false
     this.#asked.clear()
     this.#pausedMs = 0
     this.#inbox = []
@@ -162,6 +165,7 @@ export class SimMember {
     this.disk.wipe()
     this.id = this.#newId()
     this.isRemoved = false
+    this.isSuperseded = false
     this.#world.check('onCrash', this)
   }
 
@@ -269,6 +273,7 @@ export class SimMember {
     const outputs = peer.step(input, { now: this.localNow, wallMs })
     for (const output of outputs) this.#perform(output)
     if (this.isRemoved) this.crash()
+    if (this.isSuperseded) this.#onSuperseded()
     if (!this.isUp) return
     this.#observe(peer)
     this.#world.check('onStep', this)
@@ -276,6 +281,12 @@ export class SimMember {
       this.crashAfterSteps -= 1
       if (this.crashAfterSteps <= 0) this.crash()
     }
+  }
+
+  /** A life without what it held; on a disk it is for its operator to decide. */
+  #onSuperseded(): void {
+    this.crash()
+    if (!this.spec.isDurable) this.#world.after(1, () => this.start())
   }
 
   #perform(output: Output): void {
@@ -317,6 +328,9 @@ export class SimMember {
       }
       case 'forgotten':
         throw new Violation('Marks', `${this.name} is told that it has forgotten: ${output.reason}`)
+      case 'superseded':
+        this.isSuperseded = true
+        return
       case 'refused':
         this.refusals.push(output.code)
         if (output.code === 'COORD_REMOVED') this.isRemoved = true

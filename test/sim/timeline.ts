@@ -45,6 +45,8 @@ export function describeOutput(output: Output, nameOf: (id: MemberId) => string)
     }
     case 'membershipReply':
       return `membershipReply ${output.id} ${output.outcome.code ?? 'done'} ${output.outcome.reason}`
+    case 'superseded':
+      return `is superseded: ${output.reason}`
     case 'refused':
       return `refused ${output.code} ${output.reason}`
     case 'applied':

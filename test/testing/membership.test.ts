@@ -323,24 +323,63 @@ describe('members without memory', () => {
     assert.equal(a.state, 'lost')
   })
 
-  it('of which all founders end at once found anew; who still holds the ensemble of before says so, and ends', async () => {
+  it('of which all founders end at once found anew; who still holds the ensemble of before says so, and joins', async () => {
     await using ensemble = await createTestEnsemble<number>({ size: 3, voters: 3, seed: 23 })
     const d = await ensemble.join()
     await ensemble.until(d.create('/x'))
-    const { clusterId } = d.member
+    const { clusterId, id, lastZxid } = d.member
     const warnings: string[] = []
+    const gone: string[] = []
     d.member.on('warning', (text) => warnings.push(text))
+    await d.exists('/x', { watch: ({ type }) => gone.push(type) })
+    const streamed: string[] = []
+    const watching = readAll(d, streamed)
+    const lock = await ensemble.until(d.lock('/lock'))
+    const { session } = d
+    await ensemble.advance(1000)
     for (const coord of ensemble.coords) ensemble.crash(coord)
     await ensemble.advance(100)
     const coords = await Promise.all(ensemble.coords.map((coord) => ensemble.restart(coord)))
     const [first] = coords as [Coord]
     assert.notEqual(first.member.clusterId, clusterId)
+    await eventually(ensemble, () => d.state === 'connected' && d.member.clusterId !== clusterId, 'it joins')
+    assert.match(warnings.join(), /without their memory/)
+    assert.equal(d.member.clusterId, first.member.clusterId)
+    assert.notEqual(d.member.id, id)
+    assert.equal(session.loss?.cause, 'majorityLost')
+    assert.equal(lock.held, false)
+    // The new one is empty, and whoever watched hears of that.
+    assert.equal(await ensemble.until(d.exists('/x', { consistency: 'linearizable' })), undefined)
+    assert.deepEqual(gone, ['deleted'])
+    assert.ok(d.member.lastZxid > lastZxid, 'its tokens are larger')
+    await ensemble.until(d.create('/y'))
+    await eventually(ensemble, () => streamed.includes('created /y'), 'the stream goes on')
+    const gap = streamed.indexOf('gap')
+    assert.ok(gap > 0, streamed.join())
+    assert.equal(streamed.slice(gap).includes('created /x'), false)
+    await ensemble.until(d.close())
+    await watching
+  })
+
+  it('of which all founders end at once: who holds it on a disk ends, and says why', async () => {
+    const durable = [false, false, false, true]
+    await using ensemble = await createTestEnsemble<number>({ size: 3, voters: 3, seed: 25, durable })
+    const d = await ensemble.join()
+    await ensemble.until(d.create('/x'))
+    const warnings: string[] = []
+    d.member.on('warning', (text) => warnings.push(text))
+    for (const coord of ensemble.coords) ensemble.crash(coord)
+    await ensemble.advance(100)
+    await Promise.all(ensemble.coords.map((coord) => ensemble.restart(coord)))
     await eventually(ensemble, () => d.state === 'closed', 'the survivor ends')
     assert.match(warnings.join(), /without their memory/)
-    // And its process, started again, is a member of the new one, which is empty.
-    const again = await ensemble.restart(d)
-    assert.equal(again.member.clusterId, first.member.clusterId)
-    assert.equal(await ensemble.until(again.exists('/x', { consistency: 'linearizable' })), undefined)
-    assert.ok(again.member.lastZxid > d.member.lastZxid, 'its tokens are larger')
+    assert.match(d.explain().failure ?? '', /without their memory/)
   })
 })
+
+/** Notes what a stream of everything tells, until its coord is closed. */
+async function readAll(coord: Coord, heard: string[]): Promise<void> {
+  for await (const event of coord.watch('/', { recursive: true })) {
+    heard.push('path' in event ? `${event.type} ${event.path}` : event.type)
+  }
+}

@@ -90,7 +90,7 @@ export function onFarewell(zab: Zab, _role: Role, from: Link): void {
 
 function forget(zab: Zab, from: Link, mark: Mark): void {
   zab.mark('marks.forgotten')
-  zab.hasForgotten = true
+  zab.isOver = true
   const reason = `it lacks what this member acknowledged: ${from.peer.name} remembers ${formatZxid(mark.zxid)} in epoch ${mark.epoch}, the log ended at ${formatZxid(zab.begun.lastZxid)} in epoch ${zab.begun.epochs.current}`
   zab.outputs.push({ type: 'forgotten', reason })
 }

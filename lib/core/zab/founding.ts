@@ -57,7 +57,7 @@ export function onPresence(zab: Zab, role: Role, from: Link, message: MessageOf<
   if (isSuperseded(zab, from, message)) giveWay(zab, message)
 }
 
-/** Our ensemble is dead, and a later one lives. Who holds nothing of it just joins; who does must say so. */
+/** Our ensemble is dead, and a later one lives. Who holds nothing of it just joins; who does must say so, and lose it. */
 function giveWay(zab: Zab, message: MessageOf<'presence'>): void {
   if (zab.configurations.isEmpty) {
     join(zab, message)
@@ -65,7 +65,8 @@ function giveWay(zab: Zab, message: MessageOf<'presence'>): void {
   }
   zab.mark('founding.superseded')
   const reason = `all founders came back without their memory, and founded ${message.cluster}: what this member still holds is of ${zab.belonging.cluster}, which no quorum is left of`
-  zab.outputs.push({ type: 'refused', code: 'COORD_MAJORITY_LOST', reason })
+  zab.isOver = true
+  zab.outputs.push({ type: 'superseded', reason })
 }
 
 /** Who has a log or a leader is more than founded. */

@@ -123,6 +123,8 @@ export type ZabOutput =
   | { readonly type: 'membershipReply'; readonly id: number; readonly outcome: MembershipOutcome }
   /** This member has forgotten what it acknowledged: it must not take part as who it was. Nothing comes after it. */
   | { readonly type: 'forgotten'; readonly reason: string }
+  /** The ensemble of this member is dead, and a later one lives: it must not go on as who it is. Nothing comes after it. */
+  | { readonly type: 'superseded'; readonly reason: string }
   /** The member cannot go on joining: for the application. */
   | { readonly type: 'refused'; readonly code: ErrorCode; readonly reason: string }
 
@@ -180,8 +182,8 @@ export class Zab {
   isProven = false
   /** What this life began with: it is compared with what others remember of the last one. */
   readonly begun: { readonly epochs: Epochs; readonly lastZxid: Zxid }
-  /** Set once this member must not go on as who it is. */
-  hasForgotten = false
+  /** Set once this member must not go on as who it is: it has forgotten, or its ensemble is dead. */
+  isOver = false
   /** The last zxid known to be committed. */
   committed: Zxid
   role: Role = { name: 'outside', attempt: undefined }
