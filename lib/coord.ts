@@ -2,9 +2,9 @@
  * What `joinEnsemble` returns: a client, and the member of the ensemble that lives in this process.
  */
 import { EventEmitter } from 'node:events'
-import { checkCallOptions, isObject, requireSeats } from './api/checks.ts'
+import { checkCallOptions, checkSnapshotOptions, isObject, requireSeats } from './api/checks.ts'
 import { emitSafely } from './api/emit.ts'
-import { abortError } from './api/results.ts'
+import { abortError, abortedOr, withJson } from './api/results.ts'
 import type { ValueCodec } from './api/values.ts'
 import type { CallOptions } from './api/znodes.ts'
 import { Client, type LostSession, RenewingSession } from './client.ts'
@@ -24,6 +24,7 @@ import {
   majorityLostText,
   type Status,
 } from './runtime/member.ts'
+import { type SnapshotFileOptions, type SnapshotInfo, writeSnapshotFile } from './runtime/snapshot-file.ts'
 
 /** What an operator wants to know: see `Coord.explain`. */
 export interface Explanation {
@@ -360,6 +361,25 @@ export class Coord<V = Uint8Array> extends Client<V> {
     } catch (error) {
       if (error instanceof CoordError) return false
       throw error
+    }
+  }
+
+  /**
+   * Writes the tree, with its sessions, as this member has applied it, to a file: a backup. `sync` first, if what others
+   * were told last must be in it. Everything keeps running meanwhile; the file is there whole, or not at all. It is what
+   * `restoreFrom` founds an ensemble with, and `verifySnapshot` reads. It holds all data, and hashes of passwords.
+   * Rejects with COORD_SNAPSHOT_FAILED where it cannot be written, COORD_NO_QUORUM where there is nothing here yet.
+   */
+  async exportSnapshot(file: string, options: SnapshotFileOptions = {}): Promise<SnapshotInfo> {
+    checkSnapshotOptions(file, options)
+    const { signal } = options
+    if (signal?.aborted === true) throw abortError(signal)
+    if (this.state === 'closed') throw new CoordError('COORD_CLOSED')
+    if (this.member.lastZxid === 0n) throw new CoordError('COORD_NO_QUORUM', 'this member has no tree yet')
+    try {
+      return withJson(await writeSnapshotFile(file, this.#parts.member.snapshotSource, options))
+    } catch (error) {
+      throw abortedOr(error, signal)
     }
   }
 

@@ -8,11 +8,13 @@ import { dnsDiscovery } from '../adapters/discovery-dns/index.ts'
 import { fileDiscovery } from '../adapters/discovery-file/index.ts'
 import { type Level, levelStorage } from '../adapters/storage-level/index.ts'
 import { type ListenOnPort, type ListenOnServer, webSocketTransport } from '../adapters/transport-websocket/index.ts'
+import { checkSnapshotOptions } from './api/checks.ts'
 import { checkJoinOptions, isStaticList, type JoinOptions } from './api/join-options.ts'
-import { abortError } from './api/results.ts'
+import { abortError, abortedOr, withJson } from './api/results.ts'
 import { codecOf, type ValueCodec, type ValueEncoding, type ValueOf } from './api/values.ts'
 import { Coord, EnsembleMember } from './coord.ts'
 import { assertPath } from './core/tree/path.ts'
+import type { Restoration } from './core/zab/zab.ts'
 import { CoordError } from './errors.ts'
 import type { Clock } from './ports/clock.ts'
 import type { Discovery } from './ports/discovery.ts'
@@ -22,7 +24,13 @@ import type { Transport } from './ports/transport.ts'
 import { Authentication } from './runtime/authentication.ts'
 import { Secret } from './runtime/handshake.ts'
 import { defaultLimits, defaultSeats } from './runtime/limits.ts'
-import { Member, type MemberLimits } from './runtime/member.ts'
+import { Member, type MemberLimits, type MemberOptions } from './runtime/member.ts'
+import {
+  readRestoration,
+  type SnapshotFileOptions,
+  type SnapshotInfo,
+  verifySnapshotFile,
+} from './runtime/snapshot-file.ts'
 import { SystemClock } from './runtime/system-clock.ts'
 import { SystemEntropy } from './runtime/system-entropy.ts'
 import { VolatileStorage } from './runtime/volatile-storage.ts'
@@ -46,13 +54,15 @@ export interface JoinSurroundings {
   readonly limits?: Partial<MemberLimits> | undefined
   /** At this counter a leader goes to its next epoch. */
   readonly counterLast?: number | undefined
+  /** In place of a file of the option `restoreFrom`. */
+  readonly restoration?: MemberOptions['restoration']
   /** Called with the member as soon as it exists. */
   readonly onMember?: ((member: Member) => void) | undefined
 }
 
 /** @internal */
 export async function joinWith(options: JoinOptions, surroundings: JoinSurroundings): Promise<Coord<unknown>> {
-  const { signal } = options
+  const { signal, restoreFrom } = options
   if (signal?.aborted === true) throw abortError(signal)
   const codec = codecOf(options.valueEncoding) as ValueCodec<unknown>
   if (options.namespace !== undefined) assertPath(options.namespace)
@@ -77,6 +87,10 @@ export async function joinWith(options: JoinOptions, surroundings: JoinSurroundi
       seats: options.voters ?? defaultSeats,
       transport,
       storage: storageOf(options),
+      restoration:
+        restoreFrom === undefined
+          ? surroundings.restoration
+          : (cut): Promise<Restoration> => readRestoration(restoreFrom, { signal: cut }),
       clock,
       entropy,
       secret: new Secret(options.secret),
@@ -110,6 +124,21 @@ export async function joinWith(options: JoinOptions, surroundings: JoinSurroundi
   parts.coord = coord
   await joined(options, coord, member, clock, transport, waiting)
   return coord
+}
+
+/**
+ * Reads a file of `coord.exportSnapshot` and proves it, without an ensemble. Rejects with COORD_SNAPSHOT_DAMAGED,
+ * COORD_SNAPSHOT_UNKNOWN (the format of a later release) or COORD_SNAPSHOT_FAILED (it cannot be read).
+ */
+export async function verifySnapshot(file: string, options: SnapshotFileOptions = {}): Promise<SnapshotInfo> {
+  checkSnapshotOptions(file, options)
+  const { signal } = options
+  if (signal?.aborted === true) throw abortError(signal)
+  try {
+    return withJson(await verifySnapshotFile(file, options))
+  } catch (error) {
+    throw abortedOr(error, signal)
+  }
 }
 
 /** Who is to be told that joining cannot succeed, while somebody waits for it. */
@@ -292,3 +321,4 @@ export type { Consistency, PersistentWatchKind, SessionLoss, SessionState, Watch
 export { digestId, scryptId } from './runtime/authentication.ts'
 export type { DiagnosticSource, Diagnostics } from './runtime/diagnostics.ts'
 export type { LaggingMember, MissingMember, NoLeader } from './runtime/explanation.ts'
+export type { SnapshotFileOptions, SnapshotInfo, SnapshotProgress } from './runtime/snapshot-file.ts'

@@ -37,6 +37,14 @@ export function requireSignal(signal: unknown): void {
   if (signal !== undefined && !(signal instanceof AbortSignal)) throw new TypeError('signal must be an AbortSignal')
 }
 
+/** The arguments of whatever writes or reads a snapshot file. */
+export function checkSnapshotOptions(file: unknown, options: unknown): void {
+  if (typeof file !== 'string' || file === '') throw new TypeError('file must be the path of a snapshot file')
+  checkCallOptions(options)
+  const onProgress = isObject(options) ? options['onProgress'] : undefined
+  if (onProgress !== undefined && typeof onProgress !== 'function') throw new TypeError('onProgress must be a function')
+}
+
 /** An ACL as an application gives it: entries with permissions in the letters `cdrwa`. Whether it is valid, the tree says. */
 export function checkAcl(acl: unknown): void {
   if (!Array.isArray(acl)) throw new TypeError('acl must be an array of { scheme, id, permissions }')

@@ -66,6 +66,12 @@ export interface JoinOptions<E extends ValueEncoding = ValueEncoding> {
   readonly peers?: PeersOption | undefined
   /** Any abstract-level database, or a Storage port. Default: memory alone. Closed with the coord. */
   readonly storage?: Storage | LevelDatabase | undefined
+  /**
+   * A file of `coord.exportSnapshot`: what a new ensemble begins with, where this member founds it. All founders must be
+   * there, their stores empty. Where there is an ensemble already, joining rejects with COORD_NOT_RESTORED; but not where
+   * that one began with this very file, so the option may stay.
+   */
+  readonly restoreFrom?: string | undefined
   /** Default: WebSocket. Closed with the coord. */
   readonly transport?: Transport | undefined
   /** Shared by all members. Needed to listen on anything but loopback. */
@@ -118,6 +124,7 @@ const optionNames = new Set<keyof JoinOptions>([
   'advertise',
   'peers',
   'storage',
+  'restoreFrom',
   'transport',
   'secret',
   'tls',
@@ -147,7 +154,7 @@ export function checkJoinOptions(options: JoinOptions): void {
   for (const name of Object.keys(options)) {
     if (!optionNames.has(name as keyof JoinOptions)) throw new TypeError(`unknown option '${name}' of joinEnsemble`)
   }
-  for (const name of ['name', 'secret', 'advertise', 'namespace', 'superDigest'] as const)
+  for (const name of ['name', 'secret', 'advertise', 'namespace', 'superDigest', 'restoreFrom'] as const)
     requireText(name, options[name])
   if (options.name !== undefined && Buffer.byteLength(options.name) > nameBytesMax)
     throw new TypeError(`name must be at most ${nameBytesMax} bytes`)

@@ -51,6 +51,11 @@ export function statView(stat: Stat): Stat {
   return new StatView(stat)
 }
 
+/** What a call rejects with that may have been aborted in the middle. */
+export function abortedOr(error: unknown, signal: AbortSignal | undefined): unknown {
+  return signal?.aborted === true ? abortError(signal) : error
+}
+
 /** An error of the kind that Node's own APIs reject with when a signal aborts. */
 export function abortError(signal: AbortSignal): Error {
   const error = new Error('The operation was aborted', { cause: signal.reason })

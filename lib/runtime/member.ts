@@ -20,9 +20,10 @@ import type { SessionId } from '../core/tree/session-id.ts'
 import { lastOf } from '../core/zab/batch.ts'
 import { type MemberId, type MemberRecord, memberIdFrom } from '../core/zab/configuration.ts'
 import { featureLevel } from '../core/zab/features.ts'
+import { isRestoredFrom } from '../core/zab/founding.ts'
 import type { MembershipRequest } from '../core/zab/membership-request.ts'
 import type { Message, Wish } from '../core/zab/message.ts'
-import type { CoreSnapshot, Timing, ZabOptions } from '../core/zab/zab.ts'
+import type { CoreSnapshot, Restoration, Timing, ZabOptions } from '../core/zab/zab.ts'
 import { type Zxid, zxidZero } from '../core/zab/zxid.ts'
 import { CoordError, type ErrorCode } from '../errors.ts'
 import type { Clock, Timer } from '../ports/clock.ts'
@@ -44,6 +45,7 @@ import { type DiscoveryLimits, PeerDiscovery } from './peer-discovery.ts'
 import type { LinkLimits } from './peer-link.ts'
 import { PeerLinks } from './peer-links.ts'
 import { SessionHost, type SessionLimits } from './session-host.ts'
+import type { SnapshotSource } from './snapshot-file.ts'
 import { StallWatch } from './stall-watch.ts'
 
 /** Every limit of the runtime: docs/LIMITS.md has the defaults. */
@@ -86,6 +88,8 @@ export interface MemberOptions {
   readonly seats: number
   readonly transport: Transport | undefined
   readonly storage: Storage
+  /** Reads what a new ensemble is to begin with. */
+  readonly restoration?: ((signal: AbortSignal | undefined) => Promise<Restoration>) | undefined
   readonly clock: Clock
   readonly entropy: Entropy
   readonly secret: Secret
@@ -159,6 +163,7 @@ export class Member {
   #seen: ReplicatedState | undefined
   #reopenTimer: Timer | undefined
   #damage: CoordError | undefined
+  #restoration: Restoration | undefined
 
   constructor(given: MemberOptions, handlers: MemberHandlers) {
     this.#stalls = new StallWatch(given.clock, (ms) => this.#onStall(ms))
@@ -229,10 +234,23 @@ export class Member {
     return { code: 'COORD_CLUSTER_DIFFERS', reason }
   }
 
+  /** What this member has applied, to be written to a file. */
+  get snapshotSource(): SnapshotSource {
+    const { tree, sessions, lastZxid } = this.state
+    // Taken in one go: what is applied meanwhile is not in it.
+    const records = [...this.state.snapshot()]
+    const cluster = this.status?.cluster ?? ''
+    const count = 1 + sessions.size + tree.nodeCount
+    return { cluster, zxid: lastZxid, wallMs: this.#options.clock.wallNow(), count, records }
+  }
+
   /** Opens the store, listens, and begins. Rejects with what went wrong; then nothing is left behind. */
   async start(signal?: AbortSignal): Promise<void> {
+    // Proved before anything is opened, let alone founded.
+    this.#restoration = await this.#options.restoration?.(signal)
     const opened = await this.#openStore()
     try {
+      this.#assertRestorable(opened)
       const listening = await this.#links?.listen()
       signal?.throwIfAborted()
       const self = this.#identify(opened, this.#options.address ?? listening ?? '')
@@ -344,6 +362,17 @@ export class Member {
     }
   }
 
+  /** Only who belongs to nothing can found. Who was founded with this very snapshot has it already. */
+  #assertRestorable({ stored }: Opened): void {
+    const restoration = this.#restoration
+    const bytes = this.#options.storage.durable ? stored.values.get('belonging') : undefined
+    if (restoration === undefined || bytes === undefined) return
+    const { presence, cluster } = decodeBelonging(bytes)
+    if (presence === 'blank' || isRestoredFrom(cluster, restoration)) return
+    const reason = `the store belongs to the ensemble ${cluster}: restore into an empty one, or leave restoreFrom out`
+    throw new CoordError('COORD_NOT_RESTORED', reason)
+  }
+
   #freshId(): MemberId {
     return memberIdFrom(hex(this.#options.entropy.bytes(idBytes)))
   }
@@ -394,7 +423,9 @@ export class Member {
     const founders = mayFound ? [...new Set(peers.length === 0 ? [self.address] : peers)].sort() : []
     const { timing, tail, batchBytesMax, chunkBytesMax, reapIntervalMs } = limits
     const sizes = { tail, batchBytesMax, chunkBytesMax }
-    const options: PeerOptions = { timing, ...sizes, founders, wish, seats, counterLast, reapIntervalMs, mark }
+    const restoration = this.#restoration
+    const also = { restoration, counterLast, reapIntervalMs, mark }
+    const options: PeerOptions = { timing, ...sizes, founders, wish, seats, ...also }
     const peer = new Peer({ ...start, self }, options, (applied) => this.#onApplied(applied))
     this.#self = self
     this.#peer = peer
@@ -601,6 +632,8 @@ export class Member {
       this.#discovery?.ask()
     }
     this.#handlers.status(status)
+    // Whoever serves has it, or something else: it is not needed in memory twice.
+    if (status.serving) this.#restoration = undefined
     if (status.serving) this.#calls.resume()
     this.#tellWatchers()
   }

@@ -55,6 +55,7 @@ const schemas: { readonly [K in MessageType]: Schema<MessageMap[K]> } = {
     acceptedEpoch: natural,
     features: natural,
     majorityLost: boolean,
+    restores: optional(text(64)),
   }),
   prepare: preparation,
   prepared: struct<MessageMap['prepared']>({ cluster }),

@@ -49,6 +49,8 @@ export const defences: Readonly<Record<string, string>> = {
   'broadcast.hole': 'scenarios.test.ts: never applies a proposal after a gap',
   'discovery.bystander': 'scenarios.test.ts: elects without a voter that is to lose its vote and is ahead',
   'founding.blankAgain': 'test/testing/membership.test.ts: all founders restart without memory',
+  'founding.restored': 'test/join/backup.test.ts: an ensemble begins with a snapshot file',
+  'founding.notRestored': 'test/join/backup.test.ts: a snapshot file is not restored over an ensemble that lives',
   'founding.superseded': 'test/testing/membership.test.ts: all founders restart without memory',
   'membership.founders': 'scenarios.test.ts: changes the list of founders, one address at a time',
   'marks.forgotten': 'damaged-store.test.ts: an older image of a disk is noticed by the peers',

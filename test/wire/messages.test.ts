@@ -79,6 +79,7 @@ const messages: readonly Message[] = [
     acceptedEpoch: 4,
     features: 1,
     majorityLost: false,
+    restores: '0123456789abcdef',
   },
   {
     type: 'notification',

@@ -104,7 +104,8 @@ export function logClock(zab: Zab, { clockBase }: Leading): number {
 }
 
 function nextZxid(zab: Zab, epoch: number): Zxid {
-  if (zab.log.last === zxidZero) {
+  const isFirst = epochOf(zab.log.last) <= (zab.belonging.founded?.epoch ?? 0)
+  if (zab.log.last === zxidZero || isFirst) {
     // The first entry of an ensemble: later than any entry of one that was founded earlier in the same second (D3).
     return zxidOf(epoch, ((zab.wallMs % 1000) << 20) + 1)
   }

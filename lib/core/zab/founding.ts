@@ -10,14 +10,25 @@
  * A prepared founder takes part in nothing: it neither votes nor acknowledges, also not in an ensemble founded before
  * that has nothing in its log and no leader (it counts as blank, and is frozen by preparing anew). A refusal is final for
  * that attempt; whoever learns of it thaws. So a crash at any step neither blocks founding nor founds twice.
+ *
+ * With a snapshot to restore, one founder founds alone, once all are there and blank: the lowest of those that were given
+ * it. The others, who hold nothing, never prepare; they find its ensemble, get everything from it, and take their seats.
+ * So no quorum can ever come about that lacks what was restored.
  */
-import { ConfigurationHistory, type MemberId, type MemberRecord } from './configuration.ts'
+import { ConfigurationHistory, configurationText, type MemberId, type MemberRecord } from './configuration.ts'
 import { isElectable } from './election.ts'
 import { isMajorityLost, isSuperseded } from './memory-loss.ts'
 import type { MessageOf, Preparation } from './message.ts'
 import { becomeLooking, becomeOutside, type FoundingAttempt, type Outside, type Role } from './roles.ts'
-import { type Belonging, foundedConfigurations, type Link, type Zab } from './zab.ts'
-import { epochMax, zxidZero } from './zxid.ts'
+import {
+  type Belonging,
+  type CoreSnapshot,
+  foundedConfigurations,
+  type Link,
+  type Restoration,
+  type Zab,
+} from './zab.ts'
+import { epochMax, epochOf, zxidZero } from './zxid.ts'
 
 /** 2025-01-01 UTC: epochs of a new ensemble begin at the seconds since, so that its tokens rise above its predecessor's. */
 const epochOriginMs = 1_735_689_600_000
@@ -40,7 +51,17 @@ export function announcePresence(zab: Zab): void {
     if (link.announcedPresence === key) continue
     link.announcedPresence = key
     link.announcedNotification = undefined
-    const belonging = { state: presence, cluster, since, founders, acceptedEpoch, features, majorityLost } as const
+    const restores = presence === 'blank' ? zab.restoration?.id : undefined
+    const belonging = {
+      state: presence,
+      cluster,
+      since,
+      founders,
+      acceptedEpoch,
+      features,
+      majorityLost,
+      restores,
+    } as const
     zab.send(link.peer.id, { type: 'presence', ...belonging })
   }
 }
@@ -115,6 +136,7 @@ function joinWhatExists(zab: Zab): boolean {
   const { preparation } = zab.belonging
   for (const { presence } of zab.links.values()) {
     if (presence === undefined || presence.state === 'blank' || presence.state === 'prepared') continue
+    if (isNoPlaceToRestore(zab, presence)) return true
     if (preparation?.cluster === presence.cluster) {
       // Somebody has founded what we prepared: so all had prepared, and it is founded.
       found(zab, preparation)
@@ -127,6 +149,21 @@ function joinWhatExists(zab: Zab): boolean {
     }
   }
   return false
+}
+
+/** An ensemble that does not begin with our snapshot is never taken for one that does. */
+function isNoPlaceToRestore(zab: Zab, { state, cluster }: MessageOf<'presence'>): boolean {
+  if (zab.restoration === undefined || state !== 'member' || isRestoredFrom(cluster, zab.restoration)) return false
+  if (isFounder(zab) && isForsaken(zab, cluster)) return false
+  zab.mark('founding.notRestored')
+  const reason = `the ensemble ${cluster} lives already, and does not begin with this snapshot: restore with all its members stopped and their stores empty, or leave restoreFrom out to join it`
+  zab.outputs.push({ type: 'refused', code: 'COORD_NOT_RESTORED', reason })
+  return true
+}
+
+/** Whether an ensemble began with this snapshot: its id says so. */
+export function isRestoredFrom(cluster: string, { id }: Pick<Restoration, 'id'>): boolean {
+  return cluster.endsWith(`-${id}`)
 }
 
 function join(zab: Zab, { cluster, since }: MessageOf<'presence'>): void {
@@ -163,20 +200,48 @@ export function progressFounded(zab: Zab): void {
 /** First step: all founders there, blank, with our list. The lowest one goes on. */
 function query(zab: Zab): void {
   const members: MemberRecord[] = []
+  const restoring: (readonly [address: string, snapshot: string])[] = []
+  let areOthersBlank = true
   let epoch = Math.max(zab.epochs.accepted, Math.floor((zab.wallMs - epochOriginMs) / 1000), 0)
   let { features } = zab
   for (const address of zab.belonging.founders) {
     const link = address === zab.self.address ? undefined : linkTo(zab, address)
+    const restores = address === zab.self.address ? zab.restoration?.id : link?.presence?.restores
+    if (restores !== undefined) restoring.push([address, restores])
     if (address === zab.self.address) members.push(zab.self)
     if (link?.presence === undefined || !isBlank(link.presence)) continue
     if (!isSameList(zab, link)) return
     members.push(link.peer)
+    areOthersBlank &&= link.presence.state === 'blank'
     epoch = Math.max(epoch, link.presence.acceptedEpoch)
     features = Math.min(features, link.presence.features)
   }
-  const isLowest = zab.belonging.founders[0] === zab.self.address
-  if (isLowest && members.length === zab.belonging.founders.length)
+  if (members.length < zab.belonging.founders.length) return
+  const [restorer] = restoring
+  if (restorer !== undefined) {
+    if (isSameSnapshot(zab, restoring) && restorer[0] === zab.self.address && areOthersBlank)
+      foundRestored(zab, epoch, features)
+  } else if (zab.belonging.founders[0] === zab.self.address)
     prepareAll(zab, members, Math.min(epoch, epochMax - 1), features)
+}
+
+function isSameSnapshot(zab: Zab, restoring: readonly (readonly [address: string, snapshot: string])[]): boolean {
+  if (restoring.every(([, snapshot]) => snapshot === restoring[0]?.[1])) return true
+  const given = restoring.map(([address, snapshot]) => `${address} ${snapshot}`).join(', ')
+  const reason = `the founders were given different snapshots to restore: ${given}`
+  zab.outputs.push({ type: 'refused', code: 'COORD_FOUNDERS_DIFFER', reason })
+  return false
+}
+
+/** All founders are there and blank: the one that restores founds, with itself as the only voter. */
+function foundRestored(zab: Zab, epoch: number, features: number): void {
+  const { restoration } = zab
+  if (restoration === undefined || zab.belonging.presence !== 'blank') return
+  zab.mark('founding.restored')
+  const above = Math.min(Math.max(epoch, epochOf(restoration.zxid)), epochMax - 1)
+  const preparation = preparationOf(zab, [zab.self], above, features)
+  found(zab, { ...preparation, cluster: `${preparation.cluster}-${restoration.id}` }, restoration)
+  zab.restoration = undefined
 }
 
 function linkTo(zab: Zab, address: string): Link | undefined {
@@ -201,14 +266,18 @@ function isSameList(zab: Zab, link: Link): boolean {
 
 /** Second step, on the lowest founder. */
 function prepareAll(zab: Zab, members: readonly MemberRecord[], epoch: number, features: number): void {
-  const cluster = `${zab.id.slice(0, 16)}-${zab.wallMs.toString(36)}-${zab.nextAttempt()}`
-  const seats = zab.options.seats ?? seatsDefault
-  const preparation: Preparation = { cluster, epoch, wallMs: zab.wallMs, members, seats, features }
+  const preparation = preparationOf(zab, members, epoch, features)
   becomeOutside(zab, { ...preparation, prepared: new Set() })
   persistPreparation(zab, preparation)
   for (const { id } of members) {
     if (id !== zab.id) zab.send(id, { type: 'prepare', ...preparation })
   }
+}
+
+function preparationOf(zab: Zab, members: readonly MemberRecord[], epoch: number, features: number): Preparation {
+  const cluster = `${zab.id.slice(0, 16)}-${zab.wallMs.toString(36)}-${zab.nextAttempt()}`
+  const seats = zab.options.seats ?? seatsDefault
+  return { cluster, epoch, wallMs: zab.wallMs, members, seats, features }
 }
 
 function persistPreparation(zab: Zab, preparation: Preparation): void {
@@ -307,14 +376,42 @@ export function onFound(zab: Zab, role: Role, _from: Link, message: MessageOf<'f
   if (role.name === 'outside' && preparation?.cluster === message.cluster) found(zab, preparation)
 }
 
-function found(zab: Zab, { cluster, epoch, wallMs, members, seats, features }: Preparation): void {
+function found(
+  zab: Zab,
+  { cluster, epoch, wallMs, members, seats, features }: Preparation,
+  restoration?: Restoration,
+): void {
   const founded: Preparation = { cluster, epoch, wallMs, members, seats, features }
   const since = sinceOf(founded)
   // Above every promise of the founders; and what was acknowledged in an ensemble before says nothing here.
   const accepted = Math.max(zab.epochs.accepted, epoch)
   zab.epochs = { accepted, acceptedFrom: undefined, current: 0 }
   zab.belonging = { ...zab.belonging, presence: 'founded', cluster, since, preparation: undefined, founded }
-  zab.persist({ belonging: zab.belonging, epochs: zab.epochs }, { kind: 'remember' })
-  zab.configurations = new ConfigurationHistory(foundedConfigurations(zab.belonging))
+  const install = restoration === undefined ? undefined : restored(zab, restoration)
+  zab.persist({ belonging: zab.belonging, epochs: zab.epochs, install }, { kind: 'remember' })
+  if (install === undefined) zab.configurations = new ConfigurationHistory(foundedConfigurations(zab.belonging))
   becomeLooking(zab, 'founded')
+}
+
+/** The tree shows the configuration here. */
+const configurationPath = '/zookeeper/config'
+
+/** The state, the log and the configurations begin at the snapshot's zxid; all that comes is of later epochs. */
+function restored(zab: Zab, { zxid, records: stored }: Restoration): CoreSnapshot {
+  const configurations = foundedConfigurations(zab.belonging).map(({ configuration }) => ({
+    zxid,
+    configuration,
+    settledAt: zxid,
+  }))
+  const data = new TextEncoder().encode(
+    configurations.map(({ configuration }) => configurationText(configuration, zxid)).join(''),
+  )
+  const records = stored.map((record) =>
+    record.kind === 'node' && record.path === configurationPath ? { ...record, data, version: -1 } : record,
+  )
+  zab.machine.install(records)
+  zab.log.reset(zxid)
+  zab.committed = zxid
+  zab.configurations = new ConfigurationHistory(configurations)
+  return { zxid, configurations, marks: [], records }
 }

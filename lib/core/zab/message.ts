@@ -56,6 +56,8 @@ export interface MessageMap {
     readonly features: number
     /** Too many voters came back without their memory: no quorum is left (memory-loss.ts). */
     readonly majorityLost: boolean
+    /** Of a blank founder that was given a snapshot to found with: which one (founding.ts). */
+    readonly restores: string | undefined
   }
   /** Founding, second step: persist this ensemble-to-be and take part in nothing else. */
   prepare: Preparation

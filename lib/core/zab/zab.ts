@@ -49,6 +49,8 @@ export interface ZabOptions {
   readonly wish?: Exclude<Wish, 'leaving'> | undefined
   /** How many voters an ensemble wants that this member founds. Odd, default 5. */
   readonly seats?: number | undefined
+  /** What a new ensemble is to begin with, where this member founds it. */
+  readonly restoration?: Restoration | undefined
   /** The highest level of the state machine that this member knows. Lower or higher in tests. */
   readonly features?: number | undefined
   /** At this counter a leader goes to its next epoch; by default near the end of the counter. Lower in tests. */
@@ -84,6 +86,14 @@ export interface CoreSnapshot {
   readonly zxid: Zxid
   readonly configurations: readonly LoggedConfiguration[]
   readonly marks: readonly MarkOf[]
+  readonly records: readonly SnapshotRecord[]
+}
+
+/** A snapshot to found an ensemble with: without sessions and what they owned. */
+export interface Restoration {
+  /** Names it: a digest of its file. Ends the id of the ensemble that begins with it. */
+  readonly id: string
+  readonly zxid: Zxid
   readonly records: readonly SnapshotRecord[]
 }
 
@@ -189,6 +199,8 @@ export class Zab {
   role: Role = { name: 'outside', attempt: undefined }
   /** What we want to be. */
   wish: Wish
+  /** Until it has been founded with. */
+  restoration: Restoration | undefined
   /** Monotonic milliseconds and the wall clock, as of this input. */
   now = 0
   wallMs = 0
@@ -203,6 +215,7 @@ export class Zab {
     this.machine = machine
     this.epochs = start.epochs ?? noEpochs
     this.wish = options.wish ?? 'auto'
+    this.restoration = options.restoration
     this.belonging = belongingOf(start.belonging, options)
     this.configurations = new ConfigurationHistory(start.configurations ?? foundedConfigurations(this.belonging))
     this.marks = new Marks(start.marks)
