@@ -8,7 +8,16 @@ import { applyEdit, type Mutant } from './mutant.ts'
 const root = fileURLToPath(new URL('../../', import.meta.url))
 
 /** What a simulated world is made of. */
-const parts = ['package.json', 'tsconfig.json', 'lib', 'adapters', 'test/sim', 'test/museum', 'test/core/tree/model.ts']
+const parts = [
+  'package.json',
+  'tsconfig.json',
+  'lib',
+  'adapters',
+  'test/sim',
+  'test/search',
+  'test/museum',
+  'test/core/tree/model.ts',
+]
 
 /** The changed texts by file, of the sources in a folder. Throws where an edit does not fit. */
 export function changedFiles({ id, edits }: Mutant, folder: string = root): Map<string, string> {
