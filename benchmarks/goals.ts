@@ -44,4 +44,12 @@ export const goals: readonly Goal[] = [
   goal('ephemeral', 'create', perCpu, 'ZooKeeper', 'more', 2, 4),
   goal('failover', 'leader killed', 'longest gap ms', 'ZooKeeper', 'less', 0.2, 0.05),
   goal('failover', 'leader killed', 'longest gap ms', 'etcd', 'less', 0.167, 0.05),
+  goal('hang', 'leader stopped', 'longest gap ms', 'ZooKeeper', 'less', 0.25, 0.25),
+  goal('watches', '10,000 watchers', 'last told ms', 'ZooKeeper', 'less', 1, 0.5),
+  goal('watches', '1,000 watchers', 'last told ms', 'ZooKeeper', 'less', 0.2, 0.1),
+  goal('start', 'one member or', 'ms', 'ZooKeeper', 'less', 0.05, 0.02),
+  goal('start', 'three', 'ms', 'ZooKeeper', 'less', 0.25, 0.167),
+  goal('footprint', '1,000,000', 'live heap and external B per znode', 'ZooKeeper', 'less', 0.7, 0.5),
+  goal('footprint', '1,000,000', 'resident B per znode', 'ZooKeeper', 'less', 0.35, 0.2),
+  goal('recovery', '1,000,000', 'restart ms', 'ZooKeeper', 'less', 0.7, 0.3),
 ]

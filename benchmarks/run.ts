@@ -16,11 +16,16 @@ import { etcdNpm, zookeeperNpm } from './contenders/npm.ts'
 import { zookeeper } from './contenders/zookeeper.ts'
 import { Fleets } from './fleets.ts'
 import { bareLoop } from './limits/bare-loop.ts'
+import { limits } from './limits/machine.ts'
 import { compare } from './report/compare.ts'
 import { comparisonTable, type Measured, table, writeResults } from './report/write.ts'
 import type { Row, Settings, Workload } from './workload.ts'
+import { courtesy, snapshot } from './workloads/courtesy.ts'
 import { failover, hang } from './workloads/failover.ts'
+import { gateway } from './workloads/gateway.ts'
+import { members, observers, values as valueSizes } from './workloads/growth.ts'
 import { recipes } from './workloads/recipes.ts'
+import { footprint, idle, recovery } from './workloads/size.ts'
 import { start } from './workloads/start.ts'
 import {
   durable,
@@ -33,6 +38,7 @@ import {
   single,
   singleMemory,
 } from './workloads/throughput.ts'
+import { watches } from './workloads/watches.ts'
 
 /** Those on disk first, then those in memory: systems are started once for each. */
 const workloads: Readonly<Record<string, Workload>> = {
@@ -45,10 +51,21 @@ const workloads: Readonly<Record<string, Workload>> = {
   share,
   memory,
   'single-memory': singleMemory,
+  watches,
   failover,
   hang,
   start,
+  footprint,
+  idle,
+  recovery,
+  courtesy,
+  snapshot,
   recipes,
+  gateway,
+  members,
+  observers,
+  values: valueSizes,
+  limits,
 }
 
 const allPeers: readonly ContenderKind[] = [zookeeper, zookeeperNpm(zookeeper), etcd, etcdNpm(etcd), bareLoop]

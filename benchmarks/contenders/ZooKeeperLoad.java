@@ -24,9 +24,10 @@ import org.apache.zookeeper.data.Stat;
  *
  *   sessions N HOST:PORT,...            N sessions to one server each, in turn
  *   prepare KEYS BYTES
+ *   fill COUNT BYTES                    nodes, a thousand below each parent
  *   run OPERATION LANES KEYS BYTES READSHARE SECONDS   count, seconds, then latencies in microseconds
  *   open EVERY_MS HOSTS                 an open loop of writes; `end`: when each was acknowledged, ms of the shared clock
- *   watches PATHS WATCHERS             one-shot watchers of one path over all sessions: armed in ms, told to the last in ms
+ *   watches WATCHERS                    one-shot watchers of one path over all sessions: armed in ms, told to the last in ms
  */
 public class ZooKeeperLoad {
   static final int SAMPLES = 20000;
@@ -72,6 +73,20 @@ public class ZooKeeperLoad {
       session.sync("/", (code, path, context) -> synced.countDown(), null);
       synced.await();
     }
+  }
+
+  static void fill(int count, int bytes) throws Exception {
+    create("/tree", new byte[0]);
+    for (int parent = 0; parent * 1000 < count; parent++) create("/tree/" + parent, new byte[0]);
+    java.util.concurrent.Semaphore room = new java.util.concurrent.Semaphore(2000);
+    byte[] data = new byte[bytes];
+    AsyncCallback.StringCallback done = (code, path, context, name) -> room.release();
+    for (int child = 0; child < count; child++) {
+      room.acquire();
+      sessions.get(child % sessions.size()).create("/tree/" + child / 1000 + "/child-" + child, data,
+          ZooDefs.Ids.OPEN_ACL_UNSAFE, CreateMode.PERSISTENT, done, null);
+    }
+    room.acquire(2000);
   }
 
   static class Window {
@@ -238,6 +253,7 @@ public class ZooKeeperLoad {
     switch (words[0]) {
       case "sessions": connectAll(Integer.parseInt(words[1]), words[2].split(",")); return "";
       case "prepare": prepare(Integer.parseInt(words[1]), Integer.parseInt(words[2])); return "";
+      case "fill": fill(Integer.parseInt(words[1]), Integer.parseInt(words[2])); return "";
       case "run":
         return run(words[1].replace('-', ' '), Integer.parseInt(words[2]), Integer.parseInt(words[3]),
             Integer.parseInt(words[4]), Double.parseDouble(words[5]), Double.parseDouble(words[6]));

@@ -6,39 +6,68 @@ import { NodeProcess } from './node-load.ts'
 
 const program = new URL('./worker.mjs', import.meta.url)
 
+/** What an ensemble is started with, beside its size and its stores. */
+export interface EmbeddedOptions {
+  /** Members beyond the founders, which only observe. */
+  readonly observers?: number
+  /** Of `joinEnsemble`. */
+  readonly options?: object
+  /** Of Node. */
+  readonly execArgv?: readonly string[]
+}
+
 export class EmbeddedEnsemble implements Contender {
   readonly name = 'embedded-coord'
-  readonly members: readonly NodeProcess[]
+  readonly members: NodeProcess[] = []
   readonly ports: readonly number[] = []
   readonly loadPids: readonly number[] = []
+  readonly #peerPorts: readonly number[]
+  readonly #founders: number
   readonly #folder: string | undefined
+  readonly #more: EmbeddedOptions
 
-  private constructor(members: readonly NodeProcess[], folder: string | undefined) {
-    this.members = members
+  private constructor(
+    peerPorts: readonly number[],
+    founders: number,
+    folder: string | undefined,
+    more: EmbeddedOptions,
+  ) {
+    this.#peerPorts = peerPorts
+    this.#founders = founders
     this.#folder = folder
+    this.#more = more
   }
 
-  /** `more` are options of `joinEnsemble`; `execArgv` of the leader-to-be's Node: the first process usually leads. */
-  static async start(durability: Durability, size = 3, more: object = {}): Promise<EmbeddedEnsemble> {
-    const ports = await freePorts(size)
-    const peers = ports.map((port) => `ws://127.0.0.1:${port}`)
+  static async start(durability: Durability, size = 3, more: EmbeddedOptions = {}): Promise<EmbeddedEnsemble> {
+    const ports = await freePorts(size + (more.observers ?? 0))
     const folder = durability === 'disk' ? scratchFolder('embedded') : undefined
-    const members = ports.map(() => new NodeProcess(program))
-    await Promise.all(
-      members.map((member, index) =>
-        member.ask('join', {
-          options: {
-            name: `bench-${index}`,
-            listen: { port: ports[index] },
-            ...(size === 1 ? {} : { peers }),
-            voters: Math.max(5, size),
-            ...more,
-          },
-          ...(folder === undefined ? {} : { folder: join(folder, `${index}`) }),
-        }),
-      ),
-    )
-    return new EmbeddedEnsemble(members, folder)
+    const ensemble = new EmbeddedEnsemble(ports, size, folder, more)
+    await Promise.all(ports.map((_, index) => ensemble.join(index)))
+    return ensemble
+  }
+
+  /** Starts a member, or again one that was killed: what is in its store is still there. */
+  async join(index: number): Promise<NodeProcess> {
+    const member = new NodeProcess(program, this.#more.execArgv)
+    this.members[index] = member
+    const peers = this.#peerPorts.slice(0, this.#founders).map((port) => `ws://127.0.0.1:${port}`)
+    await member.ask('join', {
+      options: {
+        name: `bench-${index}`,
+        listen: { port: this.#peerPorts[index] },
+        ...(this.#peerPorts.length === 1 ? {} : { peers }),
+        voters: Math.max(5, this.#founders),
+        ...(index < this.#founders ? {} : { role: 'observer' }),
+        ...this.#more.options,
+      },
+      ...(this.#folder === undefined ? {} : { folder: this.folderOf(index) }),
+    })
+    return member
+  }
+
+  /** Of its store. */
+  folderOf(index: number): string {
+    return join(this.#folder ?? '', `${index}`)
   }
 
   get pids(): readonly number[] {

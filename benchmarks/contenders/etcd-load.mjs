@@ -258,5 +258,5 @@ serveCommands({
     })
   },
 
-  endWriting: () => writing.end(),
+  endWriting: () => writing.end().acknowledgedAt,
 })

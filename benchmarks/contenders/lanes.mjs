@@ -41,21 +41,30 @@ export function isWrite(turn, readShare) {
 }
 
 /**
- * An open loop: an operation every few milliseconds, whatever became of those before. When each was acknowledged,
- * milliseconds of a clock that all processes share.
+ * An open loop: an operation every few milliseconds, or some at once, whatever became of those before. When each was
+ * acknowledged, milliseconds of a clock that all processes share, and how long it took.
  */
-export function openLoop(everyMs, operation) {
+export function openLoop(everyMs, operation, atOnce = 1) {
   const acknowledgedAt = []
+  const latenciesMs = []
+  const perform = async () => {
+    const began = sharedClockMs()
+    try {
+      await operation()
+    } catch {
+      return
+    }
+    const now = sharedClockMs()
+    acknowledgedAt.push(now)
+    latenciesMs.push(now - began)
+  }
   const timer = setInterval(() => {
-    Promise.resolve(operation()).then(
-      () => acknowledgedAt.push(sharedClockMs()),
-      () => {},
-    )
+    for (let turn = 0; turn < atOnce; turn++) void perform()
   }, everyMs)
   return {
     end() {
       clearInterval(timer)
-      return acknowledgedAt
+      return { acknowledgedAt, latenciesMs }
     },
   }
 }

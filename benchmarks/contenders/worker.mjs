@@ -4,12 +4,16 @@
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { joinEnsemble } from '../../dist/lib/index.js'
-import { inLanes, isWrite, openLoop, serveCommands } from './lanes.mjs'
+import { inLanes, isWrite, openLoop, serveCommands, sharedClockMs } from './lanes.mjs'
 import { recipeCommands } from './recipe-commands.mjs'
 
 let coord
 let writing
 let delay
+let watching
+
+const childrenPerParent = 1000
+const fillOutstanding = 2000
 
 const operations = {
   write: (data, { keys }) => {
@@ -65,13 +69,71 @@ serveCommands({
     return load.operation === 'ephemeral' ? { ...sample, count: sample.count * 2 } : sample
   },
 
-  async beginWriting({ everyMs, bytes = 8 }) {
-    await coord.create('/open-loop').catch(ignoreExisting)
+  /** Nodes by their number, a thousand below each parent. */
+  async fill({ first, count, bytes }) {
     const data = new Uint8Array(bytes)
-    writing = openLoop(everyMs, () => coord.setData('/open-loop', data))
+    await coord.create('/tree').catch(ignoreExisting)
+    const end = first + count
+    for (let parent = Math.floor(first / childrenPerParent); parent * childrenPerParent < end; parent++) {
+      await coord.create(`/tree/${parent}`).catch(ignoreExisting)
+    }
+    let next = first
+    const lane = async () => {
+      while (next < end) {
+        const number = next++
+        await coord.create(`/tree/${Math.floor(number / childrenPerParent)}/child-${number}`, data)
+      }
+    }
+    await Promise.all(Array.from({ length: fillOutstanding }, lane))
   },
 
-  endWriting: () => writing.end(),
+  async beginWriting({ everyMs, bytes = 8, atOnce = 1 }) {
+    await coord.create('/open-loop').catch(ignoreExisting)
+    const data = new Uint8Array(bytes)
+    writing = openLoop(everyMs, () => coord.setData('/open-loop', data), atOnce)
+  },
+
+  endWriting: () => writing.end().acknowledgedAt,
+
+  /** How long those took that were acknowledged, ms. */
+  endWritingLatencies: () => writing.end().latenciesMs,
+
+  /** So many sessions, and so many one-shot watchers of one node over all of them. How long arming took, ms. */
+  async armWatches({ sessions, watchers }) {
+    watching ??= []
+    while (watching.length < sessions) watching.push(await coord.openSession())
+    await coord.create('/watched', new Uint8Array(8)).catch(ignoreExisting)
+    await coord.sync()
+    const began = performance.now()
+    let left = watchers
+    let resolve
+    const told = new Promise((done) => {
+      resolve = done
+    })
+    const tell = () => {
+      left -= 1
+      if (left === 0) resolve(sharedClockMs())
+    }
+    // Listeners are told apart by identity: each has its own.
+    const all = Array.from({ length: watchers }, (_, index) => watching[index % sessions])
+    await Promise.all(all.map((session) => session.getData('/watched', { watch: () => tell() })))
+    watching.told = told
+    return performance.now() - began
+  },
+
+  /** When the change was begun, ms of the shared clock. */
+  async changeWatched() {
+    const began = sharedClockMs()
+    await coord.setData('/watched', new Uint8Array(8))
+    return began
+  },
+
+  lastTold: () => watching.told,
+
+  async serveZooKeeper({ port }) {
+    const { serveZooKeeper } = await import('../../dist/adapters/zookeeper/index.js')
+    await serveZooKeeper(coord, { port, connectionsPerAddressMax: 10_000 })
+  },
 
   beginDelay() {
     delay = monitorEventLoopDelay({ resolution: 1 })
@@ -85,7 +147,11 @@ serveCommands({
     return { p50: beyond(delay.percentile(50)), p99: beyond(delay.percentile(99)), max: beyond(delay.max) }
   },
 
-  memory: () => process.memoryUsage(),
+  /** After a collection, where Node was started with one. Bytes. */
+  memory() {
+    globalThis.gc?.()
+    return process.memoryUsage()
+  },
 
   async close() {
     await coord?.close({ timeoutMs: 500 })

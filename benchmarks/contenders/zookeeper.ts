@@ -106,6 +106,12 @@ export class ZooKeeperServers {
     throw new Error('no ZooKeeper server leads')
   }
 
+  /** Of one server, after a full collection, bytes. */
+  liveHeapBytes(index: number): number {
+    const { stdout } = spawnSync('jcmd', [`${this.process(index).pid}`, 'GC.class_histogram'], { encoding: 'utf8' })
+    return Number(/^Total +\d+ +(\d+)/m.exec(stdout)?.[1])
+  }
+
   async stop(): Promise<void> {
     await Promise.all(this.#processes.map((child) => endProcess(child)))
     removeFolder(this.#folder)

@@ -8,8 +8,8 @@ import { transposed } from '../windows.ts'
 import type { Row, Settings, Workload } from '../workload.ts'
 
 async function measure({ seconds, windows, smoke, progress }: Settings): Promise<readonly Row[]> {
-  const ensemble = await EmbeddedEnsemble.start('memory', 3, { valueEncoding: 'json' })
-  const [first] = ensemble.members as readonly [NodeProcess, ...NodeProcess[]]
+  const ensemble = await EmbeddedEnsemble.start('memory', 3, { options: { valueEncoding: 'json' } })
+  const first = ensemble.members[0] as NodeProcess
 
   const row = async (setting: string, perform: () => Promise<Sample>): Promise<Row> => {
     const measured: Record<string, number>[] = []

@@ -1,0 +1,111 @@
+/**
+ * What the library does to the event loop of the application that embeds it: how late a timer of one millisecond is, and
+ * how long writes take, when nothing happens, under writes, at a checkpoint of a large tree, and while one is streamed to
+ * a member that lost its store.
+ */
+import { rmSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { EmbeddedEnsemble } from '../contenders/embedded.ts'
+import type { NodeProcess } from '../contenders/node-load.ts'
+import { quantile } from '../statistics.ts'
+import { transposed } from '../windows.ts'
+import type { Row, Workload } from '../workload.ts'
+
+const contender = 'embedded-coord'
+const everyMs = 3
+const writesAtOnce = 5
+const writesPerSecond = (members: number): string =>
+  `about ${(Math.round((members * writesAtOnce * 10) / everyMs) * 100).toLocaleString('en-US')} writes of 1 KB a second`
+
+/** As many as make a member write a checkpoint. */
+const checkpointEntries = 20_000
+
+interface Delay {
+  readonly p50: number
+  readonly p99: number
+  readonly max: number
+}
+
+/** Of all members, the worst; and how long the open loop's writes took, if it runs. */
+async function observe(
+  members: readonly NodeProcess[],
+  writers: readonly NodeProcess[],
+  during: () => Promise<unknown>,
+): Promise<Record<string, number>> {
+  await Promise.all(writers.map((writer) => writer.ask('beginWriting', { everyMs, bytes: 1024, atOnce: writesAtOnce })))
+  await Promise.all(members.map((member) => member.ask('beginDelay')))
+  await during()
+  const delays = await Promise.all(members.map((member) => member.ask<Delay>('endDelay')))
+  const latencies = await Promise.all(writers.map((writer) => writer.ask<number[]>('endWritingLatencies')))
+  return {
+    'delay p50 ms': Math.max(...delays.map(({ p50 }) => p50)),
+    'delay p99 ms': Math.max(...delays.map(({ p99 }) => p99)),
+    'delay max ms': Math.max(...delays.map(({ max }) => max)),
+    ...(writers.length === 0 ? {} : { 'write p99 ms': quantile(latencies.flat(), 0.99) }),
+  }
+}
+
+async function inTurn(
+  windows: number,
+  settings: Readonly<Record<string, () => Promise<Record<string, number>>>>,
+): Promise<Row[]> {
+  const measured = new Map<string, Record<string, number>[]>()
+  for (let window = 0; window < windows; window += 1) {
+    for (const [setting, observed] of Object.entries(settings)) {
+      measured.set(setting, [...(measured.get(setting) ?? []), await observed()])
+    }
+  }
+  return [...measured].map(([setting, all]) => ({ setting, contender, figures: transposed(all) }))
+}
+
+export const courtesy: Workload = {
+  what: 'How late timers of the application are: three durable members, the worst of them.',
+  async run({ windows, seconds, progress }) {
+    progress('courtesy')
+    const ensemble = await EmbeddedEnsemble.start('disk')
+    const { members } = ensemble
+    const wait = (): Promise<void> => sleep(seconds * 1000)
+    const rows = await inTurn(windows, {
+      idle: () => observe(members, [], wait),
+      [`${writesPerSecond(members.length)}, from all three`]: () => observe(members, members, wait),
+    })
+    await ensemble.stop()
+    return rows
+  },
+}
+
+export const snapshot: Workload = {
+  what: 'The same with a large tree: quiet, at a checkpoint, and while a member without a store is given it all.',
+  async run({ znodes, windows, seconds, smoke, progress }) {
+    const ensemble = await EmbeddedEnsemble.start('disk')
+    const [first] = ensemble.members as [NodeProcess, ...NodeProcess[]]
+    progress(`snapshot: ${znodes} znodes`)
+    await first.ask('fill', { first: 0, count: znodes, bytes: 100 })
+    let filled = znodes
+    const leader = await ensemble.leader()
+    const lost = ensemble.members.findIndex((member) => member !== leader)
+    const stayers = ensemble.members.filter((_, index) => index !== lost)
+    const writers = stayers.filter((member) => member !== leader)
+    const tree = `${znodes.toLocaleString('en-US')} znodes of 100 B`
+    const rows = await inTurn(smoke ? 1 : windows, {
+      [`${tree}, ${writesPerSecond(writers.length)}`]: () => observe(stayers, writers, () => sleep(seconds * 1000)),
+      [`${tree}, the same with creations enough for a checkpoint`]: () =>
+        observe(stayers, writers, async () => {
+          progress('snapshot: checkpoint')
+          await leader.ask('fill', { first: filled, count: checkpointEntries, bytes: 100 })
+          filled += checkpointEntries
+        }),
+      [`${tree}, the same while a member that lost its store joins`]: () =>
+        observe(stayers, writers, async () => {
+          progress('snapshot: a member joins')
+          await ensemble.members[lost]?.kill()
+          rmSync(ensemble.folderOf(lost), { recursive: true, force: true })
+          const began = performance.now()
+          await (await ensemble.join(lost)).ask('sync')
+          progress(`snapshot: joined within ${Math.round(performance.now() - began)} ms`)
+        }),
+    })
+    await ensemble.stop()
+    return rows
+  },
+}
