@@ -25,7 +25,7 @@ const tell = (message: object): void => {
 }
 
 async function write(member: Coord<string>): Promise<void> {
-  for (let number = 0; writing; number++) {
+  for (let number = 0; writing && member.state !== 'closed'; number++) {
     const value = `${member.member.name}-${process.pid}-${number}`
     try {
       const path = await member.create('/log/n-', value, { mode: 'persistent-sequential', parents: true })
@@ -53,6 +53,12 @@ async function perform(command: Command): Promise<object> {
       requestTimeoutMs: 3000,
       ...storage,
     })
+    const { member } = coord
+    const tellLeading = (): void => {
+      if (member.role === 'leader') tell({ leads: { id: member.id, epoch: member.epoch } })
+    }
+    member.on('role', tellLeading)
+    tellLeading()
     return { done: 'join' }
   }
   const member = coord as Coord<string>

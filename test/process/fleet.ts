@@ -1,4 +1,4 @@
-/** Three application processes over real sockets, and what their parent knows of the writes that they had acknowledged. */
+/** Application processes over real sockets, three by default, and what their parent knows of the writes that they had acknowledged. */
 import assert from 'node:assert/strict'
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -17,6 +17,7 @@ interface Answer {
   readonly role?: string
   readonly state?: string
   readonly entries?: [string, string][]
+  readonly leads?: { readonly id: string; readonly epoch: number }
 }
 
 const script = fileURLToPath(new URL('./app.ts', import.meta.url))
@@ -30,7 +31,8 @@ export class App {
     this.#fleet = fleet
     this.#child = fork(script, { execArgv: ['--import', 'tsx'], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
     this.#child.on('message', (answer: Answer) => {
-      if (answer.acknowledged !== undefined) fleet.acknowledged.set(answer.acknowledged, answer.path as string)
+      if (answer.acknowledged !== undefined) fleet.noteAcknowledged(answer.acknowledged, answer.path as string)
+      if (answer.leads !== undefined) fleet.leaders.set(answer.leads.epoch, answer.leads.id)
       const index = this.#waiting.findIndex(({ type }) => type === answer.done)
       if (index !== -1) this.#waiting.splice(index, 1)[0]?.resolve(answer)
     })
@@ -80,16 +82,40 @@ export class App {
 export class Fleet {
   readonly acknowledged: Map<string, string> = new Map()
   readonly apps: (App | undefined)[] = []
+  /** Who led each epoch, as its own process said. */
+  readonly leaders: Map<number, string> = new Map()
+  /** The longest time between two acknowledged writes, milliseconds. */
+  longestGapMs = 0
   readonly #durable: boolean
+  readonly #size: number
+  #acknowledgedAt: number | undefined
   readonly #directory = mkdtempSync(join(tmpdir(), 'embedded-coord-fleet-'))
   #ports: number[] = []
 
-  constructor(durable: boolean) {
+  constructor(durable: boolean, size = 3) {
     this.#durable = durable
+    this.#size = size
+  }
+
+  get size(): number {
+    return this.#size
+  }
+
+  noteAcknowledged(value: string, path: string): void {
+    this.acknowledged.set(value, path)
+    const now = performance.now()
+    if (this.#acknowledgedAt !== undefined) this.longestGapMs = Math.max(this.longestGapMs, now - this.#acknowledgedAt)
+    this.#acknowledgedAt = now
+  }
+
+  /** How often leadership has passed from one process to another. */
+  get leaderChanges(): number {
+    const ids = [...this.leaders].sort(([a], [b]) => a - b).map(([, id]) => id)
+    return ids.filter((id, index) => index > 0 && id !== ids[index - 1]).length
   }
 
   async start(): Promise<void> {
-    const servers = [0, 1, 2].map(() => createServer().listen(0, '127.0.0.1'))
+    const servers = Array.from({ length: this.#size }, () => createServer().listen(0, '127.0.0.1'))
     await Promise.all(servers.map((server) => once(server, 'listening')))
     this.#ports = servers.map((server) => (server.address() as { port: number }).port)
     await Promise.all(servers.map((server) => once(server.close(), 'close')))
