@@ -28,10 +28,15 @@ export function asCoordError(error: unknown, place: string): CoordError {
   if (codes.has('LEVEL_LOCKED')) {
     return new CoordError('COORD_STORE_LOCKED', `another process uses the store ${place}`, details)
   }
-  if (codes.has('LEVEL_CORRUPTION')) {
+  if (codes.has('LEVEL_CORRUPTION') || isCutShort(error)) {
     return new CoordError('COORD_STORE_DAMAGED', `the store ${place} is damaged: ${deepestMessage(error)}`, details)
   }
   return new CoordError('COORD_STORE_FAILED', `the store ${place} failed: ${deepestMessage(error)}`, details)
+}
+
+/** LevelDB maps its tables into memory: that it would have to read behind the end of one, it calls an invalid argument. */
+function isCutShort(error: unknown): boolean {
+  return causes(error).some(({ message }) => /\.(?:ldb|sst): Invalid argument$/.test(message))
 }
 
 function codesOf(error: unknown): Set<unknown> {

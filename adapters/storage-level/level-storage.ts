@@ -9,7 +9,8 @@
 import { assert, CoordError } from '../../lib/errors.ts'
 import type { Storage, StorageChange, StoredState } from '../../lib/ports/index.ts'
 import { type Operation, stageChange } from './change.ts'
-import { asCoordError } from './failures.ts'
+import { asCoordError, Finding } from './failures.ts'
+import { missingFile } from './files.ts'
 import { everything } from './layout.ts'
 import { emptyLedger, type Ledger } from './ledger.ts'
 import { type Level, recover } from './recover.ts'
@@ -43,6 +44,12 @@ class LevelStorage implements Storage {
     this.#db = db
     this.#place = placeOf(db)
     this.durable = durable
+    // A database opens by itself, a moment after it was made; what is left of a store must not be taken for a new one.
+    if (this.#missingFile() !== undefined) void this.#db.close().catch(() => {})
+  }
+
+  #missingFile(): string | undefined {
+    return 'location' in this.#db && typeof this.#db.location === 'string' ? missingFile(this.#db.location) : undefined
   }
 
   async open(): Promise<StoredState> {
@@ -59,6 +66,8 @@ class LevelStorage implements Storage {
     this.#isDamaged = false
     try {
       if (isAgain) await this.#db.close()
+      const missing = this.#missingFile()
+      if (missing !== undefined) throw new Finding(`its file ${missing} is missing`)
       await this.#db.open()
       const { state, ledger } = await recover(this.#db)
       this.#ledger = ledger

@@ -6,6 +6,7 @@ import { crc32 } from 'node:zlib'
 import { ClassicLevel } from 'classic-level'
 import { MemoryLevel } from 'memory-level'
 import { type Level, levelStorage } from '../../adapters/storage-level/index.ts'
+import type { CoordError } from '../../lib/errors.ts'
 import type { LogRecord, Storage, StoredState } from '../../lib/ports/index.ts'
 import { type StorageFixture, storageSuite } from '../../lib/suites/index.ts'
 import { type Fault, FaultyLevel } from './faulty-level.ts'
@@ -192,6 +193,10 @@ describe('storage-level', () => {
       { what: 'a flipped bit in a table', damage: (directory) => flipBitIn(directory, /^\d+\.ldb$/, 0.4) },
       { what: 'a flipped bit in its manifest', damage: (directory) => flipBitIn(directory, /^MANIFEST-\d+$/, 0.5) },
       { what: 'nonsense in CURRENT', damage: (directory) => writeFile(join(directory, 'CURRENT'), 'nonsense') },
+      { what: 'an empty CURRENT', damage: (directory) => writeFile(join(directory, 'CURRENT'), '') },
+      { what: 'a missing CURRENT', damage: (directory) => removeFiles(directory, /^CURRENT$/) },
+      { what: 'a missing manifest', damage: (directory) => removeFiles(directory, /^MANIFEST-\d+$/) },
+      { what: 'a table cut short', damage: (directory) => halve(directory, /^\d+\.ldb$/) },
       { what: 'a missing table', damage: (directory) => removeFiles(directory, /^\d+\.ldb$/) },
     ]
     for (const { what, damage } of damagedFiles) {
@@ -220,12 +225,41 @@ describe('storage-level', () => {
       })
     }
 
-    // The database says of it what it says of any file that cannot be read: an operator must look.
-    it('a missing manifest is COORD_STORE_FAILED, and named', async () => {
+    it('a manifest that is cut short, anywhere, is found, or gives an earlier moment, whole', async () => {
       await withDirectory(async (directory) => {
-        await write(new ClassicLevel(directory), ...manyChanges(10))
-        await removeFiles(directory, /^MANIFEST-\d+$/)
-        await assert.rejects(read(new ClassicLevel(directory)), { code: 'COORD_STORE_FAILED', message: /MANIFEST/ })
+        await write(new ClassicLevel(directory), ...bigChanges(60))
+        await write(new ClassicLevel(directory), ...bigChanges(120).slice(60))
+        const [file] = (await readdir(directory)).filter((name) => name.startsWith('MANIFEST-'))
+        const manifest = join(directory, file as string)
+        const whole = await readFile(manifest)
+        const outcomes = new Set<string>()
+        for (const part of [0, 0.2, 0.4, 0.6, 0.8, 0.99]) {
+          const copy = await mkdtemp(join(tmpdir(), 'embedded-coord-'))
+          await cp(directory, copy, { recursive: true })
+          await writeFile(join(copy, file as string), whole.subarray(0, Math.floor(part * whole.length)))
+          try {
+            const { records } = await read(new ClassicLevel(copy))
+            outcomes.add('earlier')
+            assert.deepEqual(
+              records.map(({ last }) => last),
+              records.map((_, index) => BigInt(index + 1)),
+            )
+          } catch (error) {
+            assert.equal((error as CoordError).code, 'COORD_STORE_DAMAGED', String(error))
+            outcomes.add('damaged')
+          } finally {
+            await rm(copy, { recursive: true })
+          }
+        }
+        assert.ok(outcomes.has('damaged'))
+      })
+    })
+
+    it('a directory whose first opening was cut short is a new one', async () => {
+      await withDirectory(async (directory) => {
+        await writeFile(join(directory, 'MANIFEST-000001'), '')
+        await write(new ClassicLevel(directory), ...manyChanges(3))
+        assert.equal((await read(new ClassicLevel(directory))).records.length, 3)
       })
     })
 
@@ -491,6 +525,12 @@ async function flipBitIn(directory: string, name: RegExp, where: number): Promis
 
 async function removeFiles(directory: string, name: RegExp): Promise<void> {
   for (const each of await readdir(directory)) if (name.test(each)) await rm(join(directory, each))
+}
+
+async function halve(directory: string, name: RegExp): Promise<void> {
+  const names = (await readdir(directory)).filter((each) => name.test(each)).sort()
+  const file = join(directory, names[0] as string)
+  await truncate(file, (await readFile(file)).length >> 1)
 }
 
 async function flipBitOf(file: string, where: number): Promise<void> {

@@ -1,8 +1,11 @@
 /** Durable stores: what was acknowledged is there after a restart, and what is damaged says so. */
 import assert from 'node:assert/strict'
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import { MemoryLevel } from 'memory-level'
-import { addressAt, freePorts, rejectsWith, World } from './fixture.ts'
+import type { Coord } from '../../lib/index.ts'
+import { addressAt, founders, freePorts, rejectsWith, until, World } from './fixture.ts'
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value)
 
@@ -47,6 +50,48 @@ describe('a durable member', () => {
     await store.open()
     await store.close()
   })
+
+  it('whose database lost its file CURRENT says that it is damaged, and leaves the rest alone', async () => {
+    await using world = new World()
+    const folder = world.folder()
+    const coord = await world.join({ name: 'one', storage: new ClassicLevel(folder) })
+    await coord.create('/a', text('x'))
+    await coord.close()
+    const saved = readFileSync(join(folder, 'CURRENT'))
+    rmSync(join(folder, 'CURRENT'))
+    for (let attempt = 0; attempt < 2; attempt += 1) {
+      const again = world.join({ name: 'one', storage: new ClassicLevel(folder) })
+      await rejectsWith('COORD_STORE_DAMAGED', again, /CURRENT is missing/)
+    }
+    writeFileSync(join(folder, 'CURRENT'), saved)
+    const back = await world.join({ name: 'one', storage: new ClassicLevel(folder) })
+    assert.deepEqual((await back.getData('/a')).data, text('x'))
+  })
+
+  for (const lost of [/^CURRENT$/, /^MANIFEST-/, /^\d+\.(?:log|ldb)$/]) {
+    it(`that lost the files ${lost} of its database is repaired by the others under a fresh id`, async () => {
+      await using world = new World()
+      const options = founders(await freePorts(3)).map((one) => ({ ...one, folder: world.folder() }))
+      const start = ({ folder, ...one }: (typeof options)[number]): Promise<Coord> =>
+        world.join({ ...one, storage: new ClassicLevel(folder) })
+      const coords = await Promise.all(options.map(start))
+      for (let index = 0; index < 5; index += 1) await coords[0]?.create(`/n-${index}`, text('x'))
+      const [{ folder }] = options as [(typeof options)[number]]
+      const before = (coords[0] as Coord).member.id
+      await coords[0]?.close()
+      for (const file of readdirSync(folder)) if (lost.test(file)) rmSync(join(folder, file))
+      const back = await start(options[0] as (typeof options)[number])
+      assert.notEqual(back.member.id, before)
+      await back.sync()
+      assert.equal((await back.getChildren('/')).children.length, 6)
+      await until('its seat', () => back.member.members.some(({ id, voter }) => id === back.member.id && voter), 60_000)
+      // Its store is whole again: it starts from it.
+      const { id } = back.member
+      await back.close()
+      const again = await start(options[0] as (typeof options)[number])
+      assert.equal(again.member.id, id)
+    }).timeout(120_000)
+  }
 
   it('is refused the store of a member of another name', async () => {
     await using world = new World()
