@@ -344,7 +344,10 @@ export class Client<V = Uint8Array> extends Znodes<V, ClientEvents> implements A
     return claim(this.recipeHost(), key, options)
   }
 
-  /** Closes what this client opened. Idempotent. */
+  /**
+   * Closes what this client opened: resolves when the callbacks of its terms, jobs and tasks have settled, or after
+   * `timeoutMs`, if that is given. Idempotent.
+   */
   close(options?: { readonly timeoutMs?: number | undefined }): Promise<void> {
     this.#closing ??= this.closeOpened(options)
     return this.#closing
@@ -355,12 +358,21 @@ export class Client<V = Uint8Array> extends Znodes<V, ClientEvents> implements A
   }
 
   /** @internal */
-  protected async closeOpened(_options?: { readonly timeoutMs?: number | undefined }): Promise<void> {
+  protected async closeOpened(options?: { readonly timeoutMs?: number | undefined }): Promise<void> {
     const opened = [...this.#opened]
     this.#opened.clear()
-    await Promise.all(opened.map((disposable) => disposable[Symbol.asyncDispose]()))
+    // Its callbacks are the application's: one that never settles must not keep a process from ending.
+    await this.#atMost(options?.timeoutMs, Promise.all(opened.map((disposable) => disposable[Symbol.asyncDispose]())))
     for (const listener of [...this.#closeListeners]) listener()
     this.#unsubscribe()
+  }
+
+  #atMost(ms: number | undefined, waited: Promise<unknown>): Promise<unknown> {
+    if (ms === undefined) return waited
+    return new Promise((resolve, reject) => {
+      const timer = this.#renewing.options.clock.setTimer(ms, () => resolve(undefined))
+      waited.then(resolve, reject).finally(() => timer.cancel())
+    })
   }
 
   /** @internal */

@@ -417,10 +417,11 @@ export class Coord<V = Uint8Array> extends Client<V> {
   protected override async closeOpened(options?: CloseOptions): Promise<void> {
     const { member, clock } = this.#parts
     const bound = new AbortController()
-    const timer = clock.setTimer(options?.timeoutMs ?? 2000, () => bound.abort())
+    const timeoutMs = options?.timeoutMs ?? 2000
+    const timer = clock.setTimer(timeoutMs, () => bound.abort())
     const forsaken = member.forsaken(bound.signal)
-    const closing = this.#renewing.close({ timeoutMs: options?.timeoutMs ?? 2000 })
-    const closed = closing.then(() => super.closeOpened(options))
+    const closing = this.#renewing.close({ timeoutMs })
+    const closed = closing.then(() => super.closeOpened({ timeoutMs }))
     await Promise.race([closed, forsaken, aborted(bound.signal)])
     await Promise.race([this.#giveUpSeat(bound.signal), forsaken])
     await Promise.race([member.handOver(bound.signal), forsaken])

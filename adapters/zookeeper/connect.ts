@@ -79,8 +79,9 @@ class EnsembleClient<V> extends Client<V> {
   }
 
   protected override async closeOpened(options?: { readonly timeoutMs?: number | undefined }): Promise<void> {
-    await this.#renewing.close({ timeoutMs: options?.timeoutMs ?? 2000 })
-    await super.closeOpened(options)
+    const timeoutMs = options?.timeoutMs ?? 2000
+    await this.#renewing.close({ timeoutMs })
+    await super.closeOpened({ timeoutMs })
   }
 }
 

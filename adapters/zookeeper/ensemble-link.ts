@@ -61,6 +61,8 @@ class Lost extends Error {}
 const pauseMs = { first: 100, max: 2000 } as const
 /** The longest reply that is taken, bytes: getChildren of a large node is far beyond what requests may have. */
 const replyBytesMax = 64 * 1024 * 1024
+/** The bound on the drift of two clocks' rates, as between members: 0.001 is 1 ms in a second. */
+const clockDriftMax = 0.001
 /** Between two looks at whether a server has come to a zxid. */
 const awaitPauseMs = 50
 
@@ -117,6 +119,12 @@ export class EnsembleLink implements SessionLink {
     return this.#timeoutMs
   }
 
+  /** As the ensemble promises: less what two clocks may differ by. See "held" in docs/ZOOKEEPER.md for what it does not promise. */
+  get confirmedUntil(): number {
+    if (this.#aliveSince === undefined) return Number.POSITIVE_INFINITY
+    return this.#aliveSince + (this.#timeoutMs * (1 - clockDriftMax)) / (1 + clockDriftMax)
+  }
+
   get #isOver(): boolean {
     return this.#state === 'lost' || this.#state === 'closed'
   }
@@ -146,7 +154,7 @@ export class EnsembleLink implements SessionLink {
   // The connection
 
   #dial(): void {
-    if (this.#isOver) return
+    if (this.#isOver || this.#endIfLate()) return
     const { clock, servers, random, tls } = this.#options
     if (this.#round.length === 0) {
       this.#round = [...servers]
@@ -288,15 +296,19 @@ export class EnsembleLink implements SessionLink {
     if (this.#isOver) return
     const now = this.#options.clock.now()
     const timeoutMs = this.#timeoutMs
-    if (this.#aliveSince !== undefined && now - this.#aliveSince >= timeoutMs) {
-      this.#end('lost', `not confirmed for ${timeoutMs} ms: ${this.#reason}`)
-      return
-    }
+    if (this.#endIfLate()) return
     const silenceMax = this.#isReady ? (timeoutMs * 2) / 3 : Math.max(1000, timeoutMs / this.#options.servers.length)
     if (this.#connection !== undefined && now - this.#heardAt > silenceMax) this.#cut(`silent for ${silenceMax} ms`)
     else if (this.#isReady && now - this.#sentAt >= timeoutMs / 3) this.#ask('ping', undefined).catch(() => {})
     this.#expireCalls(now)
     this.#schedule()
+  }
+
+  /** What is sent after the end of the certainty does not bring it back. Returns whether the session is over. */
+  #endIfLate(): boolean {
+    if (this.#options.clock.now() >= this.confirmedUntil)
+      this.#end('lost', `not confirmed for ${this.#timeoutMs} ms: ${this.#reason}`)
+    return this.#isOver
   }
 
   #expireCalls(now: number): void {
@@ -368,6 +380,7 @@ export class EnsembleLink implements SessionLink {
     for (const slot of this.#slots) {
       if (!this.#isReady || this.#isOccupied || this.#isOver) return
       if (slot.isSent || slot.result !== undefined) continue
+      if (this.#endIfLate()) return
       const isLong = takesSeveral(slot.call)
       if (isLong && slot !== this.#slots[0]) return
       this.#isOccupied = isLong

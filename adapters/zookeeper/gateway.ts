@@ -63,6 +63,8 @@ class Gateway implements ZooKeeperGateway {
   readonly #options: ServeZooKeeperOptions
   readonly #limits: GatewayLimits
   readonly #server: Server
+  /** As they were accepted: also those whose TLS handshake has not come to its end. */
+  readonly #sockets = new Set<Socket>()
   readonly #connections = new Set<GatewayConnection>()
   readonly #byAddress = new Map<string, number>()
   readonly #statistics = new TrafficStatistics()
@@ -85,11 +87,18 @@ class Gateway implements ZooKeeperGateway {
       connections: () => [...this.#connections],
     })
     this.#admin = options.admin === undefined ? undefined : new AdminServer(this.#diagnostics, this.#allowedWords)
-    const accept = (socket: Socket): void => this.#accept(socket)
+    const serve = (socket: Socket): void => this.#serve(socket)
+    const { tls } = options
     // Half-open connections have no use in this protocol: `allowHalfOpen` stays off.
-    this.#server = options.tls === undefined ? createServer(accept) : createTlsServer(options.tls, accept)
+    this.#server =
+      tls === undefined
+        ? createServer()
+        : createTlsServer({ handshakeTimeout: this.#limits.handshakeTimeoutMs, ...tls }, serve)
+    this.#server.on('connection', (socket: Socket) => {
+      if (this.#admit(socket) && tls === undefined) serve(socket)
+    })
     // Handshakes that fail are the client's trouble.
-    this.#server.on('tlsClientError', () => {})
+    this.#server.on('tlsClientError', (_error, socket) => socket.destroy())
   }
 
   get port(): number {
@@ -139,36 +148,42 @@ class Gateway implements ZooKeeperGateway {
       this.#server.close(() => resolve())
     })
     for (const connection of [...this.#connections]) connection.end()
+    for (const socket of [...this.#sockets]) socket.destroy()
     await closed
     await this.#admin?.close()
   }
 
-  #accept(socket: Socket): void {
+  /** Whether there is room for one more. A connection counts from its first moment until its socket is closed. */
+  #admit(socket: Socket): boolean {
     const address = addressOf(socket)
     const fromThere = this.#byAddress.get(address) ?? 0
     const { connectionsMax, connectionsPerAddressMax } = this.#limits
-    if (this.#connections.size >= connectionsMax || fromThere >= connectionsPerAddressMax) {
-      socket.on('error', () => {})
+    socket.on('error', () => {})
+    if (this.#sockets.size >= connectionsMax || fromThere >= connectionsPerAddressMax) {
       socket.destroy()
-      return
+      return false
     }
+    this.#sockets.add(socket)
     this.#byAddress.set(address, fromThere + 1)
+    socket.on('close', () => {
+      this.#sockets.delete(socket)
+      const left = (this.#byAddress.get(address) ?? 1) - 1
+      if (left === 0) this.#byAddress.delete(address)
+      else this.#byAddress.set(address, left)
+    })
+    return true
+  }
+
+  #serve(socket: Socket): void {
     const connection = new GatewayConnection(socket, {
       hosting: this.#hosting,
       limits: this.#limits,
       superDigest: this.#options.superDigest,
       statistics: this.#statistics,
       answerWord: (word) => answerWord(word, this.#allowedWords, this.#diagnostics),
-      ended: (ended) => this.#onEnded(ended, address),
+      ended: (ended) => this.#connections.delete(ended),
     })
     this.#connections.add(connection)
-  }
-
-  #onEnded(connection: GatewayConnection, address: string): void {
-    if (!this.#connections.delete(connection)) return
-    const left = (this.#byAddress.get(address) ?? 1) - 1
-    if (left === 0) this.#byAddress.delete(address)
-    else this.#byAddress.set(address, left)
   }
 }
 

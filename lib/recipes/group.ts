@@ -171,9 +171,10 @@ export class GroupMembership<V> extends GroupView<V> {
   readonly #presence: Presence
 
   constructor(host: RecipeHost<V>, path: string, name: string | undefined, data: Uint8Array | undefined) {
-    super(host, path)
+    // Whatever is wrong is found before the client owns this, which it would close.
     const id = host.uniqueName()
     const node = name === undefined ? id : `${nodeName('name', name, '~')}~${id}`
+    super(host, path)
     this.id = id
     this.#presence = new Presence(host, { path: below(path, node), data })
   }

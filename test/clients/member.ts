@@ -12,7 +12,9 @@ interface Start {
 process.on('disconnect', () => process.exit())
 process.on('message', ({ port, peers, gatewayPort, superDigest }: Start) => {
   const start = async (): Promise<void> => {
-    const coord = await joinEnsemble({ listen: { port }, peers })
+    // Only a member that is killed is gone: on a busy machine, one that is merely slow is waited for.
+    const coord = await joinEnsemble({ listen: { port }, peers, timing: { syncLimitMs: 20_000 } })
+    coord.on('state', (next, _previous, reason) => console.error(`the member at ${gatewayPort} is ${next}: ${reason}`))
     await serveZooKeeper(coord, { port: gatewayPort, superDigest, connectionsPerAddressMax: 1000 })
   }
   start().then(

@@ -103,7 +103,7 @@ describe('links', () => {
   it('of docs/GUARANTEES.md name tests that exist', () => {
     let count = 0
     for (const [, file, titles] of textOf('docs/GUARANTEES.md').matchAll(
-      /\]\(\.\.\/(test\/[^)]+\.test\.ts)\)((?:,? “[^”]+”)+)/g,
+      /\]\(\.\.\/(test\/[^)]+\.ts)\)((?:,? “[^”]+”)+)/g,
     )) {
       const text = textOf(file as string)
       for (const [, title] of (titles as string).matchAll(/“([^”]+)”/g)) {

@@ -1,8 +1,26 @@
 /** Both sides of the protocol against each other: our client over the gateway. Against ZooKeeper: test/zookeeper. */
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { EnsembleLink } from '../../../adapters/zookeeper/ensemble-link.ts'
 import { connectZooKeeper, serveZooKeeper } from '../../../adapters/zookeeper/index.ts'
+import { Session } from '../../../lib/api/session.ts'
+import { codecOf } from '../../../lib/api/values.ts'
 import { joinEnsemble } from '../../../lib/index.ts'
+import type { SessionItem, SessionOpening } from '../../../lib/ports/session-link.ts'
+import { SystemClock } from '../../../lib/runtime/system-clock.ts'
+
+/** The clock of a process that is stopped now and then: time has passed, and no timer has fired. */
+class SleepyClock extends SystemClock {
+  #overslept = 0
+
+  override now(): number {
+    return super.now() + this.#overslept
+  }
+
+  oversleep(ms: number): void {
+    this.#overslept += ms
+  }
+}
 
 describe('our client over the gateway', () => {
   it('has the same tree, and goes on with its session at another gateway', async () => {
@@ -45,6 +63,45 @@ describe('our client over the gateway', () => {
       for (const gateway of gateways) await gateway.close()
       await coord.close()
     }
+  })
+
+  it('holds nothing any more when its process wakes up too late, before anything else happens', async () => {
+    const coord = await joinEnsemble()
+    const gateway = await serveZooKeeper(coord, { port: 0 })
+    const clock = new SleepyClock()
+    let isOpen: (() => void) | undefined
+    const opened = new Promise<void>((resolve) => {
+      isOpen = resolve
+    })
+    const door = {
+      open: (opening: SessionOpening, deliver: (item: SessionItem) => void) =>
+        new EnsembleLink(
+          { servers: [{ host: '127.0.0.1', port: gateway.port }], clock, random: () => 0.5, tls: undefined },
+          opening,
+          (item) => {
+            deliver(item)
+            if (item.kind === 'state' && item.state === 'connected') isOpen?.()
+          },
+        ),
+    }
+    const session = new Session({ door, clock, timeoutMs: 4_000, requestTimeoutMs: 4_000 }, codecOf('view'))
+    await opened
+    await session.exists('/')
+    let isHeld = true
+    session.hold(() => {
+      isHeld = false
+    })
+    assert.ok(session.isCertain)
+    clock.oversleep(3_900)
+    assert.ok(isHeld)
+    clock.oversleep(200)
+    assert.equal(session.isCertain, false)
+    // The answer to what is asked then comes after the news.
+    await session.exists('/').catch(() => {})
+    assert.equal(isHeld, false)
+    await session.close({ timeoutMs: 10 })
+    await gateway.close()
+    await coord.close()
   })
 
   it('says what certainly did not happen when nobody is there any more', async () => {

@@ -8,6 +8,8 @@ import { type ServeZooKeeperOptions, serveZooKeeper, type ZooKeeperGateway } fro
 import { opcodes } from '../../../adapters/zookeeper/protocol.ts'
 import { connectRequest, requestHeader } from '../../../adapters/zookeeper/records.ts'
 import { type Coord, joinEnsemble } from '../../../lib/index.ts'
+import type { Hosting } from '../../../lib/ports/hosting.ts'
+import type { SessionCall, SessionDoor } from '../../../lib/ports/session-link.ts'
 import { bytes, open, ZkClient } from './zk-client.ts'
 
 const superDigest = 'super:D/InIHSb7yEEbrWz8b9l71RjZJU='
@@ -26,13 +28,51 @@ async function served(
   }
 }
 
+/** A coord behind which the calls of all sessions are counted that are not answered yet. */
+class CountedCalls {
+  readonly coord: Coord
+  most = 0
+  #now = 0
+
+  constructor(coord: Coord) {
+    const { hosting } = coord as unknown as { readonly hosting: Hosting }
+    const door: SessionDoor = {
+      open: (opening, deliver) => {
+        const link = hosting.door.open(opening, (item) => {
+          if (item.kind === 'reply') this.#now -= 1
+          deliver(item)
+        })
+        return instead(link, {
+          call: (call: SessionCall) => {
+            this.#now += 1
+            this.most = Math.max(this.most, this.#now)
+            link.call(call)
+          },
+        })
+      },
+    }
+    this.coord = instead(coord, { hosting: instead(hosting, { door }) } as Partial<Coord>)
+  }
+}
+
+/** An object with some of its members replaced. */
+function instead<T extends object>(target: T, replaced: Partial<T>): T {
+  return new Proxy(target, {
+    get: (_, name) => {
+      if (name in replaced) return Reflect.get(replaced, name)
+      const value: unknown = Reflect.get(target, name, target)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+}
+
 /** Waits for a condition that others bring about. */
 async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await condition())) await sleep(5)
 }
 
-async function rawSocket(port: number): Promise<Socket> {
-  const socket = connect({ host: '127.0.0.1', port })
+async function rawSocket(port: number, localAddress = '127.0.0.1'): Promise<Socket> {
+  const socket = connect({ host: '127.0.0.1', port, localAddress })
   socket.on('error', () => {})
   await once(socket, 'connect')
   return socket
@@ -413,6 +453,57 @@ describe('hostile bytes at the gateway', () => {
       },
       { connectionsPerAddressMax: 2 },
     )
+  })
+
+  it('count against all addresses together, too', async () => {
+    await served(
+      async (gateway) => {
+        const sockets = [await rawSocket(gateway.port), await rawSocket(gateway.port, '127.0.0.2')]
+        await closed(await rawSocket(gateway.port, '127.0.0.3'))
+        for (const socket of sockets) socket.destroy()
+        await until(async () => {
+          const client = await ZkClient.connect(gateway.port).catch(() => undefined)
+          await client?.close()
+          return client !== undefined
+        })
+      },
+      { connectionsMax: 2 },
+    )
+  })
+
+  it('that come in a flood and say nothing, or half of something, keep nobody out who comes from elsewhere', async () => {
+    await served(
+      async (gateway, coord) => {
+        const good = await ZkClient.connect(gateway.port)
+        const flood = await Promise.all(
+          Array.from({ length: 300 }, async (_, index) => {
+            const socket = await rawSocket(gateway.port, '127.0.0.2')
+            if (index % 3 === 1) socket.write(opening().subarray(0, 1 + (index % 30)))
+            if (index % 3 === 2) socket.write(Buffer.concat([opening(), request(1, opcodes.exists).subarray(0, 6)]))
+            return socket
+          }),
+        )
+        const other = await ZkClient.connect(gateway.port)
+        await Promise.all([good.create('/good'), other.create('/other')])
+        assert.equal(coord.state, 'connected')
+        // Those beyond the limit at once, the others when their time is over.
+        for (const socket of flood) socket.resume()
+        await Promise.all(flood.map(closed))
+        await Promise.all([good.close(), other.close()])
+      },
+      { connectionsPerAddressMax: 50, handshakeTimeoutMs: 300, packetTimeoutMs: 300 },
+    )
+  })
+
+  it('are read no further than their outstanding requests allow, and are all answered in the end', async () => {
+    await using coord = await joinEnsemble()
+    const counted = new CountedCalls(coord)
+    await using gateway = await serveZooKeeper(counted.coord, { port: 0, outstandingMax: 4 })
+    const client = await ZkClient.connect(gateway.port)
+    const paths = Array.from({ length: 500 }, (_, index) => `/n${index}`)
+    assert.deepEqual(await Promise.all(paths.map((path) => client.create(path))), paths)
+    assert.equal(counted.most, 4)
+    await client.close()
   })
 
   it('cannot make the gateway hold what they do not read', async () => {
