@@ -13,6 +13,7 @@ import type { ContenderKind } from './contenders/contender.ts'
 import { embedded } from './contenders/embedded.ts'
 import { etcd } from './contenders/etcd.ts'
 import { etcdNpm, zookeeperNpm } from './contenders/npm.ts'
+import { redis } from './contenders/redis.ts'
 import { zookeeper } from './contenders/zookeeper.ts'
 import { Fleets } from './fleets.ts'
 import { bareLoop } from './limits/bare-loop.ts'
@@ -23,7 +24,7 @@ import type { Row, Settings, Workload } from './workload.ts'
 import { courtesy, snapshot } from './workloads/courtesy.ts'
 import { failover, hang } from './workloads/failover.ts'
 import { gateway } from './workloads/gateway.ts'
-import { members, observers, values as valueSizes } from './workloads/growth.ts'
+import { logLength, members, observers, sessions, values as valueSizes, watchers, znodes } from './workloads/growth.ts'
 import { recipes } from './workloads/recipes.ts'
 import { footprint, idle, recovery } from './workloads/size.ts'
 import { start } from './workloads/start.ts'
@@ -65,10 +66,14 @@ const workloads: Readonly<Record<string, Workload>> = {
   members,
   observers,
   values: valueSizes,
+  sessions,
+  znodes,
+  watchers,
+  'log-length': logLength,
   limits,
 }
 
-const allPeers: readonly ContenderKind[] = [zookeeper, zookeeperNpm(zookeeper), etcd, etcdNpm(etcd), bareLoop]
+const allPeers: readonly ContenderKind[] = [zookeeper, zookeeperNpm(zookeeper), etcd, etcdNpm(etcd), redis, bareLoop]
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -95,8 +100,8 @@ function refuse(names: readonly string[], all: readonly string[], what: string):
 const names = positionals.length === 0 ? Object.keys(workloads) : positionals
 refuse(names, Object.keys(workloads), 'workload')
 const { smoke } = values
-// The clients that would have to be fetched first are left out of a smoke run.
-const usualPeers = smoke ? 'zookeeper,etcd,bare-loop' : allPeers.map(({ name }) => name).join(',')
+// Redis, which is another kind of thing, is measured on demand; a smoke run fetches no clients.
+const usualPeers = smoke ? 'zookeeper,etcd,bare-loop' : 'zookeeper,node-zookeeper-client,etcd,etcd3,bare-loop'
 const peerNames = (values.peers ?? usualPeers).split(',').filter((name) => name !== '')
 refuse(
   peerNames,

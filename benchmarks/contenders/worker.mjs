@@ -11,13 +11,15 @@ let coord
 let writing
 let delay
 let watching
+/** Whose writes a load makes, in turn. */
+let clients
 
 const childrenPerParent = 1000
 const fillOutstanding = 2000
 
 const operations = {
   write: (data, { keys }) => {
-    return (turn) => coord.setData(`/key-${turn % keys}`, data)
+    return (turn) => clients[turn % clients.length].setData(`/key-${turn % keys}`, data)
   },
   read: (_, { keys }) => {
     return (turn) => coord.getData(`/key-${turn % keys}`)
@@ -47,6 +49,7 @@ serveCommands({
       storage = new ClassicLevel(folder)
     }
     coord = await joinEnsemble({ ...options, storage })
+    clients = [coord]
   },
 
   role: () => coord.member.role,
@@ -67,6 +70,11 @@ serveCommands({
     const operation = operations[load.operation](new Uint8Array(load.bytes), load)
     const sample = await inLanes(outstanding, seconds, operation)
     return load.operation === 'ephemeral' ? { ...sample, count: sample.count * 2 } : sample
+  },
+
+  /** From now on writes come from so many sessions. */
+  async openSessions({ count }) {
+    clients = await Promise.all(Array.from({ length: count }, () => coord.openSession()))
   },
 
   /** Nodes by their number, a thousand below each parent. */

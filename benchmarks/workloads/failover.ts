@@ -55,7 +55,9 @@ async function zookeeperVictim(): Promise<Victim> {
     waitMs: { killed: 5000, stopped: 25_000 },
     async lose(loss, waitMs) {
       const leader = await servers.leader()
-      await load.ask('open', everyMs, servers.hosts)
+      // As in the other systems, the client is not connected to the leader.
+      const hosts = servers.hosts.split(',').filter((_, index) => index !== leader)
+      await load.ask('open', everyMs, hosts.join(','))
       await sleep(settledMs)
       servers.process(leader).kill(signals[loss])
       await sleep(waitMs)

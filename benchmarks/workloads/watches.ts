@@ -13,7 +13,7 @@ interface FanOut {
 type Figures = Record<string, number>
 
 /** Sessions and watchers are spread over the members; the first one changes the node. */
-async function embeddedFanOut(ensemble: EmbeddedEnsemble, { sessions, watchers }: FanOut): Promise<Figures> {
+export async function embeddedFanOut(ensemble: EmbeddedEnsemble, { sessions, watchers }: FanOut): Promise<Figures> {
   const { members } = ensemble
   const shareOf = (all: number, index: number): number =>
     Math.floor(all / members.length) + (index < all % members.length ? 1 : 0)
