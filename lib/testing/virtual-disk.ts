@@ -14,6 +14,9 @@ export type DiskImage = ReadonlyMap<string, Uint8Array>
 /** How a sync fails: whether the batch is on the disk all the same. Either happens on real machines. */
 export type SyncError = 'written' | 'lost'
 
+/** Of a batch: just written to the cache; still there, about to be synced; on the disk. */
+export type DiskStep = 'written' | 'syncing' | 'synced'
+
 type Operation =
   | { readonly type: 'put'; readonly key: string; readonly value: Uint8Array }
   | { readonly type: 'del'; readonly key: string }
@@ -27,6 +30,8 @@ export class VirtualDisk {
   isFull = false
   /** Told of every sync that failed. */
   onFailed: (reason: string) => void = () => {}
+  /** Told at each step of a batch, before its process is. It may crash the machine there. */
+  onStep: (step: DiskStep) => void = () => {}
   /** Batches that were tried after a failed one without reading the store back: there must be none. */
   writesAfterFailure = 0
   #entries = new Map<string, Uint8Array>()
@@ -48,10 +53,15 @@ export class VirtualDisk {
     this.#errors.push(error)
   }
 
-  /** The process that used it is gone. With `kept`, the machine, too: so many batches of the cache had reached the disk. */
-  crash(kept: number = this.#cache.length): void {
+  /**
+   * The process that used it is gone. With `kept`, the machine, too: so many batches of the cache had reached the disk.
+   * `torn`: and half of the next one, which no database should let happen.
+   */
+  crash(kept: number = this.#cache.length, torn = false): void {
+    const next = this.#cache[kept]
     if (!this.durable) this.#entries.clear()
     else for (const batch of this.#cache.slice(0, kept)) this.#write(batch)
+    if (this.durable && torn && next !== undefined) this.#write(next.slice(0, Math.ceil(next.length / 2)))
     this.#cache = []
   }
 
@@ -120,15 +130,21 @@ export class VirtualDisk {
   }
 
   #commit(process: VirtualProcess, batch: Batch, handle: { failed: boolean }): Promise<void> {
+    // Whoever is gone writes nothing more, although promises of it may still be under way here.
+    if (process.isDead) return new Promise(() => {})
     if (handle.failed) this.writesAfterFailure += 1
     if (!this.isFull) this.#cache.push(batch)
+    this.onStep('written')
     return new Promise((resolve, reject) => {
+      if (process.isDead) return
       const fail = (reason: string): void => {
         handle.failed = true
         this.onFailed(reason)
         reject(new Error(reason))
       }
       const synced = (): void => {
+        this.onStep('syncing')
+        if (process.isDead) return
         const error = this.#errors.shift()
         const index = this.#cache.indexOf(batch)
         if (index !== -1) this.#cache.splice(index, 1)
@@ -136,6 +152,8 @@ export class VirtualDisk {
         else if (error === 'lost') fail('the sync failed: input/output error')
         else {
           this.#write(batch)
+          this.onStep('synced')
+          if (process.isDead) return
           if (error === undefined) resolve()
           else fail('the sync failed after the write: input/output error')
         }

@@ -26,7 +26,7 @@ export interface WorldOptions {
   /** Of every member. */
   readonly join: JoinOptions
   /** What applications cannot set: limits, coverage marks. */
-  readonly inner?: Pick<JoinSurroundings, 'limits' | 'counterLast' | 'mark'> | undefined
+  readonly inner?: Pick<JoinSurroundings, 'limits' | 'counterLast' | 'mark' | 'restoration'> | undefined
   /** Called with each member before it starts. */
   readonly onMember?: ((machine: Machine, member: Member) => void) | undefined
 }
@@ -119,10 +119,13 @@ export class World {
   }
 
   /** The process dies at once. `kept`: the machine, too, when so many of its un-synced batches were on the disk. */
-  crash(machine: Machine, { kept, silently = false }: { kept?: number | undefined; silently?: boolean } = {}): void {
+  crash(
+    machine: Machine,
+    { kept, torn, silently = false }: { kept?: number | undefined; torn?: boolean; silently?: boolean } = {},
+  ): void {
     const { process, disk } = machine
     process.kill()
-    disk.crash(kept)
+    disk.crash(kept, torn)
     this.network.abandon(process, silently)
     machine.coord = undefined
   }
