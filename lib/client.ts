@@ -6,10 +6,11 @@
  * A namespace is a client under a path that shares the session; closing it closes only what it opened.
  */
 
+import { atMost } from './api/at-most.ts'
 import { checkCallOptions, requireMs } from './api/checks.ts'
 import { emitSafely } from './api/emit.ts'
 import { withJson } from './api/results.ts'
-import { Session, type SessionOptions } from './api/session.ts'
+import { Session, type SessionOptions, uniqueName } from './api/session.ts'
 import { codecOf, type ValueCodec, type ValueEncoding, type ValueOf } from './api/values.ts'
 import type { StreamSession } from './api/watch.ts'
 import {
@@ -21,7 +22,6 @@ import {
   Znodes,
 } from './api/znodes.ts'
 import { CoordError } from './errors.ts'
-import type { Entropy } from './ports/entropy.ts'
 import type {
   CallResult,
   NodeRead,
@@ -62,16 +62,9 @@ export interface LostSession extends SessionLoss {
   readonly reason: string
 }
 
-/** What a client needs besides what its sessions need. */
-export interface RenewingSessionOptions extends SessionOptions {
-  readonly entropy: Entropy
-  /** Tells the name of the member in this process, if there is one. */
-  readonly memberName?: (() => string | undefined) | undefined
-}
-
 /** The session of a client and all its namespaces, whichever it is now. */
 export class RenewingSession {
-  readonly #options: RenewingSessionOptions
+  readonly #options: SessionOptions
   readonly #listeners = new Set<(next: SessionState, previous: SessionState, reason: string) => void>()
   #session: Session
   /** What the application proved, to be proven again for each session. */
@@ -80,7 +73,7 @@ export class RenewingSession {
   #closed = false
   #lost: LostSession | undefined
 
-  constructor(options: RenewingSessionOptions) {
+  constructor(options: SessionOptions) {
     this.#options = options
     this.#session = this.#open()
   }
@@ -98,7 +91,7 @@ export class RenewingSession {
     return this.#lost
   }
 
-  get options(): RenewingSessionOptions {
+  get options(): SessionOptions {
     return this.#options
   }
 
@@ -208,6 +201,9 @@ export class Client<V = Uint8Array> extends Znodes<V, ClientEvents> implements A
     if (attach !== undefined) checkTicket(attach)
     const session = new Session<V>({ ...this.#renewing.options, timeoutMs, attach }, this.#codec)
     this.#opened.add(session)
+    session.on('state', (next) => {
+      if (next === 'lost' || next === 'closed') this.#opened.delete(session)
+    })
     try {
       await session.exists('/', { signal: options.signal })
     } catch (error) {
@@ -227,6 +223,7 @@ export class Client<V = Uint8Array> extends Znodes<V, ClientEvents> implements A
     const codec = options.valueEncoding === undefined ? this.#codec : codecOf(options.valueEncoding)
     const client = new Client<unknown>(this.#renewing, root, codec as ValueCodec<unknown>)
     this.#opened.add(client)
+    client.#closeListeners.add(() => this.#opened.delete(client))
     return client
   }
 
@@ -362,17 +359,10 @@ export class Client<V = Uint8Array> extends Znodes<V, ClientEvents> implements A
     const opened = [...this.#opened]
     this.#opened.clear()
     // Its callbacks are the application's: one that never settles must not keep a process from ending.
-    await this.#atMost(options?.timeoutMs, Promise.all(opened.map((disposable) => disposable[Symbol.asyncDispose]())))
+    const { clock } = this.#renewing.options
+    await atMost(clock, options?.timeoutMs, Promise.all(opened.map((handle) => handle[Symbol.asyncDispose]())))
     for (const listener of [...this.#closeListeners]) listener()
     this.#unsubscribe()
-  }
-
-  #atMost(ms: number | undefined, waited: Promise<unknown>): Promise<unknown> {
-    if (ms === undefined) return waited
-    return new Promise((resolve, reject) => {
-      const timer = this.#renewing.options.clock.setTimer(ms, () => resolve(undefined))
-      waited.then(resolve, reject).finally(() => timer.cancel())
-    })
   }
 
   /** @internal */
@@ -434,7 +424,7 @@ export class Client<V = Uint8Array> extends Znodes<V, ClientEvents> implements A
         return memberName?.()
       },
       random: () => entropy.random(),
-      uniqueName: () => Array.from(entropy.bytes(16), (byte) => byte.toString(16).padStart(2, '0')).join(''),
+      uniqueName: () => uniqueName(entropy),
       onState: (listener) => {
         const stop = renewing.onState(listener)
         const onClosed = (): void => listener('closed')

@@ -7,6 +7,7 @@ import type { SessionId } from '../core/tree/session-id.ts'
 import { type Zxid, zxidZero } from '../core/zab/zxid.ts'
 import { CoordError } from '../errors.ts'
 import type { Clock } from '../ports/clock.ts'
+import type { Entropy } from '../ports/entropy.ts'
 import type {
   CallResult,
   NodeRead,
@@ -22,9 +23,11 @@ import type {
   WatchKind,
   WatchRegistrations,
 } from '../ports/session-link.ts'
+import { atMost } from './at-most.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { callListener, emitSafely } from './emit.ts'
 import { abortError } from './results.ts'
+import { SessionBytes } from './session-bytes.ts'
 import type { ValueCodec } from './values.ts'
 import type { StreamHandle, StreamSession, StreamSink } from './watch.ts'
 import { WatchListeners } from './watch-listeners.ts'
@@ -43,6 +46,10 @@ export interface SessionOptions {
   readonly address?: string | undefined
   readonly readOnly?: boolean | undefined
   readonly superDigest?: string | undefined
+  /** For recipes. */
+  readonly entropy: Entropy
+  /** Tells the name of the member in this process, if there is one. */
+  readonly memberName?: (() => string | undefined) | undefined
 }
 
 interface PendingCall {
@@ -69,6 +76,8 @@ function sharesWatch(one: WatchKind, other: WatchKind): boolean {
 }
 
 export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements AsyncDisposable, StreamSession {
+  readonly #options: SessionOptions
+  readonly #codec: ValueCodec<V>
   readonly #link: SessionLink
   readonly #clock: Clock
   readonly #dispatcher: Dispatcher
@@ -80,6 +89,9 @@ export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements
   #seen: Zxid = zxidZero
   /** Through which zxid the listeners of a session before this one have heard of everything, until they go on here. */
   #inherited: Zxid | undefined
+  /** Of recipes: they end with the session. */
+  readonly #handles = new Set<AsyncDisposable>()
+  readonly #bytes = new SessionBytes(this)
   #lastId = 0
   #state: SessionState = 'suspended'
   #closing: Promise<void> | undefined
@@ -87,6 +99,8 @@ export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements
 
   constructor(options: SessionOptions, codec: ValueCodec<V>) {
     super('', codec)
+    this.#options = options
+    this.#codec = codec
     this.#clock = options.clock
     this.#dispatcher = new Dispatcher(
       (item) => this.#take(item),
@@ -124,12 +138,41 @@ export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements
    */
   close(options?: { readonly timeoutMs?: number | undefined }): Promise<void> {
     this.#endHeld()
-    this.#closing ??= this.#close(options?.timeoutMs)
+    this.#closing ??= this.#close(options?.timeoutMs ?? this.#link.timeoutMs)
     return this.#closing
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  /** @internal What recipes need of this session, which is theirs as long as it lives. */
+  recipeHost() {
+    if (this.#closing !== undefined) throw new CoordError('COORD_CLOSED')
+    const { clock, entropy, memberName } = this.#options
+    const state = (): SessionState => this.#state
+    return {
+      session: this.#bytes,
+      get state(): SessionState {
+        return state()
+      },
+      root: '',
+      codec: this.#codec,
+      clock,
+      get memberName(): string | undefined {
+        return memberName?.()
+      },
+      random: (): number => entropy.random(),
+      uniqueName: (): string => uniqueName(entropy),
+      onState: (listener: (next: SessionState) => void): (() => void) => {
+        this.on('state', listener)
+        return () => this.off('state', listener)
+      },
+      own: (handle: AsyncDisposable): (() => void) => {
+        this.#handles.add(handle)
+        return () => this.#handles.delete(handle)
+      },
+    }
   }
 
   /** @internal A call on behalf of a client that shares this session. */
@@ -281,10 +324,16 @@ export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements
     })
   }
 
-  async #close(timeoutMs: number | undefined): Promise<void> {
-    if (this.#state === 'lost' || this.#state === 'closed') return
+  async #close(timeoutMs: number): Promise<void> {
+    if (this.#state !== 'lost' && this.#state !== 'closed') await this.#closeInTree(timeoutMs)
+    const handles = [...this.#handles]
+    if (handles.length === 0) return
+    await atMost(this.#clock, timeoutMs, Promise.all(handles.map((handle) => handle[Symbol.asyncDispose]())))
+  }
+
+  async #closeInTree(timeoutMs: number): Promise<void> {
     const bounded = new AbortController()
-    const timer = this.#clock.setTimer(timeoutMs ?? this.#link.timeoutMs, () => bounded.abort())
+    const timer = this.#clock.setTimer(timeoutMs, () => bounded.abort())
     try {
       await this.#call(
         { kind: 'write', operation: { type: 'closeSession' } },
@@ -355,4 +404,9 @@ export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements
 function throwIfFailed(result: CallResult): void {
   if (result.type !== 'error') return
   throw new CoordError(result.code, undefined, { path: result.path })
+}
+
+/** 32 hexadecimal digits that nobody else has. */
+export function uniqueName(entropy: Entropy): string {
+  return Array.from(entropy.bytes(16), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }

@@ -166,25 +166,34 @@ function areEqual(one: Uint8Array, other: Uint8Array): boolean {
   return one.length === other.length && one.every((byte, index) => byte === other[index])
 }
 
-/** One value that follows a node. `T` has undefined in it where no `default` was given. */
-export class Cache<T, V = T> extends EventEmitter<CacheEvents<T>> implements AsyncDisposable {
+/** What both kinds of cache can do, whatever their keys are. */
+abstract class Configured<E extends Record<keyof E, unknown[]>, T, V>
+  extends EventEmitter<E>
+  implements AsyncDisposable
+{
   readonly #host: RecipeHost<V>
   readonly #configuration: Configuration<T, V>
-  readonly #default: T
   readonly #disown: () => void
 
-  constructor(host: RecipeHost<V>, path: string, options: CacheOptions<T, V> & { readonly default?: T | undefined }) {
+  /** `depth`: how many levels below the node belong to it. */
+  constructor(host: RecipeHost<V>, path: string, depth: number, options: CacheOptions<T, V>) {
     super()
     this.#host = host
-    this.#default = options.default as T
-    this.#configuration = new Configuration(host, path, 0, options, (changes, invalid) => {
-      for (const { next, previous } of changes) {
-        emitSafely(this, 'change', next ?? this.#default, previous ?? this.#default)
-      }
-      for (const [, error] of invalid) emitSafely(this, 'invalid', error)
-    })
+    this.#configuration = new Configuration(host, path, depth, options, (changes, invalid) =>
+      this.tell(changes, invalid),
+    )
     this.#disown = host.own(this)
   }
+
+  protected get configuration(): Configuration<T, V> {
+    return this.#configuration
+  }
+
+  /** Emits what has changed. */
+  protected abstract tell(
+    changes: readonly CacheChange<T>[],
+    invalid: readonly (readonly [key: string, error: unknown])[],
+  ): void
 
   /** @internal */
   async start(signal: AbortSignal | undefined): Promise<void> {
@@ -196,29 +205,14 @@ export class Cache<T, V = T> extends EventEmitter<CacheEvents<T>> implements Asy
     }
   }
 
-  /** The last good value; the default where there is none. A synchronous read of this process's memory. */
-  get value(): T {
-    return this.#configuration.values.get('') ?? this.#default
-  }
-
-  /** Why the value in the tree is not taken; undefined where `value` is what is there. */
-  get error(): unknown {
-    return this.#configuration.errors.get('')
-  }
-
-  /** The value is what the tree had at this zxid. */
+  /** What it has is what the tree had at this zxid. */
   get zxid(): bigint {
     return this.#configuration.zxid
   }
 
-  /** Whether the value may be old, because no quorum serves this process. */
+  /** Whether it may be old, because no quorum serves this process. */
   get stale(): boolean {
     return this.#host.state !== 'connected'
-  }
-
-  /** Publishes a value for everybody. Resolves with the number of the revision. */
-  async set(value: V | undefined, options?: HandleOptions): Promise<number> {
-    return this.#configuration.revisions.publish(this.#encoded(value), options)
   }
 
   /** The revisions that can be taken back, oldest first. Only what was published through a cache has one. */
@@ -226,14 +220,9 @@ export class Cache<T, V = T> extends EventEmitter<CacheEvents<T>> implements Asy
     return this.#configuration.revisions.list(options)
   }
 
-  /** Makes the value what it was right after a revision (0: before the first), as a new revision, whose number it resolves with. */
+  /** Makes everything what it was right after a revision (0: before the first), as a new revision, whose number it resolves with. */
   async rollback(revision: number, options?: HandleOptions): Promise<number> {
     return this.#configuration.revisions.rollback(revision, options)
-  }
-
-  /** Shows a value to some members alone, by name or percentage. */
-  async rollOut(value: V | undefined, audience: Audience, options?: HandleOptions): Promise<void> {
-    return this.#configuration.revisions.rollOut(this.#encoded(value), audience, options)
   }
 
   /** Shows the candidate to another audience. Who was in a smaller percentage is in a greater one. */
@@ -251,7 +240,7 @@ export class Cache<T, V = T> extends EventEmitter<CacheEvents<T>> implements Asy
     return this.#configuration.revisions.cancel(options)
   }
 
-  /** Stops following; `value` stays what it is. Idempotent. */
+  /** Stops following; what it has stays what it is. Idempotent. */
   async close(): Promise<void> {
     this.#configuration.close()
     this.#disown()
@@ -260,85 +249,88 @@ export class Cache<T, V = T> extends EventEmitter<CacheEvents<T>> implements Asy
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
+}
 
-  #encoded(value: V | undefined): Map<string, Uint8Array | undefined> {
-    return this.#configuration.encoded({ '': value })
+/** One value that follows a node. `T` has undefined in it where no `default` was given. */
+export class Cache<T, V = T> extends Configured<CacheEvents<T>, T, V> {
+  readonly #default: T
+
+  constructor(host: RecipeHost<V>, path: string, options: CacheOptions<T, V> & { readonly default?: T | undefined }) {
+    super(host, path, 0, options)
+    this.#default = options.default as T
+  }
+
+  /** The last good value; the default where there is none. A synchronous read of this process's memory. */
+  get value(): T {
+    return this.#orDefault(this.configuration.values.get(''))
+  }
+
+  /** Why the value in the tree is not taken; undefined where `value` is what is there. */
+  get error(): unknown {
+    return this.configuration.errors.get('')
+  }
+
+  /** Publishes a value for everybody. Resolves with the number of the revision. */
+  async set(value: V | undefined, options?: HandleOptions): Promise<number> {
+    const { configuration } = this
+    return configuration.revisions.publish(configuration.encoded({ '': value }), options)
+  }
+
+  /** Shows a value to some members alone, by name or percentage. */
+  async rollOut(value: V | undefined, audience: Audience, options?: HandleOptions): Promise<void> {
+    const { configuration } = this
+    return configuration.revisions.rollOut(configuration.encoded({ '': value }), audience, options)
+  }
+
+  protected tell(
+    changes: readonly CacheChange<T>[],
+    invalid: readonly (readonly [key: string, error: unknown])[],
+  ): void {
+    for (const { next, previous } of changes) {
+      emitSafely(this, 'change', this.#orDefault(next), this.#orDefault(previous))
+    }
+    for (const [, error] of invalid) emitSafely(this, 'invalid', error)
+  }
+
+  /** Null is a value. */
+  #orDefault(value: T | undefined): T {
+    return value === undefined ? this.#default : value
   }
 }
 
 /** All values at and below a node. Keys are paths below it, without a slash in front; '' is the node itself. */
-export class TreeCache<T, V = T> extends EventEmitter<TreeCacheEvents<T>> implements AsyncDisposable {
-  readonly #host: RecipeHost<V>
-  readonly #configuration: Configuration<T, V>
-  readonly #disown: () => void
-
+export class TreeCache<T, V = T> extends Configured<TreeCacheEvents<T>, T, V> {
   constructor(host: RecipeHost<V>, path: string, options: CacheOptions<T, V>) {
-    super()
-    this.#host = host
-    this.#configuration = new Configuration(host, path, Number.POSITIVE_INFINITY, options, (changes, invalid) => {
-      if (changes.length > 0) emitSafely(this, 'update', changes, this.zxid)
-      for (const { key, next, previous } of changes) emitSafely(this, 'change', key, next, previous)
-      for (const [key, error] of invalid) emitSafely(this, 'invalid', key, error)
-    })
-    this.#disown = host.own(this)
-  }
-
-  /** @internal */
-  async start(signal: AbortSignal | undefined): Promise<void> {
-    try {
-      await this.#configuration.start(signal)
-    } catch (error) {
-      await this.close()
-      throw error
-    }
+    super(host, path, Number.POSITIVE_INFINITY, options)
   }
 
   /** The last good value of a key. A synchronous read of this process's memory. */
   get(key: string): T | undefined {
-    return this.#configuration.values.get(key)
+    return this.configuration.values.get(key)
   }
 
   has(key: string): boolean {
-    return this.#configuration.values.has(key)
+    return this.configuration.values.has(key)
   }
 
   /** Sorted. A node without data is no key. */
   keys(): string[] {
-    return [...this.#configuration.values.keys()].sort()
+    return [...this.configuration.values.keys()].sort()
   }
 
   /** Sorted by key. All are of one moment: two keys of one publication are both old or both new. */
   entries(): [key: string, value: T][] {
-    return [...this.#configuration.values].sort(([one], [other]) => (one < other ? -1 : 1))
+    return [...this.configuration.values].sort(([one], [other]) => (one < other ? -1 : 1))
   }
 
   get size(): number {
-    return this.#configuration.values.size
-  }
-
-  /** The values are what the tree had at this zxid. */
-  get zxid(): bigint {
-    return this.#configuration.zxid
-  }
-
-  /** Whether the values may be old, because no quorum serves this process. */
-  get stale(): boolean {
-    return this.#host.state !== 'connected'
+    return this.configuration.values.size
   }
 
   /** Publishes several keys at once; undefined removes one. Resolves with the number of the revision. */
   async publish(values: Readonly<Record<string, V | undefined>>, options?: HandleOptions): Promise<number> {
-    return this.#configuration.revisions.publish(this.#configuration.encoded(values), options)
-  }
-
-  /** The revisions that can be taken back, oldest first. Only what was published through a cache has one. */
-  async revisions(options?: HandleOptions): Promise<Revision[]> {
-    return this.#configuration.revisions.list(options)
-  }
-
-  /** Makes all keys what they were right after a revision (0: before the first), as a new revision, whose number it resolves with. */
-  async rollback(revision: number, options?: HandleOptions): Promise<number> {
-    return this.#configuration.revisions.rollback(revision, options)
+    const { configuration } = this
+    return configuration.revisions.publish(configuration.encoded(values), options)
   }
 
   /** Shows values to some members alone, by name or percentage. */
@@ -347,31 +339,16 @@ export class TreeCache<T, V = T> extends EventEmitter<TreeCacheEvents<T>> implem
     audience: Audience,
     options?: HandleOptions,
   ): Promise<void> {
-    return this.#configuration.revisions.rollOut(this.#configuration.encoded(values), audience, options)
+    const { configuration } = this
+    return configuration.revisions.rollOut(configuration.encoded(values), audience, options)
   }
 
-  /** Shows the candidate to another audience. Who was in a smaller percentage is in a greater one. */
-  async widenRollOut(audience: Audience, options?: HandleOptions): Promise<void> {
-    return this.#configuration.revisions.widen(audience, options)
-  }
-
-  /** Publishes the candidate for everybody. Resolves with the number of the revision. */
-  async completeRollOut(options?: HandleOptions): Promise<number> {
-    return this.#configuration.revisions.complete(options)
-  }
-
-  /** Takes the candidate back. */
-  async cancelRollOut(options?: HandleOptions): Promise<void> {
-    return this.#configuration.revisions.cancel(options)
-  }
-
-  /** Stops following; the values stay what they are. Idempotent. */
-  async close(): Promise<void> {
-    this.#configuration.close()
-    this.#disown()
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close()
+  protected tell(
+    changes: readonly CacheChange<T>[],
+    invalid: readonly (readonly [key: string, error: unknown])[],
+  ): void {
+    if (changes.length > 0) emitSafely(this, 'update', changes, this.zxid)
+    for (const { key, next, previous } of changes) emitSafely(this, 'change', key, next, previous)
+    for (const [key, error] of invalid) emitSafely(this, 'invalid', key, error)
   }
 }

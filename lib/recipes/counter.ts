@@ -2,9 +2,17 @@
  * A counter that all members share: a number in a znode, changed by compare-and-set. What changes it names the version
  * that it read and the incarnation of the node, so no change is ever made on top of one that was not seen.
  */
-import type { Session } from '../api/session.ts'
 import { CoordError } from '../errors.ts'
-import { absolutePath, fromJson, type HandleOptions, hasCode, inSomeSession, type RecipeHost, toJson } from './host.ts'
+import {
+  absolutePath,
+  fromJson,
+  type HandleOptions,
+  type HostSession,
+  hasCode,
+  inSomeSession,
+  type RecipeHost,
+  toJson,
+} from './host.ts'
 
 interface Reading {
   readonly value: number
@@ -82,7 +90,7 @@ export class Counter {
     }
   }
 
-  async #read(session: Session<Uint8Array>, options: CounterGetOptions): Promise<Reading> {
+  async #read(session: HostSession, options: CounterGetOptions): Promise<Reading> {
     try {
       const { data, stat } = await session.getData(this.#path, options)
       const value = data === undefined ? 0 : fromJson(data)
@@ -96,7 +104,7 @@ export class Counter {
   }
 
   /** Resolves with false if somebody else was first. */
-  async #write(session: Session<Uint8Array>, value: number, at: Reading['at'], signal?: AbortSignal): Promise<boolean> {
+  async #write(session: HostSession, value: number, at: Reading['at'], signal?: AbortSignal): Promise<boolean> {
     const path = this.#path
     const data = toJson(value)
     try {

@@ -8,9 +8,17 @@
  * A round cannot be deleted while anybody is in it; the last to leave deletes it. Whoever waits to begin watches the round
  * alone, whoever waits to end watches one of those who are still in it: nobody is woken for each that comes or goes.
  */
-import type { Session } from '../api/session.ts'
 import { CoordError } from '../errors.ts'
-import { absolutePath, below, deleteOwn, type HandleOptions, hasCode, lookUntil, type RecipeHost } from './host.ts'
+import {
+  absolutePath,
+  below,
+  deleteOwn,
+  type HandleOptions,
+  type HostSession,
+  hasCode,
+  lookUntil,
+  type RecipeHost,
+} from './host.ts'
 import { rendezvous } from './stable-hash.ts'
 
 const open = new Uint8Array([1])
@@ -21,12 +29,13 @@ export class DoubleBarrier implements AsyncDisposable {
   readonly #count: number
   readonly #round: string
   readonly #member: string
-  readonly #disown: () => void
+  #disown: () => void = () => {}
   /** The session in which our node stands, or may stand. */
-  #session: Session<Uint8Array> | undefined
+  #session: HostSession | undefined
   /** The round we are in: its czxid. */
   #entered: bigint | undefined
-  #isEntering = false
+  /** While it enters: aborts when it is closed. */
+  #entering: AbortController | undefined
 
   constructor(host: RecipeHost, path: string, count: number) {
     if (!Number.isSafeInteger(count) || count < 1)
@@ -35,7 +44,6 @@ export class DoubleBarrier implements AsyncDisposable {
     this.#count = count
     this.#round = below(absolutePath(host, path), 'round')
     this.#member = host.uniqueName()
-    this.#disown = host.own(this)
   }
 
   /**
@@ -43,15 +51,19 @@ export class DoubleBarrier implements AsyncDisposable {
    * through. Aborted or failed, it has not come.
    */
   async enter({ signal }: HandleOptions = {}): Promise<void> {
-    if (this.#isEntering || this.#entered !== undefined) throw new TypeError('it has entered already: leave first')
-    this.#isEntering = true
+    if (this.#entering !== undefined || this.#entered !== undefined)
+      throw new TypeError('it has entered already: leave first')
+    const closing = new AbortController()
+    this.#entering = closing
+    this.#disown = this.#host.own(this)
+    const either = signal === undefined ? closing.signal : AbortSignal.any([signal, closing.signal])
     try {
-      this.#entered = await lookUntil(this.#host, (session, watch) => this.#look(session, watch, signal), signal)
+      this.#entered = await lookUntil(this.#host, (session, watch) => this.#look(session, watch, either), either)
     } catch (error) {
       await this.#withdraw()
-      throw error
+      throw closing.signal.aborted && signal?.aborted !== true ? new CoordError('COORD_CLOSED') : error
     } finally {
-      this.#isEntering = false
+      this.#entering = undefined
     }
   }
 
@@ -64,9 +76,9 @@ export class DoubleBarrier implements AsyncDisposable {
     await lookUntil(this.#host, (session, watch) => this.#lookWhetherOver(session, watch, entered, signal), signal)
   }
 
-  /** Leaves without waiting for the others. Idempotent. */
+  /** Leaves without waiting for the others; an `enter` under way is rejected with COORD_CLOSED. Idempotent. */
   async close(): Promise<void> {
-    this.#disown()
+    this.#entering?.abort()
     this.#entered = undefined
     await this.#withdraw()
   }
@@ -80,7 +92,7 @@ export class DoubleBarrier implements AsyncDisposable {
   }
 
   /** The czxid of the round once it is open and we are in it. */
-  async #look(session: Session<Uint8Array>, watch: () => void, signal?: AbortSignal): Promise<bigint | undefined> {
+  async #look(session: HostSession, watch: () => void, signal?: AbortSignal): Promise<bigint | undefined> {
     if (this.#session !== session || (await session.exists(this.#path, { signal })) === undefined) {
       if (!(await this.#join(session, signal))) {
         watch()
@@ -100,7 +112,7 @@ export class DoubleBarrier implements AsyncDisposable {
   }
 
   /** Resolves with whether our node stands; else it has to be looked at anew. */
-  async #join(session: Session<Uint8Array>, signal?: AbortSignal): Promise<boolean> {
+  async #join(session: HostSession, signal?: AbortSignal): Promise<boolean> {
     const round = await session.exists(this.#round, { signal })
     const enter = { type: 'create', path: this.#path, mode: 'ephemeral' } as const
     try {
@@ -130,6 +142,7 @@ export class DoubleBarrier implements AsyncDisposable {
   }
 
   async #withdraw(): Promise<void> {
+    this.#disown()
     const session = this.#session
     if (session === undefined) return
     this.#session = undefined
@@ -139,7 +152,7 @@ export class DoubleBarrier implements AsyncDisposable {
   }
 
   async #lookWhetherOver(
-    session: Session<Uint8Array>,
+    session: HostSession,
     watch: () => void,
     entered: bigint,
     signal: AbortSignal | undefined,

@@ -4,9 +4,8 @@
  * anybody else can get it (design D9). It does not matter whether the event loop hung meanwhile: `held` looks at the clock.
  */
 import { setMaxListeners } from 'node:events'
-import type { Session } from '../api/session.ts'
 import { CoordError } from '../errors.ts'
-import type { RecipeHost } from './host.ts'
+import type { HostSession, RecipeHost } from './host.ts'
 
 /** Something that is held, and may be lost at any moment. */
 export class Held {
@@ -16,12 +15,12 @@ export class Held {
   readonly absolute: string
   /** For fencing: larger than that of every earlier holder. Send it along with what you do, and let the resource refuse smaller ones. */
   readonly token: bigint
-  readonly #session: Session<Uint8Array>
+  readonly #session: HostSession
   readonly #controller = new AbortController()
   readonly #letGo: () => void
 
   /** @internal */
-  constructor(host: Pick<RecipeHost, 'root'>, session: Session<Uint8Array>, path: string, token: bigint) {
+  constructor(host: Pick<RecipeHost, 'root'>, session: HostSession, path: string, token: bigint) {
     this.path = path.slice(host.root.length)
     this.absolute = path
     this.token = token
@@ -66,7 +65,7 @@ export class Lock extends Held implements AsyncDisposable {
   /** @internal `giveBack` deletes the node, however often that takes; it never rejects. */
   constructor(
     host: Pick<RecipeHost, 'root'>,
-    session: Session<Uint8Array>,
+    session: HostSession,
     path: string,
     token: bigint,
     giveBack: () => Promise<void>,

@@ -13,9 +13,29 @@ import type { SessionState } from '../ports/session-link.ts'
 
 export type Stat = NonNullable<Awaited<ReturnType<Session['exists']>>>
 
+/** A session as recipes use it: its paths are absolute, its values bytes. */
+export type HostSession = Pick<
+  Session<Uint8Array>,
+  | 'create'
+  | 'createWithStat'
+  | 'delete'
+  | 'exists'
+  | 'getData'
+  | 'setData'
+  | 'getChildren'
+  | 'multi'
+  | 'sync'
+  | 'removeWatches'
+  | 'id'
+  | 'state'
+  | 'isCertain'
+  | 'hold'
+>
+
+/** A client, or a session that is strict: once lost, it is over. */
 export interface RecipeHost<V = unknown> {
-  /** The session as of now. Its paths are absolute, its values bytes. */
-  readonly session: Session<Uint8Array>
+  /** The session as of now. */
+  readonly session: HostSession
   readonly root: string
   readonly codec: ValueCodec<V>
   readonly state: SessionState
@@ -167,7 +187,7 @@ export function isOver(host: RecipeHost): boolean {
  * it is gone and nobody has to clean up.
  */
 export async function createIn(
-  session: Session<Uint8Array>,
+  session: HostSession,
   folder: string,
   name: string,
   data: Uint8Array | undefined,
@@ -188,10 +208,7 @@ export async function createIn(
 }
 
 /** Performs an attempt again if a session ended under it and it certainly was not applied; else rejects as it does. */
-export async function inSomeSession<T>(
-  host: RecipeHost,
-  attempt: (session: Session<Uint8Array>) => Promise<T>,
-): Promise<T> {
+export async function inSomeSession<T>(host: RecipeHost, attempt: (session: HostSession) => Promise<T>): Promise<T> {
   for (;;) {
     const session = host.session
     try {
@@ -208,7 +225,7 @@ export async function inSomeSession<T>(
  */
 export async function lookUntil<T>(
   host: RecipeHost,
-  look: (session: Session<Uint8Array>, watch: () => void) => Promise<T | undefined>,
+  look: (session: HostSession, watch: () => void) => Promise<T | undefined>,
   signal?: AbortSignal,
 ): Promise<T> {
   for (let delayMs = 50; ; ) {
@@ -245,7 +262,7 @@ export async function lookUntil<T>(
  */
 export async function insist(
   host: RecipeHost,
-  session: Session<Uint8Array>,
+  session: HostSession,
   write: () => Promise<unknown>,
 ): Promise<'done' | 'conflict' | 'over'> {
   while (session.state !== 'lost' && session.state !== 'closed') {
@@ -264,7 +281,7 @@ export async function insist(
  * Deletes a node of our own, however often that takes: until it is gone, or its session is over and it goes with it.
  * Never rejects.
  */
-export async function deleteOwn(host: RecipeHost, session: Session<Uint8Array>, path: string): Promise<void> {
+export async function deleteOwn(host: RecipeHost, session: HostSession, path: string): Promise<void> {
   for (
     let delayMs = 50;
     session.state !== 'lost' && session.state !== 'closed';

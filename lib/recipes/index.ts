@@ -32,7 +32,10 @@ export interface RecipeTarget<V> {
   recipeHost(): RecipeHost<V>
 }
 
-type Target = RecipeTarget<never>
+/** Any of them, whatever its values are: for recipes that have none. */
+interface Target {
+  recipeHost(): Omit<RecipeHost, 'codec'>
+}
 
 const hostOf = (target: Target): RecipeHost => target.recipeHost() as RecipeHost
 

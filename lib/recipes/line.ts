@@ -2,12 +2,12 @@
  * A line in front of something that one process at a time may look at: ephemeral-sequential nodes, each of which watches
  * the one before it alone. Being first is no lock: it only keeps all others from being woken.
  */
-import type { Session } from '../api/session.ts'
 import type { CoordError } from '../errors.ts'
 import {
   below,
   createIn,
   deleteOwn,
+  type HostSession,
   hasCode,
   isOutage,
   isOver,
@@ -31,7 +31,7 @@ const plain: Manner = { suffix: '-', waitsFor: () => true }
 /** A place at the head of a line. */
 export interface Place {
   /** The place stands as long as this session. */
-  readonly session: Session<Uint8Array>
+  readonly session: HostSession
   readonly path: string
   /** Its czxid: a write that names it with `ifHeld` happens only while it stands. */
   readonly token: bigint
@@ -88,7 +88,7 @@ export async function tryLine(
 }
 
 /** How many stand in the line, as far as this process knows. */
-export async function lineLength(session: Session<Uint8Array>, line: string, signal?: AbortSignal): Promise<number> {
+export async function lineLength(session: HostSession, line: string, signal?: AbortSignal): Promise<number> {
   const stat = await session.exists(line, { signal })
   return stat?.numChildren ?? 0
 }
@@ -96,7 +96,7 @@ export async function lineLength(session: Session<Uint8Array>, line: string, sig
 /** Resolves with the new node, or with undefined where its session has ended. */
 async function takePlace(
   host: RecipeHost,
-  session: Session<Uint8Array>,
+  session: HostSession,
   line: string,
   signal: AbortSignal | undefined,
   { suffix, data }: Manner,
@@ -117,7 +117,7 @@ async function takePlace(
 
 /** True: first. False: our node is gone. Undefined: somebody is before us. */
 async function look(
-  session: Session<Uint8Array>,
+  session: HostSession,
   line: string,
   path: string,
   watch: (() => void) | undefined,
@@ -137,12 +137,7 @@ async function look(
 }
 
 /** Deletes a sequential node of our own that was asked for and may or may not have come. Never rejects. */
-export async function deleteByPrefix(
-  host: RecipeHost,
-  session: Session<Uint8Array>,
-  line: string,
-  id: string,
-): Promise<void> {
+export async function deleteByPrefix(host: RecipeHost, session: HostSession, line: string, id: string): Promise<void> {
   while (session.state !== 'lost' && session.state !== 'closed') {
     try {
       await afterEarlierWrites(session)
@@ -160,7 +155,7 @@ export async function deleteByPrefix(
  * Resolves when every earlier write of the session has happened or never will, also one that was given up: the writes of a
  * session are applied in order, and this one changes nothing.
  */
-export async function afterEarlierWrites(session: Session<Uint8Array>): Promise<void> {
+export async function afterEarlierWrites(session: HostSession): Promise<void> {
   await session.multi([{ type: 'check', path: '/' }])
 }
 

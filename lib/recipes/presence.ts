@@ -5,9 +5,18 @@
  * A write whose outcome is unknown does no harm: the loop looks at what is there, and a session's later writes come after
  * its earlier ones, so that the deletion at the end deletes also what was still under way.
  */
-import type { Session } from '../api/session.ts'
 import { CoordError } from '../errors.ts'
-import { abortError, deleteOwn, hasCode, isOutage, isOver, pause, type RecipeHost, type Stat } from './host.ts'
+import {
+  abortError,
+  deleteOwn,
+  type HostSession,
+  hasCode,
+  isOutage,
+  isOver,
+  pause,
+  type RecipeHost,
+  type Stat,
+} from './host.ts'
 
 interface Waiting {
   /** Of `#wanted`: what it waits to see written. */
@@ -37,8 +46,8 @@ export class Presence {
   /** Counts what was asked to be written, and what has been. */
   #wanted = 0
   #written = -1
-  #session: Session<Uint8Array> | undefined
-  #standsIn: Session<Uint8Array> | undefined
+  #session: HostSession | undefined
+  #standsIn: HostSession | undefined
   #wake: () => void = () => {}
   #waiting: Waiting[] = []
   #closed: Promise<void> | undefined
@@ -163,7 +172,7 @@ export class Presence {
   }
 
   /** The stat of the node if it stands as it should; undefined after a step towards that. */
-  async #ensure(session: Session<Uint8Array>): Promise<Stat | undefined> {
+  async #ensure(session: HostSession): Promise<Stat | undefined> {
     const { path } = this
     const wanted = this.#wanted
     const stat = await session.exists(path, { watch: () => this.#wake() })

@@ -9,7 +9,6 @@
  *
  * A put wakes one consumer, however many wait.
  */
-import type { Session } from '../api/session.ts'
 import { decodeValue, encodeValue } from '../api/values.ts'
 import { CoordError } from '../errors.ts'
 import { Held } from './held.ts'
@@ -18,6 +17,7 @@ import {
   below,
   fromJson,
   type HandleOptions,
+  type HostSession,
   inSomeSession,
   isOutage,
   lookUntil,
@@ -46,7 +46,7 @@ interface Paths {
 /** What a consumer has claimed, before it is read. */
 interface Claim {
   readonly name: string
-  readonly session: Session<Uint8Array>
+  readonly session: HostSession
   readonly path: string
   readonly token: bigint
 }
@@ -142,7 +142,7 @@ export class Queue<V> {
 
   /** Claims the first free item if there are more than so many, which are for those who wait in line. */
   async #claimWithoutPlace(
-    session: Session<Uint8Array>,
+    session: HostSession,
     spare: number,
     signal: AbortSignal | undefined,
   ): Promise<Claim | undefined> {
@@ -155,7 +155,7 @@ export class Queue<V> {
    * elsewhere it works through a page of an earlier listing first.
    */
   async #claimNext(
-    session: Session<Uint8Array>,
+    session: HostSession,
     head: { readonly place: Place; readonly watch: () => void } | undefined,
     signal: AbortSignal | undefined,
     spare = 0,
@@ -177,7 +177,7 @@ export class Queue<V> {
 
   /** Claims one of these names, which are used up on the way. */
   async #claimOf(
-    session: Session<Uint8Array>,
+    session: HostSession,
     names: string[],
     place: Place | undefined,
     signal: AbortSignal | undefined,
@@ -201,7 +201,7 @@ export class Queue<V> {
 
   /** Undefined: somebody else has it. `lost`: our place in the line is. */
   async #claim(
-    session: Session<Uint8Array>,
+    session: HostSession,
     name: string,
     place: Place | undefined,
     signal: AbortSignal | undefined,
@@ -231,7 +231,7 @@ export class Queue<V> {
     }
   }
 
-  async #giveBackUnknown(session: Session<Uint8Array>, name: string, path: string, nonce: string): Promise<void> {
+  async #giveBackUnknown(session: HostSession, name: string, path: string, nonce: string): Promise<void> {
     while (session.state !== 'lost' && session.state !== 'closed') {
       try {
         await afterEarlierWrites(session)
@@ -268,7 +268,7 @@ export class Queue<V> {
     }
   }
 
-  async #prepare(session: Session<Uint8Array>, signal: AbortSignal | undefined): Promise<void> {
+  async #prepare(session: HostSession, signal: AbortSignal | undefined): Promise<void> {
     for (const path of [this.#paths.items, this.#paths.taken]) {
       if ((await session.exists(path, { signal })) !== undefined) continue
       await session.create(path, undefined, { parents: true, signal }).catch((error: unknown) => {

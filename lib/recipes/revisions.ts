@@ -9,13 +9,13 @@
  * A publication is one multi: whoever sees one key of it sees all. It names the versions that it read, so of two at a time
  * one is first and the other goes on top of it.
  */
-import type { Session } from '../api/session.ts'
 import type { MultiOperation } from '../api/znodes.ts'
 import { CoordError } from '../errors.ts'
 import {
   below,
   fromJson,
   type HandleOptions,
+  type HostSession,
   hasCode,
   inSomeSession,
   type RecipeHost,
@@ -159,7 +159,7 @@ export class Revisions {
 
   /** Tries until nobody else has changed what it read in between. */
   #publish(
-    prepare: (session: Session<Uint8Array>) => Promise<{ values: Values; operations: readonly Operation[] }>,
+    prepare: (session: HostSession) => Promise<{ values: Values; operations: readonly Operation[] }>,
     signal: AbortSignal | undefined,
   ): Promise<number> {
     return inSomeSession(this.#host, async (session) => {
@@ -184,7 +184,7 @@ export class Revisions {
     })
   }
 
-  async #createHistory(session: Session<Uint8Array>, path: string, signal: AbortSignal | undefined): Promise<void> {
+  async #createHistory(session: HostSession, path: string, signal: AbortSignal | undefined): Promise<void> {
     try {
       await session.create(path, undefined, { parents: true, signal })
     } catch (error) {
@@ -194,7 +194,7 @@ export class Revisions {
 
   /** What has to be written so that the keys have these values, and what they have now. */
   async #writes(
-    session: Session<Uint8Array>,
+    session: HostSession,
     values: Values,
     signal: AbortSignal | undefined,
   ): Promise<{ before: Values; writes: Operation[] }> {
@@ -224,7 +224,7 @@ export class Revisions {
     return { before, writes }
   }
 
-  async #records(session: Session<Uint8Array>, signal: AbortSignal | undefined) {
+  async #records(session: HostSession, signal: AbortSignal | undefined) {
     const history = below(this.#root, historyName)
     let names: readonly string[]
     try {
@@ -244,7 +244,7 @@ export class Revisions {
     return (await Promise.all(records)).flat().sort((one, other) => one.number - other.number)
   }
 
-  async #candidate(session: Session<Uint8Array>, signal: AbortSignal | undefined) {
+  async #candidate(session: HostSession, signal: AbortSignal | undefined) {
     const path = below(this.#root, rollOutName)
     const { data, stat } = await session.getData(path, { signal })
     const rollOut = rollOutOf(data)
@@ -268,7 +268,7 @@ export function rollOutOf(data: Uint8Array | undefined): RollOut | undefined {
 }
 
 async function read(
-  session: Session<Uint8Array>,
+  session: HostSession,
   path: string,
   signal: AbortSignal | undefined,
 ): Promise<{ data: Uint8Array | undefined; stat: Stat } | undefined> {

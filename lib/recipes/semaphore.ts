@@ -5,7 +5,6 @@
  * that is given back wakes one process, however many wait. How many there are is said by everybody who asks, or once for
  * all by `resize`, which counts from then on: with fewer, leases are taken back by nobody, and new ones wait.
  */
-import type { Session } from '../api/session.ts'
 import { Lock } from './held.ts'
 import {
   absolutePath,
@@ -13,6 +12,7 @@ import {
   createIn,
   deleteOwn,
   fromJson,
+  type HostSession,
   hasCode,
   isOutage,
   lookUntil,
@@ -85,8 +85,8 @@ export class Semaphore {
 
   /** A lease, or undefined where none is free (`watch` calls when that changes), or `moved` where the place in line is gone. */
   async #take(
-    session: Session<Uint8Array>,
-    placeOf: Session<Uint8Array>,
+    session: HostSession,
+    placeOf: HostSession,
     watch: (() => void) | undefined,
     signal: AbortSignal | undefined,
   ): Promise<Lock | 'moved' | undefined> {
@@ -111,7 +111,7 @@ export class Semaphore {
   }
 
   async #leases(
-    session: Session<Uint8Array>,
+    session: HostSession,
     folder: string,
     watch: (() => void) | undefined,
     signal: AbortSignal | undefined,
@@ -125,7 +125,7 @@ export class Semaphore {
   }
 
   async #permitsNow(
-    session: Session<Uint8Array>,
+    session: HostSession,
     watch: (() => void) | undefined,
     signal: AbortSignal | undefined,
   ): Promise<number> {

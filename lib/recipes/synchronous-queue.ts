@@ -5,7 +5,6 @@
  *     <path>/offers/<place>   ephemeral: a value whose producer waits
  *     <path>/line/<place>     consumers that wait; only the first one watches the offers
  */
-import type { Session } from '../api/session.ts'
 import { decodeValue, encodeValue } from '../api/values.ts'
 import { CoordError } from '../errors.ts'
 import {
@@ -13,6 +12,7 @@ import {
   absolutePath,
   below,
   type HandleOptions,
+  type HostSession,
   hasCode,
   inSomeSession,
   isOutage,
@@ -103,7 +103,7 @@ export class SynchronousQueue<V> {
   }
 
   async #takeNext(
-    session: Session<Uint8Array>,
+    session: HostSession,
     head: { readonly place: Place; readonly watch: () => void } | undefined,
     signal: AbortSignal | undefined,
   ): Promise<Taken<V> | 'lost' | undefined> {
@@ -129,7 +129,7 @@ export class SynchronousQueue<V> {
   }
 
   /** The offers, oldest first. */
-  async #names(session: Session<Uint8Array>, watch: (() => void) | undefined, signal: AbortSignal | undefined) {
+  async #names(session: HostSession, watch: (() => void) | undefined, signal: AbortSignal | undefined) {
     for (;;) {
       try {
         const { children } = await session.getChildren(this.#offers, { watch, signal })

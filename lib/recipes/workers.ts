@@ -16,7 +16,6 @@
  */
 import { EventEmitter } from 'node:events'
 import { emitSafely } from '../api/emit.ts'
-import type { Session } from '../api/session.ts'
 import { decodeValue, encodeValue } from '../api/values.ts'
 import { CoordError } from '../errors.ts'
 import { type PolicyName, policyNames } from './assignment.ts'
@@ -25,6 +24,7 @@ import {
   absolutePath,
   below,
   type HandleOptions,
+  type HostSession,
   hasCode,
   inSomeSession,
   insist,
@@ -143,7 +143,7 @@ export class Workers<V> {
   }
 }
 
-async function createMissing(session: Session<Uint8Array>, path: string): Promise<void> {
+async function createMissing(session: HostSession, path: string): Promise<void> {
   try {
     if ((await session.exists(path)) === undefined) await session.create(path, undefined, { parents: true })
   } catch (error) {
@@ -196,10 +196,10 @@ export class TaskRun extends Held {
   /** How often it was begun, this time included. */
   readonly attempt: number
   readonly #host: RecipeHost
-  readonly #session: Session<Uint8Array>
+  readonly #session: HostSession
   readonly #report: string
 
-  constructor(host: RecipeHost, session: Session<Uint8Array>, task: string, path: string, assignment: Assignment) {
+  constructor(host: RecipeHost, session: HostSession, task: string, path: string, assignment: Assignment) {
     super(host, session, path, assignment.token)
     this.id = task.slice(task.lastIndexOf('/') + 1)
     this.attempt = assignment.attempt
@@ -288,7 +288,7 @@ export class Worker<V> extends EventEmitter<WorkerEvents> implements AsyncDispos
   /** By task: its run here, which settles also where the task is not ours any more. */
   readonly #runs = new Map<string, { readonly token: bigint; readonly run: TaskRun; readonly settled: Promise<void> }>()
   #master: Master | undefined
-  #session: Session<Uint8Array> | undefined
+  #session: HostSession | undefined
   #id = ''
   #isDraining = false
   #working: Promise<void> | undefined
@@ -390,7 +390,7 @@ export class Worker<V> extends EventEmitter<WorkerEvents> implements AsyncDispos
   }
 
   /** Registers, and does what is assigned, until the session ends or this is closed. */
-  async #workIn(session: Session<Uint8Array>, onRegistered: () => void): Promise<void> {
+  async #workIn(session: HostSession, onRegistered: () => void): Promise<void> {
     this.#session = session
     this.#id = this.#host.uniqueName()
     const inbox = below(this.#paths.inbox, this.#id)
@@ -427,7 +427,7 @@ export class Worker<V> extends EventEmitter<WorkerEvents> implements AsyncDispos
     }
   }
 
-  #onInbox(session: Session<Uint8Array>, mirror: Mirror, inbox: string): void {
+  #onInbox(session: HostSession, mirror: Mirror, inbox: string): void {
     for (const { token, run } of this.#runs.values()) {
       if (mirror.nodes.get(run.node)?.stat.czxid !== token) run.stop()
     }
@@ -472,7 +472,7 @@ export class Worker<V> extends EventEmitter<WorkerEvents> implements AsyncDispos
   }
 
   async #do(task: string, run: TaskRun): Promise<void> {
-    const session = this.#session as Session<Uint8Array>
+    const session = this.#session as HostSession
     let value: V
     try {
       value = decodeValue(this.#host.codec, (await session.getData(task)).data, task) as V

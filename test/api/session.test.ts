@@ -5,6 +5,7 @@ import { codecOf, type ValueCodec } from '../../lib/api/values.ts'
 import { zxidOf } from '../../lib/core/zab/zxid.ts'
 import type { SessionCall, SessionDoor, SessionItem } from '../../lib/ports/session-link.ts'
 import { SystemClock } from '../../lib/runtime/system-clock.ts'
+import { SystemEntropy } from '../../lib/runtime/system-entropy.ts'
 
 interface Opened {
   readonly session: Session<Uint8Array>
@@ -28,7 +29,13 @@ function open(): Opened {
       }
     },
   }
-  const options = { door, clock: new SystemClock(), timeoutMs: 1_000, requestTimeoutMs: 1_000 }
+  const options = {
+    door,
+    clock: new SystemClock(),
+    entropy: new SystemEntropy(),
+    timeoutMs: 1_000,
+    requestTimeoutMs: 1_000,
+  }
   const session = new Session(options, codecOf('view') as ValueCodec<Uint8Array>)
   return { session, calls, deliver: (item) => deliver?.(item) }
 }

@@ -8,6 +8,7 @@ import { codecOf } from '../../../lib/api/values.ts'
 import { joinEnsemble } from '../../../lib/index.ts'
 import type { SessionItem, SessionOpening } from '../../../lib/ports/session-link.ts'
 import { SystemClock } from '../../../lib/runtime/system-clock.ts'
+import { SystemEntropy } from '../../../lib/runtime/system-entropy.ts'
 
 /** The clock of a process that is stopped now and then: time has passed, and no timer has fired. */
 class SleepyClock extends SystemClock {
@@ -84,7 +85,8 @@ describe('our client over the gateway', () => {
           },
         ),
     }
-    const session = new Session({ door, clock, timeoutMs: 4_000, requestTimeoutMs: 4_000 }, codecOf('view'))
+    const options = { door, clock, entropy: new SystemEntropy(), timeoutMs: 4_000, requestTimeoutMs: 4_000 }
+    const session = new Session(options, codecOf('view'))
     await opened
     await session.exists('/')
     let isHeld = true

@@ -75,6 +75,21 @@ export function configurationCases(open: OpenStage): void {
       await cache.close()
     })
 
+    it('takes null for a value, and nothing for the default', async () => {
+      await using stage = await open({ size: 1, valueEncoding: 'json' })
+      await using limit = await stage.clients[0].cache<number | null>('/limit', { default: 5 })
+      const changes: unknown[] = []
+      limit.on('change', (next, previous) => changes.push([previous, next]))
+      await limit.set(null)
+      await stage.within(10, () => assert.equal(limit.value, null))
+      await limit.set(undefined)
+      await stage.within(10, () => assert.equal(limit.value, 5))
+      assert.deepEqual(changes, [
+        [5, null],
+        [null, 5],
+      ])
+    })
+
     it('publishes, lists revisions, and goes back to any of them that is kept', async () => {
       await using stage = await open({ size: 1, valueEncoding: 'json' })
       await using rate = await stage.clients[0].cache<number>('/rate')

@@ -137,6 +137,18 @@ export function coordinationCases(open: OpenStage): void {
       await stage.until(Promise.all([entering, one.enter()]))
     })
 
+    it('does not enter any more when it is closed', async () => {
+      await using stage = await open({ size: 1 })
+      const [a] = stage.clients
+      const barrier = a.doubleBarrier('/start', 2)
+      const entering = rejectsWith('COORD_CLOSED', barrier.enter())
+      await stage.within(10, async () => assert.equal((await a.exists('/start/round'))?.numChildren, 1))
+      await stage.until(barrier.close())
+      await stage.until(entering)
+      await stage.quiet(100)
+      assert.deepEqual((await a.getChildren('/start')).children, [])
+    })
+
     it('forgets who gives up', async () => {
       await using stage = await open({ size: 1 })
       const [a] = stage.clients
