@@ -2,23 +2,13 @@
  * Apache ZooKeeper 3.8 as Debian packages it: servers on loopback with their own configuration and folder, and the load of
  * its own Java client, which is its best one.
  */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
-import {
-  endProcess,
-  freePorts,
-  hasEnded,
-  removeFolder,
-  scratchFolder,
-  startServer,
-  until,
-  watched,
-} from '../processes.ts'
+import { endProcess, freePorts, hasEnded, removeFolder, scratchFolder, startServer, until } from '../processes.ts'
 import type { Contender, ContenderKind, Durability, Load, Operation, Sample } from './contender.ts'
+import { JavaLoad } from './java-load.ts'
 
 const jar = '/usr/share/java/zookeeper.jar'
 const sessions = 16
@@ -132,58 +122,23 @@ export function fourLetterWord(port: number, word: string): Promise<string> {
   })
 }
 
-let classes: string | undefined
-
-/** Compiles ZooKeeperLoad.java once. */
-function compiled(): string {
-  if (classes !== undefined) return classes
-  const folder = scratchFolder('java')
-  const source = fileURLToPath(new URL('./ZooKeeperLoad.java', import.meta.url))
-  const { status, stderr } = spawnSync('javac', ['-cp', jar, '-d', folder, source], { encoding: 'utf8' })
-  if (status !== 0) throw new Error(`javac: ${stderr}`)
-  classes = folder
-  return folder
-}
-
-/** A process of ZooKeeperLoad.java: a line for each command. */
-export class ZooKeeperLoad {
-  readonly child: ChildProcess
-  readonly #lines: AsyncIterator<string>
-
-  private constructor(child: ChildProcess) {
-    this.child = child
-    this.#lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })[Symbol.asyncIterator]()
-  }
-
-  static async start(): Promise<ZooKeeperLoad> {
-    const args = ['-cp', `${jar}:${compiled()}`, '-Xmx512m', 'ZooKeeperLoad']
-    const load = new ZooKeeperLoad(watched(spawn('java', args, { stdio: ['pipe', 'pipe', 'ignore'] })))
-    await load.#lines.next()
-    return load
-  }
-
-  async ask(...words: readonly (string | number)[]): Promise<string> {
-    this.child.stdin?.write(`${words.map((word) => `${word}`.replaceAll(' ', '-')).join(' ')}\n`)
-    const { value = 'error it ended' } = (await this.#lines.next()) as { value?: string }
-    if (!value.startsWith('ok')) throw new Error(`ZooKeeper's load: ${words[0]}: ${value}`)
-    return value.slice('ok '.length)
-  }
-}
+/** A process of ZooKeeperLoad.java. */
+export const startZooKeeperLoad = (): Promise<JavaLoad> => JavaLoad.start('ZooKeeperLoad', jar)
 
 /** ZooKeeper's protocol with its Java client: on its own servers, or on others that speak it. */
 export class ZooKeeperContender implements Contender {
   readonly name: string
   readonly #servers: Servers
-  readonly #load: ZooKeeperLoad
+  readonly #load: JavaLoad
 
-  private constructor(name: string, servers: Servers, load: ZooKeeperLoad) {
+  private constructor(name: string, servers: Servers, load: JavaLoad) {
     this.name = name
     this.#servers = servers
     this.#load = load
   }
 
   static async start(name: string, servers: Servers): Promise<ZooKeeperContender> {
-    const load = await ZooKeeperLoad.start()
+    const load = await startZooKeeperLoad()
     await load.ask('sessions', sessions, servers.hosts)
     return new ZooKeeperContender(name, servers, load)
   }
@@ -197,7 +152,7 @@ export class ZooKeeperContender implements Contender {
   }
 
   get loadPids(): readonly number[] {
-    return [this.#load.child.pid as number]
+    return [this.#load.pid]
   }
 
   can(_operation: Operation): boolean {
@@ -208,15 +163,13 @@ export class ZooKeeperContender implements Contender {
     await this.#load.ask('prepare', keys, bytes)
   }
 
-  async run(load: Load, seconds: number): Promise<Sample> {
+  run(load: Load, seconds: number): Promise<Sample> {
     const { operation, outstanding, keys, bytes, readShare = 0 } = load
-    const answer = await this.#load.ask('run', operation, outstanding, keys, bytes, readShare, seconds)
-    const [count = 0, took = 0, ...micros] = answer.split(' ').map(Number)
-    return { count, seconds: took, latenciesMs: micros.map((one) => one / 1000) }
+    return this.#load.sample('run', operation, outstanding, keys, bytes, readShare, seconds)
   }
 
   async stop(): Promise<void> {
-    await endProcess(this.#load.child)
+    await this.#load.stop()
     await this.#servers.stop()
   }
 }

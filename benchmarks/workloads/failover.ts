@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { EmbeddedEnsemble } from '../contenders/embedded.ts'
 import { EtcdServers, startEtcdLoad } from '../contenders/etcd.ts'
-import { ZooKeeperLoad, ZooKeeperServers } from '../contenders/zookeeper.ts'
+import { startZooKeeperLoad, ZooKeeperServers } from '../contenders/zookeeper.ts'
 import { endProcess, sharedClockMs } from '../processes.ts'
 import { hasPeer, type Row, type Settings, type Workload } from '../workload.ts'
 
@@ -48,7 +48,7 @@ const embeddedVictim: Victim = {
 
 async function zookeeperVictim(): Promise<Victim> {
   const servers = await ZooKeeperServers.start('memory')
-  const load = await ZooKeeperLoad.start()
+  const load = await startZooKeeperLoad()
   await load.ask('sessions', 1, servers.hosts)
   return {
     name: 'ZooKeeper',
@@ -69,7 +69,7 @@ async function zookeeperVictim(): Promise<Victim> {
       return longestGap(acknowledgedAt, endedAt)
     },
     async stop() {
-      await endProcess(load.child)
+      await load.stop()
       await servers.stop()
     },
   }

@@ -1,57 +1,43 @@
-/** The recipes: three processes in memory, each the application, its load and its member. */
+/** The recipes: three processes in memory, each the application, its load and its member; locks beside Curator's. */
 import type { Sample } from '../contenders/contender.ts'
+import { hasCurator, startCurator } from '../contenders/curator.ts'
 import { EmbeddedEnsemble, merged } from '../contenders/embedded.ts'
 import type { NodeProcess } from '../contenders/node-load.ts'
+import { ZooKeeperServers } from '../contenders/zookeeper.ts'
 import { cpuSeconds } from '../processes.ts'
 import { median, quantile } from '../statistics.ts'
 import { transposed } from '../windows.ts'
-import type { Row, Settings, Workload } from '../workload.ts'
+import { hasPeer, type Row, type Settings, type Workload } from '../workload.ts'
 
-async function measure({ seconds, windows, smoke, progress }: Settings): Promise<readonly Row[]> {
-  const ensemble = await EmbeddedEnsemble.start('memory', 3, { options: { valueEncoding: 'json' } })
-  const first = ensemble.members[0] as NodeProcess
+const contendersOfLock = [1, 10, 1000]
 
-  const row = async (setting: string, perform: () => Promise<Sample>): Promise<Row> => {
-    const measured: Record<string, number>[] = []
-    for (let window = 0; window <= windows; window += 1) {
-      progress(`recipes: ${setting}, ${window === 0 ? 'warm-up' : `window ${window} of ${windows}`}`)
-      const before = cpuSeconds(ensemble.pids)
-      const sample = await perform()
-      if (window > 0) measured.push(figuresOf(sample, cpuSeconds(ensemble.pids) - before))
+interface Performer {
+  readonly name: string
+  readonly pids: readonly number[]
+  perform(): Promise<Sample>
+}
+
+/** Window by window, each performer in turn. */
+async function inTurn(
+  setting: string,
+  performers: readonly Performer[],
+  { windows, progress }: Settings,
+): Promise<Row[]> {
+  const measured = performers.map((): Record<string, number>[] => [])
+  for (let window = 0; window <= windows; window += 1) {
+    for (const [index, performer] of performers.entries()) {
+      const { name, pids } = performer
+      progress(`${setting}: ${name}, ${window === 0 ? 'warm-up' : `window ${window} of ${windows}`}`)
+      const before = cpuSeconds(pids)
+      const sample = await performer.perform()
+      if (window > 0) measured[index]?.push(figuresOf(sample, cpuSeconds(pids) - before))
     }
-    return { setting, contender: 'embedded-coord', figures: transposed(measured) }
   }
-
-  const rows = [
-    await row('cache: synchronous reads of one value, one process', () => first.ask('readCache', { seconds })),
-  ]
-  for (const pairs of [1, 16]) {
-    const setting = `queue: put, take and done, ${pairs} at a time in each of three processes, a queue each`
-    rows.push(
-      await row(setting, async () =>
-        merged(
-          await Promise.all(
-            ensemble.members.map((member, index) =>
-              member.ask<Sample>('useQueue', { path: `/queue-${pairs}-${index}`, pairs, seconds }),
-            ),
-          ),
-        ),
-      ),
-    )
-  }
-  for (const contenders of smoke ? [1, 10] : [1, 10, 1000]) {
-    const setting =
-      contenders === 1 ? 'lock and unlock, uncontended' : `lock handed on among ${contenders} in one process`
-    rows.push(await row(setting, () => first.ask('useLock', { path: `/lock-${contenders}`, contenders, seconds })))
-  }
-  const times = smoke ? 5 : 50
-  rows.push(
-    await row('election: resigned, until the next one is elected', () =>
-      first.ask('handOver', { path: '/election', times }),
-    ),
-  )
-  await ensemble.stop()
-  return rows
+  return performers.map(({ name }, index) => ({
+    setting,
+    contender: name,
+    figures: transposed(measured[index] ?? []),
+  }))
 }
 
 function figuresOf({ count, seconds, latenciesMs }: Sample, cpu: number): Record<string, number> {
@@ -62,7 +48,66 @@ function figuresOf({ count, seconds, latenciesMs }: Sample, cpu: number): Record
   }
 }
 
+/** Curator's lock, and how to stop all of it; nothing where it is not installed. */
+async function curatorLocks(
+  settings: Settings,
+): Promise<{ performer(contenders: number): Performer; stop(): Promise<void> } | undefined> {
+  if (!(hasPeer(settings, 'zookeeper') && hasCurator())) return undefined
+  const servers = await ZooKeeperServers.start('memory')
+  const load = await startCurator(servers.hosts)
+  const { seconds, warmUpSeconds, progress } = settings
+  progress('Curator warms up')
+  await load.sample('lock', '/warm-up', 10, warmUpSeconds)
+  return {
+    performer: (contenders) => ({
+      name: 'Curator on ZooKeeper',
+      pids: [...servers.pids, load.pid],
+      perform: () => load.sample('lock', `/lock-${contenders}`, contenders, seconds),
+    }),
+    async stop() {
+      await load.stop()
+      await servers.stop()
+    },
+  }
+}
+
+async function measure(settings: Settings): Promise<readonly Row[]> {
+  const { seconds, smoke } = settings
+  const ensemble = await EmbeddedEnsemble.start('memory', 3, { options: { valueEncoding: 'json' } })
+  const { members, pids } = ensemble
+  const first = members[0] as NodeProcess
+  const ours = (perform: () => Promise<Sample>): Performer => ({ name: 'embedded-coord', pids, perform })
+
+  const rows = await inTurn(
+    'cache: synchronous reads of one value, one process',
+    [ours(() => first.ask('readCache', { seconds }))],
+    settings,
+  )
+  for (const pairs of [1, 16]) {
+    const useQueue = (member: NodeProcess, index: number): Promise<Sample> =>
+      member.ask('useQueue', { path: `/queue-${pairs}-${index}`, pairs, seconds })
+    const perform = async (): Promise<Sample> => merged(await Promise.all(members.map(useQueue)))
+    const setting = `queue: put, take and done, ${pairs} at a time in each of three processes, a queue each`
+    rows.push(...(await inTurn(setting, [ours(perform)], settings)))
+  }
+  const curator = await curatorLocks(settings)
+  for (const contenders of smoke ? contendersOfLock.slice(0, 2) : contendersOfLock) {
+    const setting =
+      contenders === 1 ? 'lock and unlock, uncontended' : `lock handed on among ${contenders} in one process`
+    const own = ours(() => first.ask('useLock', { path: `/lock-${contenders}`, contenders, seconds }))
+    // A thread for each contender: a thousand of them measure the threads.
+    const others = curator === undefined || contenders > 10 ? [] : [curator.performer(contenders)]
+    rows.push(...(await inTurn(setting, [own, ...others], settings)))
+  }
+  await curator?.stop()
+  const times = smoke ? 5 : 50
+  const handOver = ours(() => first.ask('handOver', { path: '/election', times }))
+  rows.push(...(await inTurn('election: resigned, until the next one is elected', [handOver], settings)))
+  await ensemble.stop()
+  return rows
+}
+
 export const recipes: Workload = {
-  what: 'Locks, queues, elections and caches; three processes in memory.',
+  what: 'Locks, queues, elections and caches; three processes, not synced.',
   run: measure,
 }

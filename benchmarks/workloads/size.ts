@@ -1,8 +1,10 @@
 /** A large tree: what a znode costs in memory, and how long a restart takes. Values of 100 B, a thousand below a parent. */
+
 import { setTimeout as sleep } from 'node:timers/promises'
 import { EmbeddedEnsemble } from '../contenders/embedded.ts'
+import type { JavaLoad } from '../contenders/java-load.ts'
 import { NodeProcess } from '../contenders/node-load.ts'
-import { ZooKeeperLoad, ZooKeeperServers } from '../contenders/zookeeper.ts'
+import { startZooKeeperLoad, ZooKeeperServers } from '../contenders/zookeeper.ts'
 import { endProcess, residentMiB } from '../processes.ts'
 import { hasPeer, type Row, type Settings, type Workload } from '../workload.ts'
 
@@ -41,9 +43,9 @@ async function embeddedFootprint(znodes: number): Promise<Row> {
 }
 
 /** Servers with a tree, and the load that filled it. */
-async function filledZooKeeper(znodes: number): Promise<{ servers: ZooKeeperServers; load: ZooKeeperLoad }> {
+async function filledZooKeeper(znodes: number): Promise<{ servers: ZooKeeperServers; load: JavaLoad }> {
   const servers = await ZooKeeperServers.start('memory', 1, growingHeap)
-  const load = await ZooKeeperLoad.start()
+  const load = await startZooKeeperLoad()
   await load.ask('sessions', fillSessions, servers.hosts)
   await load.ask('fill', znodes, bytes)
   return { servers, load }
@@ -56,7 +58,7 @@ async function zookeeperFootprint(znodes: number): Promise<Row> {
   const { servers, load } = await filledZooKeeper(znodes)
   const resident = residentMiB(servers.pids)
   const live = servers.liveHeapBytes(0)
-  await endProcess(load.child)
+  await load.stop()
   await servers.stop()
   return {
     setting: settingOf(znodes),
@@ -139,7 +141,7 @@ async function zookeeperRestarts(znodes: number, runs: number): Promise<Row> {
     await load.ask('prepare', 1, bytes)
     ms.push(performance.now() - began)
   }
-  await endProcess(load.child)
+  await load.stop()
   await servers.stop()
   return { setting: settingOf(znodes), contender: 'ZooKeeper', figures: { 'restart ms': ms } }
 }

@@ -1,10 +1,11 @@
 /** From nothing to the first committed write: in a running process, and three fresh ones. */
+
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { EmbeddedEnsemble } from '../contenders/embedded.ts'
 import { EtcdServers, startEtcdLoad } from '../contenders/etcd.ts'
-import { ZooKeeperLoad, ZooKeeperServers } from '../contenders/zookeeper.ts'
-import { endProcess } from '../processes.ts'
+import type { JavaLoad } from '../contenders/java-load.ts'
+import { startZooKeeperLoad, ZooKeeperServers } from '../contenders/zookeeper.ts'
 import { hasPeer, type Row, type Settings, type Workload } from '../workload.ts'
 
 const run = promisify(execFile)
@@ -63,7 +64,7 @@ async function embeddedStarts(times: Times): Promise<void> {
 }
 
 /** The load's JVM runs already: its start does not count. */
-async function zookeeperStarts(times: Times, load: ZooKeeperLoad): Promise<void> {
+async function zookeeperStarts(times: Times, load: JavaLoad): Promise<void> {
   for (const [size, setting] of [
     [1, settings.one],
     [3, settings.three],
@@ -102,14 +103,14 @@ async function etcdStarts(times: Times): Promise<void> {
 async function measure(given: Settings): Promise<readonly Row[]> {
   const { runs, progress } = given
   const times = new Times()
-  const load = hasPeer(given, 'zookeeper') ? await ZooKeeperLoad.start() : undefined
+  const load = hasPeer(given, 'zookeeper') ? await startZooKeeperLoad() : undefined
   for (let turn = 0; turn < runs; turn += 1) {
     progress(`start ${turn + 1} of ${runs}`)
     await embeddedStarts(times)
     if (load !== undefined) await zookeeperStarts(times, load)
     if (hasPeer(given, 'etcd')) await etcdStarts(times)
   }
-  if (load !== undefined) await endProcess(load.child)
+  if (load !== undefined) await load.stop()
   return times.rows
 }
 

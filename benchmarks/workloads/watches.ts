@@ -1,7 +1,8 @@
 /** One-shot watchers of one node: from the beginning of its change until the last of them has heard of it. */
+
 import { EmbeddedEnsemble } from '../contenders/embedded.ts'
-import { ZooKeeperLoad, ZooKeeperServers } from '../contenders/zookeeper.ts'
-import { endProcess } from '../processes.ts'
+import type { JavaLoad } from '../contenders/java-load.ts'
+import { startZooKeeperLoad, ZooKeeperServers } from '../contenders/zookeeper.ts'
 import { transposed } from '../windows.ts'
 import { hasPeer, type Row, type Settings, type Workload } from '../workload.ts'
 
@@ -27,7 +28,7 @@ export async function embeddedFanOut(ensemble: EmbeddedEnsemble, { sessions, wat
   return { 'last told ms': Math.max(...(await Promise.all(told))) - changedAt, 'arming ms': Math.max(...armed) }
 }
 
-async function zookeeperFanOut(load: ZooKeeperLoad, { watchers }: FanOut): Promise<Figures> {
+async function zookeeperFanOut(load: JavaLoad, { watchers }: FanOut): Promise<Figures> {
   const [armed = Number.NaN, told = Number.NaN] = (await load.ask('watches', watchers)).split(' ').map(Number)
   return { 'last told ms': told, 'arming ms': armed }
 }
@@ -38,7 +39,7 @@ async function measure(fanOut: FanOut, settings: Settings): Promise<Row[]> {
   const turns = Math.max(settings.windows, 5)
   const ensemble = await EmbeddedEnsemble.start('memory')
   const servers = hasPeer(settings, 'zookeeper') ? await ZooKeeperServers.start('memory') : undefined
-  const load = servers === undefined ? undefined : await ZooKeeperLoad.start()
+  const load = servers === undefined ? undefined : await startZooKeeperLoad()
   if (servers !== undefined) await load?.ask('sessions', sessions, servers.hosts)
   const ours: Figures[] = []
   const theirs: Figures[] = []
@@ -52,7 +53,7 @@ async function measure(fanOut: FanOut, settings: Settings): Promise<Row[]> {
     if (other !== undefined) theirs.push(other)
   }
   await ensemble.stop()
-  if (load !== undefined) await endProcess(load.child)
+  if (load !== undefined) await load.stop()
   await servers?.stop()
   return [
     { setting, contender: 'embedded-coord', figures: transposed(ours) },
