@@ -355,6 +355,7 @@ export class Peer {
     if (purpose?.kind === 'acceptEpoch') discovery.onEpochPromised(this.#zab, purpose)
     else if (purpose?.kind === 'currentEpoch') synchronization.onCurrentEpochPersisted(this.#zab, purpose)
     else if (purpose?.kind === 'prepare') founding.onPreparationPersisted(this.#zab, purpose.cluster)
+    else if (purpose?.kind === 'restore') founding.onRestorationPersisted(this.#zab, purpose)
     else this.#zab.deliver()
   }
 

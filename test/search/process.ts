@@ -221,6 +221,7 @@ function purposeText(purpose: PersistPurpose, role: Role, fence: number): string
   if (purpose.kind === 'append') return purpose.fence === fence ? `append ${purpose.through}` : 'void'
   if (purpose.kind === 'acceptEpoch') return purpose.role === role ? `acceptEpoch ${purpose.epoch}` : 'void'
   if (purpose.kind === 'prepare') return `prepare ${purpose.cluster}`
+  if (purpose.kind === 'restore') return `restore ${purpose.founded.cluster}`
   if (purpose.kind === 'remember') return 'void'
   return purpose.role === role ? `currentEpoch ${purpose.epoch} ${purpose.lastZxid}` : 'void'
 }

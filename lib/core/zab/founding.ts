@@ -23,8 +23,10 @@ import { becomeLooking, becomeOutside, type FoundingAttempt, type Outside, type 
 import {
   type Belonging,
   type CoreSnapshot,
+  type Epochs,
   foundedConfigurations,
   type Link,
+  type PersistPurpose,
   type Restoration,
   type Zab,
 } from './zab.ts'
@@ -105,6 +107,7 @@ function remember(zab: Zab, change: Partial<Belonging>): void {
 
 /** What a process outside any ensemble concludes from what it sees. */
 export function progressOutside(zab: Zab, outside: Outside): void {
+  if (zab.isRestoring) return
   if (joinWhatExists(zab)) return
   if (outside.attempt !== undefined) concludeAttempt(zab, outside, outside.attempt)
   else if (isFounder(zab)) query(zab)
@@ -233,15 +236,27 @@ function isSameSnapshot(zab: Zab, restoring: readonly (readonly [address: string
   return false
 }
 
-/** All founders are there and blank: the one that restores founds, with itself as the only voter. */
+/**
+ * All founders are there and blank: the one that restores founds, with itself as the only voter. Nobody may hear of that
+ * ensemble before it is durable here: whoever joined it would wait for ever for a founder that has forgotten it.
+ */
 function foundRestored(zab: Zab, epoch: number, features: number): void {
   const { restoration } = zab
   if (restoration === undefined || zab.belonging.presence !== 'blank') return
-  zab.mark('founding.restored')
   const above = Math.min(Math.max(epoch, epochOf(restoration.zxid)), epochMax - 1)
   const preparation = preparationOf(zab, [zab.self], above, features)
-  found(zab, { ...preparation, cluster: `${preparation.cluster}-${restoration.id}` }, restoration)
+  const founded = { ...preparation, cluster: `${preparation.cluster}-${restoration.id}` }
+  const change = changeOfFounding(zab, founded)
+  const snapshot = snapshotOf(change.belonging, restoration)
+  zab.isRestoring = true
+  zab.persist({ ...change, install: snapshot }, { kind: 'restore', founded, snapshot })
+}
+
+export function onRestorationPersisted(zab: Zab, purpose: Extract<PersistPurpose, { kind: 'restore' }>): void {
+  zab.mark('founding.restored')
+  zab.isRestoring = false
   zab.restoration = undefined
+  found(zab, purpose.founded, purpose.snapshot)
 }
 
 function linkTo(zab: Zab, address: string): Link | undefined {
@@ -307,6 +322,7 @@ export function onPrepare(zab: Zab, role: Role, from: Link, message: MessageOf<'
 
 function reasonToRefuse(zab: Zab, members: readonly MemberRecord[]): string | undefined {
   if (zab.belonging.presence === 'member') return 'belongs to an ensemble'
+  if (zab.isRestoring) return 'founds by itself, with a snapshot'
   if (!members.some(({ id }) => id === zab.id)) return 'is not among the members'
   return undefined
 }
@@ -376,42 +392,48 @@ export function onFound(zab: Zab, role: Role, _from: Link, message: MessageOf<'f
   if (role.name === 'outside' && preparation?.cluster === message.cluster) found(zab, preparation)
 }
 
-function found(
+function found(zab: Zab, founded: Preparation, snapshot?: CoreSnapshot): void {
+  const { belonging, epochs } = changeOfFounding(zab, founded)
+  zab.epochs = epochs
+  zab.belonging = belonging
+  zab.persist({ belonging, epochs }, { kind: 'remember' })
+  zab.configurations = new ConfigurationHistory(snapshot?.configurations ?? foundedConfigurations(belonging))
+  if (snapshot !== undefined) {
+    zab.machine.install(snapshot.records)
+    zab.log.reset(snapshot.zxid)
+    zab.committed = snapshot.zxid
+  }
+  becomeLooking(zab, 'founded')
+}
+
+function changeOfFounding(
   zab: Zab,
   { cluster, epoch, wallMs, members, seats, features }: Preparation,
-  restoration?: Restoration,
-): void {
+): { readonly belonging: Belonging; readonly epochs: Epochs } {
   const founded: Preparation = { cluster, epoch, wallMs, members, seats, features }
   const since = sinceOf(founded)
   // Above every promise of the founders; and what was acknowledged in an ensemble before says nothing here.
   const accepted = Math.max(zab.epochs.accepted, epoch)
-  zab.epochs = { accepted, acceptedFrom: undefined, current: 0 }
-  zab.belonging = { ...zab.belonging, presence: 'founded', cluster, since, preparation: undefined, founded }
-  const install = restoration === undefined ? undefined : restored(zab, restoration)
-  zab.persist({ belonging: zab.belonging, epochs: zab.epochs, install }, { kind: 'remember' })
-  if (install === undefined) zab.configurations = new ConfigurationHistory(foundedConfigurations(zab.belonging))
-  becomeLooking(zab, 'founded')
+  return {
+    belonging: { ...zab.belonging, presence: 'founded', cluster, since, preparation: undefined, founded },
+    epochs: { accepted, acceptedFrom: undefined, current: 0 },
+  }
 }
 
 /** The tree shows the configuration here. */
 const configurationPath = '/zookeeper/config'
 
-/** The state, the log and the configurations begin at the snapshot's zxid; all that comes is of later epochs. */
-function restored(zab: Zab, { zxid, records: stored }: Restoration): CoreSnapshot {
-  const configurations = foundedConfigurations(zab.belonging).map(({ configuration }) => ({
+/** The state and the configurations begin at the snapshot's zxid; all that comes is of later epochs. */
+function snapshotOf(belonging: Belonging, { zxid, records: stored }: Restoration): CoreSnapshot {
+  const configurations = foundedConfigurations(belonging).map(({ configuration }) => ({
     zxid,
     configuration,
     settledAt: zxid,
   }))
-  const data = new TextEncoder().encode(
-    configurations.map(({ configuration }) => configurationText(configuration, zxid)).join(''),
-  )
+  const text = configurations.map(({ configuration }) => configurationText(configuration, zxid)).join('')
+  const data = new TextEncoder().encode(text)
   const records = stored.map((record) =>
     record.kind === 'node' && record.path === configurationPath ? { ...record, data, version: -1 } : record,
   )
-  zab.machine.install(records)
-  zab.log.reset(zxid)
-  zab.committed = zxid
-  zab.configurations = new ConfigurationHistory(configurations)
   return { zxid, configurations, marks: [], records }
 }

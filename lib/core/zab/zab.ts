@@ -120,6 +120,7 @@ export type PersistPurpose =
       readonly lastZxid: Zxid
     }
   | { readonly kind: 'prepare'; readonly cluster: string }
+  | { readonly kind: 'restore'; readonly founded: Preparation; readonly snapshot: CoreSnapshot }
   | { readonly kind: 'remember' }
 
 export type ZabOutput =
@@ -201,6 +202,8 @@ export class Zab {
   wish: Wish
   /** Until it has been founded with. */
   restoration: Restoration | undefined
+  /** On its way to the disk: until it is there, nothing has been founded. */
+  isRestoring = false
   /** Monotonic milliseconds and the wall clock, as of this input. */
   now = 0
   wallMs = 0
