@@ -14,6 +14,7 @@ import { noIdentities } from './acl.ts'
 import { DataTree } from './data-tree.ts'
 import { digestOf } from './digest.ts'
 import { deleteEphemerals, type EvaluationContext, evaluate, reap } from './evaluate.ts'
+import { FrozenState } from './frozen-state.ts'
 import type {
   Applied,
   EntryStamp,
@@ -34,6 +35,10 @@ export class ReplicatedState {
   readonly sessions: SessionTable
   #lastZxid: Zxid
   #clockMs: number
+
+  /** How often it was frozen. */
+  #freezes = 0
+  #frozen: FrozenState | undefined
 
   /** Unless it is restored, the state before the first entry. */
   constructor(restored?: RestoredState) {
@@ -132,9 +137,32 @@ export class ReplicatedState {
    * To be read to its end before the next entry is applied. The arrays in it are the state's own.
    */
   *snapshot(): Generator<SnapshotRecord, void, undefined> {
-    yield { kind: 'header', zxid: this.#lastZxid, clockMs: this.#clockMs, version: snapshotVersion }
+    yield this.#header()
     yield* this.sessions.snapshot()
     for (const { path, node } of this.tree.walk('/')) yield node.record(path)
+  }
+
+  /** Whether somebody reads it out: nobody else may freeze it then. */
+  get isFrozen(): boolean {
+    return this.#frozen !== undefined
+  }
+
+  /** The state as it is now, to be read in slices while it goes on changing. To be read to its end, or released. */
+  freeze(): FrozenState {
+    assert(this.#frozen === undefined, 'a state is frozen once at a time')
+    this.#freezes += 1
+    const thaw = (): void => {
+      this.#frozen = undefined
+      this.sessions.thaw()
+      this.tree.thaw()
+    }
+    const [sessions, tree] = [this.sessions.freeze(this.#freezes), this.tree.freeze(this.#freezes)]
+    this.#frozen = new FrozenState(this.#header(), sessions, tree, thaw)
+    return this.#frozen
+  }
+
+  #header(): Extract<SnapshotRecord, { kind: 'header' }> {
+    return { kind: 'header', zxid: this.#lastZxid, clockMs: this.#clockMs, version: snapshotVersion }
   }
 
   /** The state that a snapshot holds; it takes over the arrays. Throws COORD_STORE_DAMAGED if it makes no sense. */

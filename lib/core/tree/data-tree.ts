@@ -12,6 +12,7 @@
 import { assert } from '../../errors.ts'
 import { type Zxid, zxidZero } from '../zab/zxid.ts'
 import { type Acl, readAcl } from './acl.ts'
+import { FrozenTree } from './frozen-state.ts'
 import type { EntryStamp } from './operation.ts'
 import { joinPath, nameOf, parentOf, segmentEnd, validatePath } from './path.ts'
 import { formatUsage, parseLimits, type Quota, QuotaTable, type QuotaUsage, quotaNodeAt, statsPathOf } from './quota.ts'
@@ -65,6 +66,8 @@ export class DataTree {
   readonly #mortals = new Map<string, Znode>()
   #quotas = new QuotaTable()
   #nodeCount = 1
+  /** While the state is frozen: it is told what is about to change. */
+  #freeze: FrozenTree | undefined
   /** The inverses of the changes so far; only inside `atomically`. */
   #undo: (() => void)[] | undefined
 
@@ -181,11 +184,23 @@ export class DataTree {
     }
   }
 
+  /** From now on what changes is read out before. */
+  freeze(number: number): FrozenTree {
+    this.#freeze = new FrozenTree(number, this.#root, this.#nodeCount)
+    return this.#freeze
+  }
+
+  thaw(): void {
+    this.#freeze = undefined
+  }
+
   // Changes
 
   /** Hangs a new node at `path`, below `parent`, and counts it there. */
   attach(parent: Znode, path: string, node: Znode): void {
     const { creates, pzxid } = parent
+    this.#freeze?.keep(parentOf(path), parent)
+    this.#freeze?.leaveOut(node)
     this.#noteQuotaChange(path)
     this.#undo?.push(() => {
       this.#unlink(parent, path, node)
@@ -204,6 +219,7 @@ export class DataTree {
     assert(node.numChildren === 0 && !isReservedPath(path), `cannot detach ${path}`)
     const parent = this.#existing(parentOf(path))
     const { pzxid } = parent
+    this.#freeze?.keep(path, node)
     this.#noteQuotaChange(path)
     this.#undo?.push(() => {
       this.#link(parent, path, node)
@@ -219,6 +235,7 @@ export class DataTree {
   /** Gives a node other data, and its next version. */
   setData({ path, node }: Place, data: Uint8Array | undefined, stamp: EntryStamp): void {
     const { data: oldData, mzxid, mtime, touchedClockMs, version } = node
+    this.#freeze?.keep(path, node)
     this.#noteQuotaChange(path)
     this.#undo?.push(() => Object.assign(node, { data: oldData, mzxid, mtime, touchedClockMs, version }))
     node.data = data
@@ -231,8 +248,9 @@ export class DataTree {
   }
 
   /** Gives a node another ACL. Not inside a multi, which has no such operation. */
-  setAcl(node: Znode, acl: Acl): void {
+  setAcl({ path, node }: Place, acl: Acl): void {
     assert(this.#undo === undefined, 'an ACL changes inside a multi')
+    this.#freeze?.keep(path, node)
     node.acl = acl
     node.aversion = nextVersion(node.aversion)
   }
@@ -240,6 +258,7 @@ export class DataTree {
   /** Shows the configuration of the ensemble. From then on its node has version -1, as ZooKeeper's. */
   publishConfiguration(data: Uint8Array, stamp: EntryStamp): Place {
     const node = this.#existing(configPath)
+    this.#freeze?.keep(configPath, node)
     node.data = data
     node.mzxid = stamp.zxid
     node.mtime = stamp.timeMs
@@ -307,6 +326,7 @@ export class DataTree {
     const stats = this.find(statsPathOf(quota.path))
     if (stats === undefined) return
     const { data } = stats
+    this.#freeze?.keep(statsPathOf(quota.path), stats)
     this.#undo?.push(() => {
       stats.data = data
     })

@@ -265,7 +265,7 @@ function setAcl(context: EvaluationContext, { path, acl: given, version }: SetAc
   const node = findPermitted(context, path, 'a')
   if (!(node instanceof Znode)) return node
   if (version !== anyVersion && version !== node.aversion) return failure('COORD_BAD_VERSION', path)
-  context.tree.setAcl(node, acl.acl)
+  context.tree.setAcl({ path, node }, acl.acl)
   return { type: 'setAcl', stat: node.stat() }
 }
 

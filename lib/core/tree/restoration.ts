@@ -1,7 +1,6 @@
 /**
  * Builds a state from the records of a snapshot, one by one. The records come from a disk or a peer, so each is checked
- * against those before it: the header first, then the sessions by id, then the nodes, parents first and siblings
- * sorted. What does not fit is COORD_STORE_DAMAGED.
+ * against those before it: the header first, then the sessions, then the nodes, parents first. What does not fit is COORD_STORE_DAMAGED.
  *
  * The arrays in the records belong to the state from then on.
  */

@@ -11,6 +11,7 @@
  */
 import { assert } from '../../errors.ts'
 import { failure } from './failure.ts'
+import { FrozenSessions } from './frozen-state.ts'
 import type {
   AttachSessionRequest,
   CreateSessionRequest,
@@ -35,17 +36,21 @@ export interface SessionView {
   readonly lastCxid: number
 }
 
-interface Session extends SessionView {
+export interface Session extends SessionView {
   readonly passwordHash: Uint8Array
   timeoutMs: number
   generation: number
   lastCxid: number
   /** By cxid, ascending; the last one is of `lastCxid`. */
   readonly results: Map<number, OperationResult>
+  /** The number of the last freeze of the state that is done with this session (frozen-state.ts). */
+  frozen: number
 }
 
 export class SessionTable {
   readonly #sessions = new Map<SessionId, Session>()
+  /** While the state is frozen. */
+  #freeze: FrozenSessions | undefined
 
   get size(): number {
     return this.#sessions.size
@@ -66,7 +71,8 @@ export class SessionTable {
     if (known !== undefined) {
       return sameBytes(known.passwordHash, passwordHash) ? attached(known) : failure('COORD_SESSION_EXPIRED')
     }
-    const session: Session = { id, passwordHash, timeoutMs, generation: 1, lastCxid: 0, results: new Map() }
+    const session: Session = { id, passwordHash, timeoutMs, generation: 1, lastCxid: 0, results: new Map(), frozen: 0 }
+    this.#freeze?.leaveOut(session)
     this.#sessions.set(id, session)
     return attached(session)
   }
@@ -78,6 +84,7 @@ export class SessionTable {
     }
     if (request.generation < session.generation) return failure('COORD_SESSION_MOVED')
     if (request.generation > session.generation) {
+      this.#freeze?.keep(session)
       session.generation = request.generation
       session.timeoutMs = request.timeoutMs
     }
@@ -105,6 +112,7 @@ export class SessionTable {
   record(request: WriteRequest, result: OperationResult): void {
     const session = this.#sessions.get(request.session)
     assert(session !== undefined && request.cxid === session.lastCxid + 1, 'a write was evaluated out of order')
+    this.#freeze?.keep(session)
     for (const cxid of session.results.keys()) {
       if (cxid > request.answeredThrough) break
       session.results.delete(cxid)
@@ -114,15 +122,24 @@ export class SessionTable {
   }
 
   remove(id: SessionId): void {
-    const existed = this.#sessions.delete(id)
-    assert(existed, 'a session ended twice')
+    const session = this.#sessions.get(id)
+    assert(session !== undefined, 'a session ended twice')
+    this.#freeze?.keep(session)
+    this.#sessions.delete(id)
   }
 
   *snapshot(): Generator<SessionRecord, void, undefined> {
-    for (const { id, passwordHash, timeoutMs, generation, lastCxid, results } of this.#sorted()) {
-      const kept = [...results].map(([cxid, result]) => ({ cxid, result }))
-      yield { kind: 'session', session: id, passwordHash, timeoutMs, generation, lastCxid, results: kept }
-    }
+    for (const session of this.#sorted()) yield recordOf(session)
+  }
+
+  /** From now on what changes is read out before. */
+  freeze(number: number): FrozenSessions {
+    this.#freeze = new FrozenSessions(number, this.#sessions, recordOf)
+    return this.#freeze
+  }
+
+  thaw(): void {
+    this.#freeze = undefined
   }
 
   restore(record: SessionRecord): void {
@@ -136,12 +153,17 @@ export class SessionTable {
       results.set(cxid, result)
       previous = cxid
     }
-    this.#sessions.set(id, { id, passwordHash, timeoutMs, generation, lastCxid, results })
+    this.#sessions.set(id, { id, passwordHash, timeoutMs, generation, lastCxid, results, frozen: 0 })
   }
 
   #sorted(): Session[] {
     return [...this.#sessions.values()].sort((a, b) => (a.id < b.id ? -1 : 1))
   }
+}
+
+function recordOf({ id, passwordHash, timeoutMs, generation, lastCxid, results }: Session): SessionRecord {
+  const kept = [...results].map(([cxid, result]) => ({ cxid, result }))
+  return { kind: 'session', session: id, passwordHash, timeoutMs, generation, lastCxid, results: kept }
 }
 
 function attached({ generation, timeoutMs, lastCxid }: Session): RequestResult {

@@ -19,6 +19,8 @@ export type NodeRecord = Extract<SnapshotRecord, { kind: 'node' }>
 /** Everything of a node but its children. */
 export type ZnodeFields = Omit<NodeRecord, 'kind' | 'path'>
 
+const noChildren: ReadonlyMap<string, Znode> = new Map()
+
 export class Znode {
   data: Uint8Array | undefined
   acl: Acl
@@ -34,6 +36,8 @@ export class Znode {
   version: number
   creates: number
   aversion: number
+  /** The number of the last freeze of the state that is done with this node (frozen-state.ts). */
+  frozen = 0
   #children: Map<string, Znode> | undefined
 
   constructor(fields: ZnodeFields) {
@@ -65,6 +69,11 @@ export class Znode {
   /** In no particular order: what is counted or collected over them must not depend on it. */
   children(): Iterable<Znode> {
     return this.#children?.values() ?? []
+  }
+
+  /** In no particular order, and as they are when each is reached. */
+  entries(): IterableIterator<readonly [name: string, child: Znode]> {
+    return (this.#children ?? noChildren).entries()
   }
 
   /** Sorted by code unit, so that every member lists them alike. */

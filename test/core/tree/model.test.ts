@@ -2,7 +2,15 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import type { AclEntry, Identity } from '../../../lib/core/tree/acl.ts'
 import { ReplicatedState } from '../../../lib/core/tree/apply.ts'
-import type { Applied, MultiOperation, Operation, SubOperation, TreeRequest } from '../../../lib/core/tree/operation.ts'
+import type { FrozenState } from '../../../lib/core/tree/frozen-state.ts'
+import type {
+  Applied,
+  MultiOperation,
+  Operation,
+  SnapshotRecord,
+  SubOperation,
+  TreeRequest,
+} from '../../../lib/core/tree/operation.ts'
 import { zxidOf } from '../../../lib/core/zab/zxid.ts'
 import { alice, bob, bytes, carol, create, Fixture } from './fixture.ts'
 import { Model } from './model.ts'
@@ -228,6 +236,10 @@ function pick({ result, changes, warnings, endedSession }: Omit<Applied, 'stamp'
   return { result, changes, warnings, endedSession }
 }
 
+function keyOf(record: SnapshotRecord): unknown[] {
+  return [record.kind, record.kind === 'node' ? record.path : record.kind === 'session' ? String(record.session) : '']
+}
+
 describe('the tree and its model', () => {
   it('answer alike to random operations and stay alike', () => {
     const check = (steps: readonly Step[]) => {
@@ -265,6 +277,32 @@ describe('the tree and its model', () => {
       assert.deepEqual(usageOf(restored), usageOf(fixture.state))
     }
     fc.assert(fc.property(history, fc.nat(29), check), { numRuns: 200 })
+  })
+
+  it('is read out as it was at any point, in slices, while it goes on', () => {
+    const check = (steps: readonly Step[], at: number, weight: number) => {
+      const fixture = new Fixture()
+      let frozen: FrozenState | undefined
+      let digest = ''
+      const records: SnapshotRecord[] = []
+      for (const [index, next] of steps.entries()) {
+        if (index === at) {
+          frozen = fixture.state.freeze()
+          digest = fixture.state.digest()
+        }
+        records.push(...(frozen?.take(weight) ?? []))
+        take(fixture, next)
+      }
+      if (frozen === undefined) return
+      while (!frozen.isDone) records.push(...frozen.take(weight))
+      assert.equal(ReplicatedState.fromSnapshot(records).digest(), digest)
+      assert.deepEqual([frozen.records, frozen.take(weight)], [frozen.total, []])
+      assert.equal(new Set(records.map((record) => JSON.stringify(keyOf(record)))).size, records.length)
+      // What the first freeze left behind means nothing to the next one.
+      const again = fixture.state.freeze().take(1e6)
+      assert.equal(ReplicatedState.fromSnapshot(again).digest(), fixture.state.digest())
+    }
+    fc.assert(fc.property(history, fc.nat(29), fc.constantFrom(1, 200, 1000), check), { numRuns: 400 })
   })
 
   it('is the same wherever the same entries are applied: results, changes, warnings, digest', () => {
