@@ -16,6 +16,7 @@ import type { Hosting, HostingStanding, TreeSize } from './ports/hosting.ts'
 import type { SessionState } from './ports/session-link.ts'
 import { diagnose } from './runtime/diagnostics.ts'
 import type { LaggingMember, MissingMember, NoLeader } from './runtime/explanation.ts'
+import type { Progress } from './ports/progress.ts'
 import {
   type Member,
   type MemberInfo,
@@ -68,6 +69,7 @@ export interface MemberEvents {
   leader: [leader: MemberView | undefined]
   members: [members: readonly MemberView[]]
   warning: [message: string]
+  progress: [progress: Progress]
 }
 
 /** The member of this process, and what it knows of the ensemble. */
@@ -157,6 +159,11 @@ export class EnsembleMember extends EventEmitter<MemberEvents> {
   /** @internal */
   onWarning(message: string): void {
     emitSafely(this, 'warning', message)
+  }
+
+  /** @internal */
+  onProgress({ phase, done, total }: Progress): void {
+    emitSafely(this, 'progress', { phase, done, total })
   }
 
   #isVoter({ id }: MemberRecord): boolean {

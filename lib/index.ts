@@ -9,6 +9,7 @@ import { fileDiscovery } from '../adapters/discovery-file/index.ts'
 import { type Level, levelStorage } from '../adapters/storage-level/index.ts'
 import { type ListenOnPort, type ListenOnServer, webSocketTransport } from '../adapters/transport-websocket/index.ts'
 import { checkSnapshotOptions } from './api/checks.ts'
+import { callListener } from './api/emit.ts'
 import { checkJoinOptions, isStaticList, type JoinOptions } from './api/join-options.ts'
 import { abortError, abortedOr, withJson } from './api/results.ts'
 import { codecOf, type ValueCodec, type ValueEncoding, type ValueOf } from './api/values.ts'
@@ -108,6 +109,11 @@ export async function joinWith(options: JoinOptions, surroundings: JoinSurroundi
         else waiting.refuse(error)
       },
       warning: (message) => parts.view?.onWarning(message),
+      progress: (progress) => {
+        parts.view?.onProgress(progress)
+        const { onProgress } = options
+        if (onProgress !== undefined) callListener(() => onProgress(progress))
+      },
       failed: (error) => {
         waiting.refuse?.(error)
         parts.coord?.onFailed(error)

@@ -7,9 +7,9 @@
  * nothing is ever rolled back.
  */
 import { assert } from '../../lib/errors.ts'
-import type { Checkpoint, LogRecord, StorageChange } from '../../lib/ports/index.ts'
+import type { LogRecord, StagedChunks, StorageChange } from '../../lib/ports/index.ts'
 import { encodeFrame, type FrameHeader } from './frame.ts'
-import { chunkKey, hex, logKey, manifestKey, sealKey, valueKey } from './layout.ts'
+import { chunkKey, hex, logKey, manifestKey, otherSlot, type Slot, sealKey, valueKey } from './layout.ts'
 import { encodeSeal, headOf, type Ledger, type LedgerRecord } from './ledger.ts'
 
 export type Operation =
@@ -21,6 +21,7 @@ export function stageChange(ledger: Ledger, change: StorageChange): Operation[] 
   return [
     ...stageValues(ledger, change.values),
     ...stageTruncation(ledger, change.truncateAfter),
+    ...stageChunks(ledger, change.stage),
     ...stageCheckpoint(ledger, change.checkpoint),
     ...stagePurge(ledger, change.purgeThrough),
     ...stageRecords(ledger, change.append),
@@ -63,23 +64,44 @@ function firstAbove(records: readonly LedgerRecord[], zxid: bigint): number {
   return index === -1 ? records.length : index
 }
 
-function* stageCheckpoint(ledger: Ledger, checkpoint: Checkpoint | undefined): Iterable<Operation> {
-  if (checkpoint === undefined) return
-  const first = checkpoint.zxid
-  let link = 0
-  for (const [index, chunk] of checkpoint.chunks.entries()) {
-    const key = chunkKey(index)
-    const frame = encodeFrame(key, { kind: 'chunk', first, last: BigInt(index), link }, chunk)
-    link = frame.crc
+function* stageChunks(ledger: Ledger, stage: StagedChunks | undefined): Iterable<Operation> {
+  if (stage === undefined) return
+  const { zxid, from, chunks } = stage
+  if (from === 0) ledger.staged = { zxid, count: 0, link: 0 }
+  const { staged } = ledger
+  assert(staged?.zxid === zxid && staged.count === from, `chunk ${from} does not follow what is staged`)
+  const slot = otherSlot(ledger.slot)
+  for (const chunk of chunks) {
+    const key = chunkKey(slot, staged.count)
+    const header: FrameHeader = { kind: 'chunk', first: zxid, last: BigInt(staged.count), link: staged.link }
+    const frame = encodeFrame(key, header, chunk)
+    staged.link = frame.crc
+    staged.count += 1
     yield put(key, frame.bytes)
   }
-  const count = checkpoint.chunks.length
-  for (let index = count; index < ledger.chunks; index += 1) yield del(chunkKey(index))
-  const header: FrameHeader = { kind: 'manifest', first, last: BigInt(count), link }
-  const manifest = encodeFrame(manifestKey, header, new Uint8Array(0))
+  ledger.extents[slot] = Math.max(ledger.extents[slot], staged.count)
+}
+
+function* stageCheckpoint(ledger: Ledger, checkpoint: StorageChange['checkpoint']): Iterable<Operation> {
+  if (checkpoint === undefined) return
+  const { zxid, chunks } = checkpoint
+  const { staged } = ledger
+  assert(staged?.zxid === zxid && staged.count === chunks, `the checkpoint at ${hex(zxid)} is not what is staged`)
+  const slot = otherSlot(ledger.slot)
+  yield* removeChunks(ledger, slot, chunks)
+  yield* removeChunks(ledger, ledger.slot, 0)
+  const header: FrameHeader = { kind: 'manifest', first: zxid, last: BigInt(chunks), link: staged.link }
+  const manifest = encodeFrame(manifestKey, header, Uint8Array.of(slot))
   ledger.manifest = manifest.crc
-  ledger.chunks = count
+  ledger.slot = slot
+  ledger.staged = undefined
   yield put(manifestKey, manifest.bytes)
+}
+
+/** From an index on. */
+function* removeChunks(ledger: Ledger, slot: Slot, from: number): Iterable<Operation> {
+  for (let index = from; index < ledger.extents[slot]; index += 1) yield del(chunkKey(slot, index))
+  ledger.extents[slot] = from
 }
 
 function* stageRecords(ledger: Ledger, records: readonly LogRecord[] = []): Iterable<Operation> {

@@ -5,8 +5,11 @@
  *     coord/seal                      what the store holds, all told; first = number of commits, last = last zxid
  *     coord/value/<name>              one small value
  *     coord/log/<last zxid>           one log record, by its last zxid in 16 hex digits
- *     coord/manifest                  the checkpoint: first = its zxid, last = number of chunks, link = last chunk
- *     coord/chunk/<index>             one chunk of the checkpoint: first = zxid, last = index, link = chunk before it
+ *     coord/manifest                  the checkpoint: first = its zxid, last = number of chunks, link = last chunk;
+ *                                     one byte says in which slot the chunks are
+ *     coord/chunk/<slot>/<index>      one chunk: first = zxid, last = index, link = chunk before it
+ *
+ * There are two slots, 0 and 1: the next checkpoint is written beside the one in force, and the manifest changes over.
  */
 const prefix = 'coord/'
 
@@ -16,9 +19,13 @@ export const valuePrefix: string = `${prefix}value/`
 export const logPrefix: string = `${prefix}log/`
 export const chunkPrefix: string = `${prefix}chunk/`
 
+export type Slot = 0 | 1
+export const otherSlot = (slot: Slot): Slot => (slot === 0 ? 1 : 0)
+
 export const valueKey = (name: string): string => valuePrefix + name
 export const logKey = (last: bigint): string => logPrefix + last.toString(16).padStart(16, '0')
-export const chunkKey = (index: number): string => chunkPrefix + index.toString(16).padStart(8, '0')
+export const slotPrefix = (slot: Slot): string => `${chunkPrefix}${slot}/`
+export const chunkKey = (slot: Slot, index: number): string => slotPrefix(slot) + index.toString(16).padStart(8, '0')
 
 /** All keys that begin with `start`: the separator is followed by the next character in order. */
 export function rangeOf(start: string): { gte: string; lt: string } {

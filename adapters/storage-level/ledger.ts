@@ -8,7 +8,7 @@
  */
 import { crc32 } from 'node:zlib'
 import { type EncodedFrame, encodeFrame, type Frame } from './frame.ts'
-import { sealKey } from './layout.ts'
+import { type Slot, sealKey } from './layout.ts'
 
 export interface LedgerRecord {
   readonly last: bigint
@@ -24,9 +24,13 @@ export interface Ledger {
   records: LedgerRecord[]
   /** The CRC of each value, by name. */
   readonly values: Map<string, number>
-  /** The CRC of the checkpoint's manifest. */
+  /** The CRC of the checkpoint's manifest, and where its chunks are. */
   manifest: number | undefined
-  chunks: number
+  slot: Slot
+  /** What is staged in the other slot. */
+  staged: { readonly zxid: bigint; count: number; link: number } | undefined
+  /** Of each slot: chunks may lie at these indices, from 0 on. */
+  readonly extents: [number, number]
 }
 
 export const emptyLedger = (): Ledger => ({
@@ -35,7 +39,9 @@ export const emptyLedger = (): Ledger => ({
   records: [],
   values: new Map(),
   manifest: undefined,
-  chunks: 0,
+  slot: 0,
+  staged: undefined,
+  extents: [0, 0],
 })
 
 /** What the next record links to. */

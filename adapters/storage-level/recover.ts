@@ -8,7 +8,17 @@
 import type { Checkpoint, LogRecord, StoredState } from '../../lib/ports/index.ts'
 import { Finding } from './failures.ts'
 import { decodeFrame, type Frame, type Kind } from './frame.ts'
-import { chunkPrefix, hex, logPrefix, manifestKey, rangeOf, sealKey, valuePrefix } from './layout.ts'
+import {
+  hex,
+  logPrefix,
+  manifestKey,
+  otherSlot,
+  rangeOf,
+  type Slot,
+  sealKey,
+  slotPrefix,
+  valuePrefix,
+} from './layout.ts'
 import { decodeSeal, emptyLedger, type Ledger, type Summary, summaryOf } from './ledger.ts'
 
 /**
@@ -20,8 +30,18 @@ export interface Level {
   open(): Promise<void>
   close(): Promise<void>
   get(key: string, options: Encodings): Promise<unknown>
-  iterator(options: Encodings & { readonly gte: string; readonly lt: string }): { all(): Promise<[unknown, unknown][]> }
+  keys(options: Range & { readonly keyEncoding: 'utf8' }): { all(): Promise<unknown[]> }
+  iterator(options: Range & Encodings): {
+    all(): Promise<[unknown, unknown][]>
+    nextv(size: number): Promise<[unknown, unknown][]>
+    close(): Promise<void>
+  }
   batch(operations: never[], options: object): Promise<void>
+}
+
+interface Range {
+  readonly gte: string
+  readonly lt: string
 }
 
 interface Encodings {
@@ -66,7 +86,12 @@ async function readValues(db: Level, ledger: Ledger): Promise<Map<string, Uint8A
 
 async function readCheckpoint(db: Level, ledger: Ledger): Promise<Checkpoint | undefined> {
   const manifest = await readOne(db, manifestKey, 'manifest')
-  const chunks = await readRange(db, chunkPrefix, 'chunk')
+  const slot: Slot = manifest?.body[0] === 1 ? 1 : 0
+  ledger.slot = slot
+  const spare = otherSlot(slot)
+  // What was staged for a checkpoint that never came about. It goes with the next one.
+  ledger.extents[spare] = await countKeys(db, slotPrefix(spare))
+  const chunks = await readRange(db, slotPrefix(slot), 'chunk')
   const expected = Number(manifest?.last ?? 0n)
   if (chunks.length !== expected) {
     throw new Finding(`the checkpoint has ${chunks.length} chunks, its manifest says ${expected}`)
@@ -76,10 +101,10 @@ async function readCheckpoint(db: Level, ledger: Ledger): Promise<Checkpoint | u
     if (frame.link !== link) throw new Finding(`${key} does not follow the chunk before it`)
     link = frame.crc
   }
+  ledger.extents[slot] = chunks.length
   if (manifest === undefined) return undefined
   if (manifest.link !== link) throw new Finding('the manifest is of another checkpoint than the chunks')
   ledger.manifest = manifest.crc
-  ledger.chunks = chunks.length
   return { zxid: manifest.first, chunks: chunks.map(({ frame }) => frame.body) }
 }
 
@@ -120,7 +145,26 @@ async function readOne(db: Level, key: string, kind: Kind): Promise<Frame | unde
   return stored === undefined ? undefined : decodeFrame(key, kind, stored as Uint8Array)
 }
 
+/** So many entries are proved in one go. */
+const entriesAtOnce = 64
+
 async function readRange(db: Level, prefix: string, kind: Kind): Promise<KeyedFrame[]> {
-  const entries = (await db.iterator({ ...rangeOf(prefix), ...encodings }).all()) as [string, Uint8Array][]
-  return entries.map(([key, stored]) => ({ key, frame: decodeFrame(key, kind, stored) }))
+  const frames: KeyedFrame[] = []
+  const iterator = db.iterator({ ...rangeOf(prefix), ...encodings })
+  try {
+    for (;;) {
+      const entries = (await iterator.nextv(entriesAtOnce)) as [string, Uint8Array][]
+      if (entries.length === 0) return frames
+      for (const [key, stored] of entries) frames.push({ key, frame: decodeFrame(key, kind, stored) })
+    }
+  } finally {
+    await iterator.close()
+  }
+}
+
+/** The highest index of a chunk below the prefix, and one. */
+async function countKeys(db: Level, prefix: string): Promise<number> {
+  const keys = (await db.keys({ ...rangeOf(prefix), keyEncoding: 'utf8' }).all()) as string[]
+  const last = keys.at(-1)
+  return last === undefined ? 0 : Number.parseInt(last.slice(prefix.length), 16) + 1
 }

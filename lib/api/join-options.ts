@@ -1,6 +1,7 @@
 /** The options of `joinEnsemble`, checked at the door: what is wrong is a TypeError or RangeError that says what to do. */
 import type { AuthScheme } from '../ports/auth-scheme.ts'
 import type { Discovery } from '../ports/discovery.ts'
+import type { Progress } from '../ports/progress.ts'
 import type { Storage } from '../ports/storage.ts'
 import type { Transport } from '../ports/transport.ts'
 import { isObject, requireMs, requireSeats, requireSignal, requireText } from './checks.ts'
@@ -105,6 +106,11 @@ export interface JoinOptions<E extends ValueEncoding = ValueEncoding> {
   readonly authSchemes?: readonly AuthScheme[] | undefined
   /** Who proves this id of the scheme `digest` (see `digestId`) may do anything. Default: nobody. */
   readonly superDigest?: string | undefined
+  /**
+   * Hears how far something is that takes long, also before `joinEnsemble` has resolved: reading the store back, a
+   * snapshot from the leader, catching up with the log. Later, the `progress` event of `coord.member` says the same.
+   */
+  readonly onProgress?: ((progress: Progress) => void) | undefined
   /** Aborts the joining. */
   readonly signal?: AbortSignal | undefined
   /** How soon things are noticed. For all members alike. */
@@ -139,6 +145,7 @@ const optionNames = new Set<keyof JoinOptions>([
   'readOnly',
   'authSchemes',
   'superDigest',
+  'onProgress',
   'signal',
   'timing',
 ])
@@ -174,6 +181,8 @@ export function checkJoinOptions(options: JoinOptions): void {
   if (options.waitFor !== undefined && options.waitFor !== 'quorum' && options.waitFor !== 'start') {
     throw new TypeError(`waitFor must be 'quorum' or 'start', not ${String(options.waitFor)}`)
   }
+  if (options.onProgress !== undefined && typeof options.onProgress !== 'function')
+    throw new TypeError('onProgress must be a function')
   requireSignal(options.signal)
 }
 

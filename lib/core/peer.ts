@@ -16,8 +16,10 @@ import type { MemberInfo, Output, Status } from './output.ts'
 import { Reaper } from './reaper.ts'
 import { SessionTracker } from './session-tracker.ts'
 import { ReplicatedState } from './tree/apply.ts'
-import type { Applied, EntryStamp, SessionRequest, SnapshotRecord, TreeRequest } from './tree/operation.ts'
+import type { Applied, EntryStamp, SessionRequest, TreeRequest } from './tree/operation.ts'
+import { Restoration } from './tree/restoration.ts'
 import type { SessionId } from './tree/session-id.ts'
+import { requireIntact } from './tree/snapshot.ts'
 import type { Batch } from './zab/batch.ts'
 import * as broadcast from './zab/broadcast.ts'
 import { configurationText, type LoggedConfiguration, type MemberId, type MemberRecord } from './zab/configuration.ts'
@@ -44,8 +46,9 @@ import {
   type RoleMap,
   type RoleName,
 } from './zab/roles.ts'
+import * as snapshotStream from './zab/snapshot-stream.ts'
 import * as synchronization from './zab/synchronization.ts'
-import { type Link, type StateMachine, Zab, type ZabOptions, type ZabStart } from './zab/zab.ts'
+import { type Installation, type Link, type StateMachine, Zab, type ZabOptions, type ZabStart } from './zab/zab.ts'
 import { type Zxid, zxidPlus, zxidZero } from './zab/zxid.ts'
 
 type Handler<R extends Role, K extends MessageType> = (zab: Zab, role: R, from: Link, message: MessageOf<K>) => void
@@ -75,6 +78,7 @@ const withoutLeader = {
   trunc: dropped,
   snapshot: dropped,
   snapshotChunk: dropped,
+  snapshotAck: dropped,
   snapshotEnd: dropped,
   wantSnapshot: dropped,
   newLeader: dropped,
@@ -118,8 +122,9 @@ const handlers: Handlers = {
     diff: synchronization.onDiff,
     trunc: synchronization.onTrunc,
     snapshot: synchronization.onSnapshot,
-    snapshotChunk: synchronization.onSnapshotChunk,
-    snapshotEnd: synchronization.onSnapshotEnd,
+    snapshotChunk: snapshotStream.onSnapshotChunk,
+    snapshotAck: dropped,
+    snapshotEnd: snapshotStream.onSnapshotEnd,
     wantSnapshot: dropped,
     newLeader: synchronization.onNewLeader,
     ackNewLeader: dropped,
@@ -149,6 +154,7 @@ const handlers: Handlers = {
     trunc: dropped,
     snapshot: dropped,
     snapshotChunk: dropped,
+    snapshotAck: snapshotStream.onSnapshotAck,
     snapshotEnd: dropped,
     wantSnapshot: synchronization.onWantSnapshot,
     newLeader: dropped,
@@ -178,7 +184,8 @@ const isForStrangers = (type: MessageType): boolean => type in foundingHandlers 
 
 /** What a member starts from: nothing, or what its store held. */
 export interface PeerStart extends ZabStart {
-  readonly snapshot?: readonly SnapshotRecord[] | undefined
+  /** What the store's checkpoint held. */
+  readonly state?: ReplicatedState | undefined
 }
 
 export interface PeerOptions extends ZabOptions {
@@ -205,7 +212,7 @@ export class Peer {
    */
   constructor(start: PeerStart, options: PeerOptions, onApplied?: (applied: Applied) => void) {
     this.#onApplied = onApplied ?? ((applied) => this.#outputs.push({ type: 'applied', applied }))
-    this.#state = start.snapshot === undefined ? new ReplicatedState() : ReplicatedState.fromSnapshot(start.snapshot)
+    this.#state = start.state ?? new ReplicatedState()
     this.#zab = new Zab(start, options, this.#stateMachine())
     this.#reaper = new Reaper(options.reapIntervalMs ?? 60_000)
     const { presence } = this.#zab.belonging
@@ -252,6 +259,11 @@ export class Peer {
     return !isQuorum(configurations.active, (id) => !departed.has(id))
   }
 
+  /** Whether another turn is wanted as soon as what waits outside has had its turn: there is more to be done in slices. */
+  get wantsTurn(): boolean {
+    return snapshotStream.wantsTurn(this.#zab)
+  }
+
   /** When a tick is wanted, monotonic milliseconds; infinite if never. */
   get deadline(): number {
     const { role } = this.#zab
@@ -286,6 +298,7 @@ export class Peer {
     this.#take(input)
     if (this.#zab.isOver) return outputs
     this.#progress()
+    snapshotStream.endOrphanedStream(this.#zab)
     founding.noteMembership(this.#zab)
     founding.announcePresence(this.#zab)
     election.announce(this.#zab)
@@ -442,7 +455,10 @@ export class Peer {
     }
     // Handed over meanwhile: then it is a follower's turn that ends.
     const { role: now } = this.#zab
-    if (now.name === 'leading') broadcast.flushLeading(this.#zab, now)
+    if (now.name === 'leading') {
+      synchronization.flushSnapshots(this.#zab, now)
+      broadcast.flushLeading(this.#zab, now)
+    }
     if (now.name === 'following') broadcast.flushFollowing(this.#zab, now)
   }
 
@@ -517,8 +533,8 @@ export class Peer {
       },
       deliver: (batch) => this.#deliver(batch),
       vouchFor: (sessions) => this.#vouchFor(sessions),
-      snapshot: () => this.#state.snapshot(),
-      install: (records) => this.#install(records),
+      freeze: () => (this.#state.isFrozen ? undefined : this.#state.freeze()),
+      receive: () => this.#receive(),
     }
   }
 
@@ -564,10 +580,18 @@ export class Peer {
     }
   }
 
-  #install(records: readonly SnapshotRecord[]): void {
-    const before = this.#state
-    this.#state = ReplicatedState.fromSnapshot(records)
-    this.#outputs.push({ type: 'installed', before })
+  #receive(): Installation {
+    const restoration = new Restoration()
+    return {
+      add: (record) => restoration.add(record),
+      finish: (zxid) => {
+        const restored = restoration.finish()
+        requireIntact(restored.lastZxid === zxid, 'it is of another zxid than was said')
+        const before = this.#state
+        this.#state = new ReplicatedState(restored)
+        this.#outputs.push({ type: 'installed', before })
+      },
+    }
   }
 
   #noteChanges(): void {

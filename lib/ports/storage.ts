@@ -27,6 +27,13 @@ export interface Checkpoint {
   readonly chunks: readonly Uint8Array[]
 }
 
+/** Chunks of a checkpoint that is being made, in order. `from` 0 drops what was staged before. */
+export interface StagedChunks {
+  readonly zxid: bigint
+  readonly from: number
+  readonly chunks: readonly Uint8Array[]
+}
+
 export interface StorageChange {
   /** Before everything else: drops all that the store holds, sound or not. */
   readonly reset?: boolean | undefined
@@ -34,8 +41,10 @@ export interface StorageChange {
   readonly values?: ReadonlyMap<string, Uint8Array | undefined> | undefined
   /** Drop every record whose `last` is above this zxid. Before `append` in effect. */
   readonly truncateAfter?: bigint | undefined
-  /** Replaces the checkpoint before it. */
-  readonly checkpoint?: Checkpoint | undefined
+  /** A part of the next checkpoint, which counts for nothing until `checkpoint` names it. */
+  readonly stage?: StagedChunks | undefined
+  /** What was staged for it, in this change too, replaces the checkpoint before it. */
+  readonly checkpoint?: { readonly zxid: bigint; readonly chunks: number } | undefined
   /** Drop every record whose `last` is at or below this zxid. */
   readonly purgeThrough?: bigint | undefined
   readonly append?: readonly LogRecord[] | undefined

@@ -12,9 +12,13 @@
 import type { Batch } from '../core/zab/batch.ts'
 import { lastOf } from '../core/zab/batch.ts'
 import type { CoreSnapshot, PersistChange } from '../core/zab/zab.ts'
-import type { LogRecord, Storage, StorageChange } from '../ports/storage.ts'
+import type { LogRecord, StagedChunks, Storage, StorageChange } from '../ports/storage.ts'
 import { encodeBatch } from '../wire/log.ts'
-import { encodeBelonging, encodeEpochs, snapshotChunks } from '../wire/stored.ts'
+import { encodeBelonging, encodeEpochs, encodeRecords, encodeSnapshotHead } from '../wire/stored.ts'
+
+/** A slice of a snapshot is of about so many bytes, and so many slices are written in one commit. */
+const sliceBytes = 0x1_0000
+const slicesPerCommit = 16
 
 export interface JournalHandlers {
   persisted(tokens: readonly number[]): void
@@ -28,21 +32,26 @@ interface Group {
   tokens: number[]
   values: Map<string, Uint8Array | undefined>
   truncateAfter: bigint | undefined
+  stage: StagedChunks | undefined
   checkpoint: StorageChange['checkpoint']
   /** Becomes the checkpoint before the commit: it comes from a leader, and nothing goes on without it. */
   install: CoreSnapshot | undefined
   purgeThrough: bigint | undefined
   append: LogRecord[]
+  /** Called when the commit has ended, or will never begin. */
+  ended: (() => void)[]
 }
 
 const emptyGroup = (): Group => ({
   tokens: [],
   values: new Map(),
   truncateAfter: undefined,
+  stage: undefined,
   checkpoint: undefined,
   install: undefined,
   purgeThrough: undefined,
   append: [],
+  ended: [],
 })
 
 export class Journal {
@@ -76,11 +85,12 @@ export class Journal {
     const cuts = change.truncateAfter !== undefined || change.install !== undefined
     const group = this.#openGroup(cuts)
     group.tokens.push(token)
-    if (this.#storage.durable) this.#stage(group, change)
+    if (this.#storage.durable) this.#take(group, change)
+    else change.install?.state.release()
     this.#run()
   }
 
-  #stage(group: Group, change: PersistChange): void {
+  #take(group: Group, change: PersistChange): void {
     if (change.epochs !== undefined) group.values.set('epochs', encodeEpochs(change.epochs))
     if (change.belonging !== undefined) group.values.set('belonging', encodeBelonging(change.belonging))
     if (change.truncateAfter !== undefined) group.truncateAfter = change.truncateAfter
@@ -95,18 +105,37 @@ export class Journal {
   }
 
   /**
-   * Persists a checkpoint of what is applied, and lets go of the log behind it. Its bytes are made in slices, while other
-   * changes go on becoming durable; one that a snapshot of the leader overtakes, or that is not done at the end, is dropped.
+   * Persists a checkpoint of what is applied, and lets go of the log behind it. It is read, encoded and written in slices,
+   * while other changes go on becoming durable, and counts with the last one. One that a snapshot of the leader overtakes,
+   * or that is not done at the end, is dropped.
    */
   async checkpoint(snapshot: CoreSnapshot): Promise<void> {
     const encoding = this.#beginEncoding(true)
-    const chunks = await this.#encode(snapshot, () => this.#encoding === encoding)
-    if (this.#encoding === encoding) this.#isCheckpointing = false
-    if (chunks === undefined || this.#failed) return
+    const isWanted = (): boolean => this.#encoding === encoding
+    const { zxid } = snapshot
+    let from = 0
+    for await (const chunks of this.#pieces(snapshot, isWanted)) {
+      await this.#commitStage({ zxid, from, chunks })
+      from += chunks.length
+    }
+    if (!isWanted()) return
+    this.#isCheckpointing = false
+    if (this.#failed) return
     const group = this.#openGroup(false)
-    group.checkpoint = { zxid: snapshot.zxid, chunks }
-    group.purgeThrough = snapshot.zxid
+    group.checkpoint = { zxid, chunks: from }
+    group.purgeThrough = zxid
     this.#run()
+  }
+
+  /** With what else waits to be committed. */
+  #commitStage(stage: StagedChunks): Promise<void> {
+    if (this.#failed) return Promise.resolve()
+    const group = this.#openGroup(false)
+    group.stage = stage
+    return new Promise((resolve) => {
+      group.ended.push(resolve)
+      this.#run()
+    })
   }
 
   /** Whether the bytes of a checkpoint are being made: another one would only take its place. */
@@ -120,21 +149,33 @@ export class Journal {
     return this.#encoding
   }
 
-  async #encode(snapshot: CoreSnapshot, isWanted: () => boolean): Promise<Uint8Array[] | undefined> {
-    const chunks: Uint8Array[] = []
-    for (const chunk of snapshotChunks(snapshot)) {
-      chunks.push(chunk)
-      await this.#handlers.nextTurn()
-      if (!isWanted()) return undefined
+  /** A snapshot's chunks, some at a time; what else waits gets its turn after each. Ends early when it is not wanted. */
+  async *#pieces(snapshot: CoreSnapshot, isWanted: () => boolean): AsyncGenerator<Uint8Array[], void, undefined> {
+    const { state } = snapshot
+    try {
+      let chunks = [encodeSnapshotHead(snapshot)]
+      while (!state.isDone) {
+        chunks.push(encodeRecords(state.take(sliceBytes)))
+        await this.#handlers.nextTurn()
+        if (!isWanted()) return
+        if (chunks.length < slicesPerCommit && !state.isDone) continue
+        yield chunks
+        if (!isWanted()) return
+        chunks = []
+      }
+    } finally {
+      state.release()
     }
-    return chunks
   }
 
   /** Writes nothing more, and reports nothing: what is under way ends by itself. */
   stop(): void {
     this.#failed = true
     this.#beginEncoding(false)
-    this.#groups.length = 0
+    for (const { install, ended } of this.#groups.splice(0)) {
+      install?.state.release()
+      for (const end of ended) end()
+    }
   }
 
   /** Waits until nothing is under way any more. */
@@ -148,6 +189,7 @@ export class Journal {
     group.truncateAfter = 0n
     group.purgeThrough = undefined
     group.checkpoint = undefined
+    group.stage = undefined
     group.install = snapshot
   }
 
@@ -163,37 +205,58 @@ export class Journal {
 
   #run(): void {
     if (this.#running !== undefined || this.#failed) return
-    this.#running = this.#commitAll().finally(() => {
-      this.#running = undefined
-    })
+    this.#running = this.#commitAll()
   }
 
   async #commitAll(): Promise<void> {
-    for (;;) {
-      // A turn's changes gather before the first of them is written.
-      await Promise.resolve()
-      const group = this.#groups.shift()
-      if (group === undefined) return
-      try {
-        const { install } = group
-        if (install !== undefined) {
-          const chunks = (await this.#encode(install, () => !this.#failed)) ?? []
-          group.checkpoint = { zxid: install.zxid, chunks }
-          if (this.#failed) return
-        }
-        if (this.#held !== undefined) await this.#commitRepair(group, this.#held)
-        else if (this.#storage.durable) await this.#storage.commit(group)
-        if (this.#failed) return
-      } catch (error) {
-        if (this.#failed) return
-        this.#failed = true
-        this.#handlers.failed(error)
-        return
+    try {
+      for (;;) {
+        // A turn's changes gather before the first of them is written.
+        await Promise.resolve()
+        const group = this.#groups.shift()
+        if (group === undefined || !(await this.#commitGroup(group))) return
       }
-      this.commits += 1
-      this.batches += group.append.length
-      this.#handlers.persisted(group.tokens)
+    } finally {
+      // In the moment in which it was seen that nothing waits: whoever comes next runs it again.
+      this.#running = undefined
     }
+  }
+
+  /** Returns whether there may be more. */
+  async #commitGroup(group: Group): Promise<boolean> {
+    try {
+      if (group.install !== undefined) await this.#stageInstall(group, group.install)
+      if (this.#failed) return false
+      if (this.#held !== undefined) await this.#commitRepair(group, this.#held)
+      else if (this.#storage.durable) await this.#storage.commit(group)
+      if (this.#failed) return false
+    } catch (error) {
+      if (this.#failed) return false
+      this.#failed = true
+      this.#handlers.failed(error)
+      return false
+    } finally {
+      for (const end of group.ended) end()
+    }
+    this.commits += 1
+    this.batches += group.append.length
+    this.#handlers.persisted(group.tokens)
+    return true
+  }
+
+  /** Nothing else is written meanwhile: all that follows is of the log behind the snapshot. */
+  async #stageInstall(group: Group, install: CoreSnapshot): Promise<void> {
+    const { zxid } = install
+    const held: Uint8Array[] = []
+    let from = 0
+    for await (const chunks of this.#pieces(install, () => !this.#failed)) {
+      // A store that is to be repaired stays as it is until the whole is here.
+      if (this.#held !== undefined) held.push(...chunks)
+      else await this.#storage.commit({ stage: { zxid, from, chunks } })
+      from += chunks.length
+    }
+    if (held.length > 0) group.stage = { zxid, from: 0, chunks: held }
+    group.checkpoint = { zxid, chunks: from }
   }
 
   async #commitRepair(group: Group, held: Map<string, Uint8Array | undefined>): Promise<void> {
@@ -204,8 +267,8 @@ export class Journal {
   }
 }
 
-function isEmpty({ checkpoint, append }: Group): boolean {
-  return checkpoint === undefined && append.length === 0
+function isEmpty({ stage, checkpoint, append }: Group): boolean {
+  return stage === undefined && checkpoint === undefined && append.length === 0
 }
 
 function recordOf(batch: Batch): LogRecord {

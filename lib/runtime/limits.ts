@@ -31,7 +31,7 @@ export const defaultLimits: MemberLimits = {
   reopenMs: { first: 100, max: 5000 },
   tail: { entries: 10_000, bytes: 16 * MiB },
   batchBytesMax: MiB,
-  chunkBytesMax: 256 * KiB,
+  chunkBytesMax: 64 * KiB,
   checkpointEntries: 20_000,
   reapIntervalMs: 60_000,
   session: {

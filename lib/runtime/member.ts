@@ -17,7 +17,6 @@ import { Peer, type PeerOptions, type PeerStart } from '../core/peer.ts'
 import type { ReplicatedState } from '../core/tree/apply.ts'
 import type { Applied } from '../core/tree/operation.ts'
 import type { SessionId } from '../core/tree/session-id.ts'
-import { lastOf } from '../core/zab/batch.ts'
 import { type MemberId, type MemberRecord, memberIdFrom } from '../core/zab/configuration.ts'
 import { featureLevel } from '../core/zab/features.ts'
 import { isRestoredFrom } from '../core/zab/founding.ts'
@@ -29,11 +28,10 @@ import { CoordError, type ErrorCode } from '../errors.ts'
 import type { Clock, Timer } from '../ports/clock.ts'
 import type { Discovery } from '../ports/discovery.ts'
 import type { Entropy } from '../ports/entropy.ts'
+import type { Progress } from '../ports/progress.ts'
 import type { Storage, StoredState } from '../ports/storage.ts'
 import type { Transport } from '../ports/transport.ts'
-import { decodeBatch } from '../wire/log.ts'
 import { encodeMessage } from '../wire/messages.ts'
-import { decodeBelonging, decodeEpochs, decodeSnapshot } from '../wire/stored.ts'
 import type { Authentication } from './authentication.ts'
 import { type DiagnosticSource, diagnose } from './diagnostics.ts'
 import { explanationOf, type MemberExplanation } from './explanation.ts'
@@ -44,6 +42,7 @@ import { MembershipCalls } from './membership-calls.ts'
 import { type DiscoveryLimits, PeerDiscovery } from './peer-discovery.ts'
 import type { LinkLimits } from './peer-link.ts'
 import { PeerLinks } from './peer-links.ts'
+import { type RecoveryHandlers, recoverStart } from './recovery.ts'
 import { SessionHost, type SessionLimits } from './session-host.ts'
 import type { SnapshotSource } from './snapshot-file.ts'
 import { StallWatch } from './stall-watch.ts'
@@ -107,6 +106,8 @@ export interface MemberHandlers {
   refused(code: ErrorCode, reason: string): void
   /** Something an operator should know. */
   warning(message: string): void
+  /** Something that takes long gets on. */
+  progress(progress: Progress): void
   /** The member has stopped by itself. */
   failed(error: CoordError): void
 }
@@ -164,6 +165,8 @@ export class Member {
   #reopenTimer: Timer | undefined
   #damage: CoordError | undefined
   #restoration: Restoration | undefined
+  /** The last that was told. */
+  #progress: Progress | undefined
 
   constructor(given: MemberOptions, handlers: MemberHandlers) {
     this.#stalls = new StallWatch(given.clock, (ms) => this.#onStall(ms))
@@ -256,7 +259,8 @@ export class Member {
       const self = this.#identify(opened, this.#options.address ?? listening ?? '')
       const listed = await this.#findOwnEntry(self)
       signal?.throwIfAborted()
-      this.#begin(opened, { ...self, address: listed ?? self.address })
+      await this.#begin(opened, { ...self, address: listed ?? self.address })
+      signal?.throwIfAborted()
       this.#isStarted = true
       this.#discovery?.ask()
     } catch (error) {
@@ -401,13 +405,15 @@ export class Member {
     return this.#links.findSelf(peers, self)
   }
 
-  #begin({ stored, damage }: Opened, self: MemberRecord): void {
+  /** What a store that forgets holds is nobody's: a member of it is another one at each start (design D7). */
+  async #begin({ stored, damage }: Opened, self: MemberRecord): Promise<void> {
     if (damage !== undefined) {
       this.#beginLife({}, { ...self, id: this.#freshId() }, damage)
       return
     }
     try {
-      this.#beginLife(this.#options.storage.durable ? startFromStore(stored) : {}, self)
+      const start = this.#options.storage.durable ? await recoverStart(stored, this.#recoveryHandlers()) : {}
+      if (!this.#closed) this.#beginLife(start, self)
     } catch (error) {
       // Each entry is sound, and together they make no sense.
       const found = asDamage(error)
@@ -449,6 +455,27 @@ export class Member {
     this.step({ type: 'tick', lateMs: 0 })
   }
 
+  #recoveryHandlers(): RecoveryHandlers {
+    return {
+      nextTurn: () => this.#nextTurn(),
+      progress: (done, total) => this.#noteProgress({ phase: 'recovery', done, total }),
+    }
+  }
+
+  #nextTurn(): Promise<void> {
+    return new Promise((resolve) => this.#options.clock.defer(resolve))
+  }
+
+  /** Each hundredth, the end, and where another phase begins: a bar needs no more. */
+  #noteProgress(progress: Progress): void {
+    const { phase, done, total } = progress
+    const told = this.#progress
+    const isNews = told?.phase !== phase || done < told.done || done === total || done - told.done >= total / 100
+    if (!isNews) return
+    this.#progress = progress
+    this.#handlers.progress(progress)
+  }
+
   #newJournal(repairs: boolean): Journal {
     const ofThisLife = (): boolean => this.#journal === journal
     const journal: Journal = new Journal(
@@ -460,7 +487,7 @@ export class Member {
         failed: (error) => {
           if (ofThisLife()) this.#onStoreFailed(asStoreError(error))
         },
-        nextTurn: () => new Promise((resolve) => this.#options.clock.defer(resolve)),
+        nextTurn: () => this.#nextTurn(),
       },
       repairs,
     )
@@ -534,7 +561,7 @@ export class Member {
     const opened = damage === undefined ? await this.#openStore() : { stored: blank, damage }
     // A store that cannot be written would only fail again, at the expense of those who counted on us meanwhile.
     if (opened.damage === undefined) await storage.commit({})
-    if (!this.#closed) this.#begin(opened, this.self)
+    if (!this.#closed) await this.#begin(opened, this.self)
   }
 
   #onApplied(applied: Applied): void {
@@ -597,6 +624,9 @@ export class Member {
         this.#diagnoseMembers(output.members)
         this.#handlers.members(output.members)
         this.#tellWatchers()
+        return
+      case 'progress':
+        this.#noteProgress(output)
         return
       case 'membershipReply':
         this.#calls.onReply(output.id, output.outcome)
@@ -663,20 +693,21 @@ export class Member {
     this.#keepHouse()
     // What these steps brought up is of this turn; only what listeners submitted meanwhile needs another one.
     this.#turnScheduled = false
-    if (this.sessions.hasRequests) this.#scheduleTurn()
+    if (this.sessions.hasRequests || this.#peer?.wantsTurn === true) this.#scheduleTurn()
   }
 
   /** A durable store gets a checkpoint now and then. */
   #keepHouse(): void {
     const { limits, storage } = this.#options
     if (this.#appliedSinceCheckpoint < limits.checkpointEntries || this.#peer === undefined) return
-    if (this.#journal.isCheckpointing) return
-    this.#appliedSinceCheckpoint = 0
     const { zab, state } = this.#peer
+    // While the state is read out for another one, or for the checkpoint before, this one waits.
+    if (this.#journal.isCheckpointing || state.isFrozen) return
+    this.#appliedSinceCheckpoint = 0
     if (!storage.durable) return
-    const configurations = zab.configurations.at(state.lastZxid)
-    const marks = zab.memberMarks()
-    this.#checkpoint({ zxid: state.lastZxid, configurations, marks, records: [...state.snapshot()] })
+    const { lastZxid: zxid } = state
+    const configurations = zab.configurations.at(zxid)
+    this.#checkpoint({ zxid, configurations, marks: zab.memberMarks(), state: state.freeze() })
   }
 
   #checkpoint(snapshot: CoreSnapshot): void {
@@ -809,23 +840,6 @@ export class Member {
     this.#stop(error.message)
     this.#links?.close().catch(() => {})
     this.#handlers.failed(error)
-  }
-}
-
-/** What the core starts from. A store that forgets says nothing: a member of it is another one at each start (design D7). */
-function startFromStore(stored: StoredState): Omit<PeerStart, 'self'> {
-  const epochs = stored.values.get('epochs')
-  const belonging = stored.values.get('belonging')
-  const snapshot = stored.checkpoint === undefined ? undefined : decodeSnapshot(stored.checkpoint.chunks)
-  const start = snapshot?.zxid ?? 0n
-  const batches = stored.records.map(({ bytes }) => decodeBatch(bytes)).filter((batch) => lastOf(batch) > start)
-  return {
-    epochs: epochs === undefined ? undefined : decodeEpochs(epochs),
-    belonging: belonging === undefined ? undefined : decodeBelonging(belonging),
-    configurations: snapshot?.configurations,
-    marks: snapshot?.marks,
-    snapshot: snapshot?.records,
-    batches,
   }
 }
 

@@ -6,7 +6,7 @@
  * back must be right. A fixture that can crash its storage gets the tests that only a crash can tell.
  */
 import assert from 'node:assert/strict'
-import type { Checkpoint, LogRecord, Storage, StorageChange, StoredState } from '../ports/index.ts'
+import type { Checkpoint, LogRecord, StagedChunks, Storage, StorageChange, StoredState } from '../ports/index.ts'
 import type { TestFunction } from './runner.ts'
 
 /** One place that holds a store, empty at first. */
@@ -108,7 +108,7 @@ function valueTests(test: WithStore): void {
   })
 
   test('bytes handed out are the caller’s own', async (store) => {
-    const change = { values: values('a'), append: [record(1)], checkpoint: checkpoint(1, 'state') }
+    const change = { values: values('a'), append: [record(1)], ...staged(1, 'state') }
     await store.commit(change)
     const state = await store.reopen()
     for (const each of state.values.values()) each.fill(0xff)
@@ -189,32 +189,52 @@ function logTests(test: WithStore): void {
 
 function checkpointTests(test: WithStore): void {
   test('a checkpoint replaces the one before, longer or shorter', async (store) => {
-    for (const next of [checkpoint(1, 'a', 'b'), checkpoint(2, 'c', 'd', 'e'), checkpoint(3, 'f')]) {
-      await store.commit({ checkpoint: next })
-      await store.holds({ checkpoint: next })
+    for (const [zxid, chunks] of [['a', 'b'], ['c', 'd', 'e'], ['f']].entries()) {
+      await store.commit(staged(zxid, ...chunks))
+      await store.holds({ checkpoint: checkpoint(zxid, ...chunks) })
     }
   })
 
   test('a checkpoint of no chunks, and one with an empty chunk', async (store) => {
-    await store.commit({ checkpoint: checkpoint(1) })
+    await store.commit(staged(1))
     await store.holds({ checkpoint: checkpoint(1) })
-    await store.commit({ checkpoint: checkpoint(2, '', 'b') })
+    await store.commit(staged(2, '', 'b'))
     await store.holds({ checkpoint: checkpoint(2, '', 'b') })
   })
 
   test('many chunks keep their order', async (store) => {
-    const many = checkpoint(1, ...Array.from({ length: 300 }, (_, index) => `chunk ${index}`))
-    await store.commit({ checkpoint: many })
-    await store.holds({ checkpoint: many })
+    const many = Array.from({ length: 300 }, (_, index) => `chunk ${index}`)
+    await store.commit(staged(1, ...many))
+    await store.holds({ checkpoint: checkpoint(1, ...many) })
+  })
+
+  test('what is staged counts for nothing until it is named', async (store) => {
+    await store.commit(staged(1, 'a', 'b'))
+    await store.commit({ stage: stage(2, 0, 'c', 'd'), append: [record(5)] })
+    await store.holds({ checkpoint: checkpoint(1, 'a', 'b'), records: [record(5)] })
+    // Whoever opens a store has staged nothing: it begins anew, with less than was left there.
+    await store.commit({ stage: stage(3, 0, 'e') })
+    await store.commit({ checkpoint: { zxid: 3n, chunks: 1 } })
+    await store.holds({ checkpoint: checkpoint(3, 'e'), records: [record(5)] })
+  })
+
+  test('a checkpoint is staged in several changes, and begun anew', async (store) => {
+    await store.commit(staged(1, 'a', 'b'))
+    await store.commit({ stage: stage(2, 0, 'c', 'd') })
+    await store.commit({ stage: stage(2, 2, 'e'), append: [record(5)] })
+    await store.commit({ stage: stage(3, 0, 'f') })
+    await store.commit({ stage: stage(3, 1, 'g', 'h') })
+    await store.commit({ stage: stage(3, 3, 'i'), checkpoint: { zxid: 3n, chunks: 4 }, purgeThrough: 3n })
+    await store.holds({ checkpoint: checkpoint(3, 'f', 'g', 'h', 'i'), records: [record(5)] })
   })
 }
 
 function atomicityTests(test: WithStore): void {
-  const before: StorageChange = { values: values('epoch'), append: records(1, 9), checkpoint: checkpoint(1, 'old') }
+  const before: StorageChange = { values: values('epoch'), append: records(1, 9), ...staged(1, 'old') }
   const change: StorageChange = {
     values: new Map([['epoch', bytes(2)]]),
     truncateAfter: 7n,
-    checkpoint: checkpoint(5, 'new', 'er'),
+    ...staged(5, 'new', 'er'),
     purgeThrough: 5n,
     append: [record(8)],
   }
@@ -239,7 +259,7 @@ function atomicityTests(test: WithStore): void {
 
   test('a reset drops everything before it, and keeps what its own change says', async (store) => {
     await store.commit(before)
-    await store.commit({ reset: true, values: values('new'), checkpoint: checkpoint(20, 'x'), append: [record(21)] })
+    await store.commit({ reset: true, values: values('new'), ...staged(20, 'x'), append: [record(21)] })
     await store.holds({ values: values('new'), checkpoint: checkpoint(20, 'x'), records: [record(21)] })
     await store.commit({ append: [record(22)] })
     await store.commit({ reset: true })
@@ -346,6 +366,18 @@ const record = (zxid: number): LogRecord => range(zxid, zxid)
 
 const records = (from: number, to: number): LogRecord[] =>
   Array.from({ length: to - from + 1 }, (_, index) => record(from + index))
+
+const stage = (zxid: number, from: number, ...chunks: string[]): StagedChunks => ({
+  zxid: BigInt(zxid),
+  from,
+  chunks: chunks.map((chunk) => new TextEncoder().encode(chunk)),
+})
+
+/** A whole checkpoint in one change. */
+const staged = (zxid: number, ...chunks: string[]): Pick<StorageChange, 'stage' | 'checkpoint'> => ({
+  stage: stage(zxid, 0, ...chunks),
+  checkpoint: { zxid: BigInt(zxid), chunks: chunks.length },
+})
 
 const checkpoint = (zxid: number, ...chunks: string[]): Checkpoint => ({
   zxid: BigInt(zxid),

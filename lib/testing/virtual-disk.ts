@@ -108,12 +108,22 @@ export class VirtualDisk {
         handle.failed = false
         return this.#entries.get(key)
       },
-      iterator: ({ gte, lt }) => ({
-        all: async () => {
-          handle.failed = false
-          return this.#range(gte, lt)
-        },
-      }),
+      iterator: ({ gte, lt }) => {
+        let rest: [string, Uint8Array][] | undefined
+        return {
+          all: async () => {
+            handle.failed = false
+            return this.#range(gte, lt)
+          },
+          nextv: async (size) => {
+            handle.failed = false
+            rest ??= this.#range(gte, lt)
+            return rest.splice(0, size)
+          },
+          close: async () => {},
+        }
+      },
+      keys: ({ gte, lt }) => ({ all: async () => this.#range(gte, lt).map(([key]) => key) }),
       batch: (operations) => this.#commit(process, operations as unknown as Batch, handle),
     }
   }

@@ -5,7 +5,7 @@
 import type { LogRequest } from '../core/zab/batch.ts'
 import type { Mark } from '../core/zab/marks.ts'
 import type { MemberChoice, MembershipOutcome, MembershipRequest } from '../core/zab/membership-request.ts'
-import type { Message, MessageMap, MessageType } from '../core/zab/message.ts'
+import type { Message, MessageMap, MessageType, StreamId } from '../core/zab/message.ts'
 import { presenceStates, refusalCodes, wishes } from '../core/zab/message.ts'
 import { type ErrorCode, errorCodes } from '../errors.ts'
 import { decodeEach, encode } from './cbor.ts'
@@ -46,6 +46,8 @@ const membershipOutcome = struct<MembershipOutcome>({
   reason,
 })
 
+const streamId = struct<StreamId>({ epoch: natural, number: natural })
+
 const schemas: { readonly [K in MessageType]: Schema<MessageMap[K]> } = {
   presence: struct<MessageMap['presence']>({
     state: oneOf(presenceStates),
@@ -79,17 +81,26 @@ const schemas: { readonly [K in MessageType]: Schema<MessageMap[K]> } = {
     features: natural,
   }),
   newEpoch: struct<MessageMap['newEpoch']>({ attempt: natural, epoch: natural }),
-  ackEpoch: struct<MessageMap['ackEpoch']>({ epoch: natural, currentEpoch: natural, lastZxid: zxid, configured: zxid }),
+  ackEpoch: struct<MessageMap['ackEpoch']>({
+    epoch: natural,
+    currentEpoch: natural,
+    lastZxid: zxid,
+    configured: zxid,
+    received: optional(struct<NonNullable<MessageMap['ackEpoch']['received']>>({ id: streamId, chunks: natural })),
+  }),
   refuse: struct<MessageMap['refuse']>({ code: oneOf(refusalCodes), reason }),
-  diff: struct<MessageMap['diff']>({ after: zxid }),
-  trunc: struct<MessageMap['trunc']>({ after: zxid }),
+  diff: struct<MessageMap['diff']>({ after: zxid, entries: natural }),
+  trunc: struct<MessageMap['trunc']>({ after: zxid, entries: natural }),
   snapshot: struct<MessageMap['snapshot']>({
+    id: streamId,
     zxid,
+    total: natural,
+    from: natural,
     configurations: list(loggedConfiguration, 16),
     marks: list(markOf, 1024),
   }),
   snapshotChunk: struct<MessageMap['snapshotChunk']>({ index: natural, records: list(snapshotRecord, countMax) }),
-  snapshotEnd: struct<MessageMap['snapshotEnd']>({ chunks: natural }),
+  snapshotEnd: struct<MessageMap['snapshotEnd']>({ chunks: natural, records: natural, entries: natural }),
   wantSnapshot: struct<MessageMap['wantSnapshot']>({ epoch: natural }),
   newLeader: struct<MessageMap['newLeader']>({ epoch: natural, lastZxid: zxid }),
   ackNewLeader: struct<MessageMap['ackNewLeader']>({ epoch: natural, lastZxid: zxid }),
@@ -108,6 +119,7 @@ const schemas: { readonly [K in MessageType]: Schema<MessageMap[K]> } = {
   farewell: nothing,
   membership: struct<MessageMap['membership']>({ id: natural, request: membershipRequest }),
   membershipReply: struct<MessageMap['membershipReply']>({ id: natural, outcome: membershipOutcome }),
+  snapshotAck: struct<MessageMap['snapshotAck']>({ chunks: natural }),
 }
 
 const message: Schema<Message> = union<Message, 'type'>('type', schemas as never)

@@ -1,7 +1,7 @@
 /** The bytes of what a store keeps beside the log: identity, epochs, belonging, and checkpoints. */
 import type { SnapshotRecord } from '../core/tree/operation.ts'
 import { presenceStates } from '../core/zab/message.ts'
-import type { Belonging, CoreSnapshot, Epochs } from '../core/zab/zab.ts'
+import type { Belonging, Epochs, SnapshotHead } from '../core/zab/zab.ts'
 import { decode, encode } from './cbor.ts'
 import { loggedConfiguration, markOf, memberId, preparation, snapshotRecord, zxid } from './log.ts'
 import { list, natural, oneOf, optional, struct, text } from './schema.ts'
@@ -17,7 +17,7 @@ const belonging = struct<Belonging>({
   founded: optional(preparation),
   founders: list(text(1024), 1024),
 })
-const snapshotHead = struct<Omit<CoreSnapshot, 'records'>>({
+const snapshotHead = struct<SnapshotHead>({
   zxid,
   configurations: list(loggedConfiguration, 16),
   marks: list(markOf, 1024),
@@ -29,20 +29,8 @@ export const decodeEpochs = (bytes: Uint8Array): Epochs => decode(epochs, bytes)
 export const encodeBelonging = (value: Belonging): Uint8Array => encode(belonging, value)
 export const decodeBelonging = (bytes: Uint8Array): Belonging => decode(belonging, bytes)
 
-/** A snapshot as chunks, made one by one: the head, then its records in pieces of about `chunkRecords`. */
-export function* snapshotChunks(snapshot: CoreSnapshot, chunkRecords = 512): Generator<Uint8Array, void, undefined> {
-  yield encode(snapshotHead, snapshot)
-  for (let start = 0; start < snapshot.records.length; start += chunkRecords) {
-    yield encode(records, snapshot.records.slice(start, start + chunkRecords))
-  }
-}
-
-export const encodeSnapshot = (snapshot: CoreSnapshot): Uint8Array[] => [...snapshotChunks(snapshot)]
-
-export function decodeSnapshot(chunks: readonly Uint8Array[]): CoreSnapshot {
-  const [first, ...rest] = chunks
-  const head = decode(snapshotHead, first ?? new Uint8Array())
-  const all: SnapshotRecord[] = []
-  for (const chunk of rest) for (const record of decode(records, chunk)) all.push(record)
-  return { ...head, records: all }
-}
+/** A snapshot is kept in chunks: the head, then its records in pieces. */
+export const encodeSnapshotHead = (value: SnapshotHead): Uint8Array => encode(snapshotHead, value)
+export const encodeRecords = (value: readonly SnapshotRecord[]): Uint8Array => encode(records, value)
+export const decodeSnapshotHead = (bytes: Uint8Array): SnapshotHead => decode(snapshotHead, bytes)
+export const decodeRecords = (bytes: Uint8Array): readonly SnapshotRecord[] => decode(records, bytes)

@@ -311,8 +311,8 @@ function damageTests(): void {
     },
     {
       name: 'a flipped bit in a chunk',
-      message: /checksum of coord\/chunk\/0{7}1/,
-      inflict: flip('coord/chunk/00000001', -1),
+      message: /checksum of coord\/chunk\/1\/0{7}1/,
+      inflict: flip('coord/chunk/1/00000001', -1),
     },
     {
       name: 'a flipped bit in the manifest',
@@ -361,21 +361,23 @@ function damageTests(): void {
       message: /value is missing or of another moment/,
       inflict: putBack('coord/value/gone'),
     },
-    { name: 'a missing chunk', message: /1 chunks, its manifest says 2/, inflict: remove('coord/chunk/00000000') },
+    { name: 'a missing chunk', message: /1 chunks, its manifest says 2/, inflict: remove('coord/chunk/1/00000000') },
     {
       name: 'a chunk of an earlier checkpoint',
-      message: /chunk\/0{7}1 does not follow the chunk before it/,
-      inflict: putBack('coord/chunk/00000001'),
+      message: /chunk\/1\/0{7}1 does not follow the chunk before it/,
+      inflict: putBack('coord/chunk/1/00000001'),
     },
-    { name: 'a chunk too many', message: /3 chunks, its manifest says 2/, inflict: putBack('coord/chunk/00000002') },
-    { name: 'a missing manifest', message: /2 chunks, its manifest says 0/, inflict: remove('coord/manifest') },
+    { name: 'a chunk too many', message: /3 chunks, its manifest says 2/, inflict: putBack('coord/chunk/1/00000002') },
+    { name: 'a missing manifest', message: /checkpoint is missing/, inflict: remove('coord/manifest') },
     { name: 'a seal of an earlier moment', message: /broken between/, inflict: putBack('coord/seal') },
     { name: 'a missing seal', message: /broken between|differs from the seal/, inflict: remove('coord/seal') },
     {
       name: 'a whole checkpoint missing',
       message: /checkpoint is missing/,
       inflict: (db) =>
-        db.batch(['manifest', 'chunk/00000000', 'chunk/00000001'].map((key) => ({ type: 'del', key: `coord/${key}` }))),
+        db.batch(
+          ['manifest', 'chunk/1/00000000', 'chunk/1/00000001'].map((key) => ({ type: 'del', key: `coord/${key}` })),
+        ),
     },
     {
       name: 'a whole log missing',
@@ -413,7 +415,8 @@ async function writeHistory(db: MemoryLevel<string, Uint8Array>): Promise<Map<st
       ['gone', bytes(9)],
     ]),
     append: [record(1), record(2), record(3), { ...record(4), bytes: bytes(4, 0) }],
-    checkpoint: { zxid: 1n, chunks: [bytes(1), bytes(2), bytes(3)] },
+    stage: { zxid: 1n, from: 0, chunks: [bytes(1), bytes(2), bytes(3)] },
+    checkpoint: { zxid: 1n, chunks: 3 },
   })
   await db.open()
   const earlier = new Map(await db.iterator().all())
@@ -428,7 +431,12 @@ async function writeHistory(db: MemoryLevel<string, Uint8Array>): Promise<Map<st
       truncateAfter: 3n,
       append: [record(4), record(5)],
     },
-    { checkpoint: { zxid: 2n, chunks: [bytes(4), bytes(5)] }, purgeThrough: 1n },
+    { stage: { zxid: 1n, from: 0, chunks: [bytes(0)] }, checkpoint: { zxid: 1n, chunks: 1 } },
+    {
+      stage: { zxid: 2n, from: 0, chunks: [bytes(4), bytes(5)] },
+      checkpoint: { zxid: 2n, chunks: 2 },
+      purgeThrough: 1n,
+    },
   )
   assert.equal((await read(db)).records.length, 4)
   return earlier

@@ -205,10 +205,15 @@ const synchronization: readonly Mutant[] = [
     edits: [
       zab(
         'synchronization',
-        '  let after: Zxid\n',
-        '  let after: Zxid\n  const shorter = common === undefined || common === learner.lastZxid ? common : log.lastBatchEndUpTo((common - 1n) as Zxid)\n',
+        '  const isPrefix = common === learner.lastZxid\n',
+        '  const isPrefix = common === learner.lastZxid\n  const shorter = isPrefix ? common : (log.lastBatchEndUpTo((common - 1n) as Zxid) ?? common)\n',
       ),
-      zab('synchronization', '    after = common\n', '    after = shorter ?? common\n'),
+      zab(
+        'synchronization',
+        'after: common, entries: log.entriesAfter(common)',
+        'after: shorter, entries: log.entriesAfter(shorter)',
+      ),
+      zab('synchronization', 'sendLog(zab, role, learner, common)', 'sendLog(zab, role, learner, shorter)'),
     ],
   },
   {
@@ -265,11 +270,7 @@ const synchronization: readonly Mutant[] = [
     id: 'M25',
     title: 'a snapshot counts before all of it is here',
     edits: [
-      zab(
-        'synchronization',
-        '  following.wantsSnapshot = false\n  const { zxid, configurations, marks } = message\n',
-        "  following.wantsSnapshot = false\n  zab.persist({ install: { zxid: message.zxid, configurations: message.configurations, marks: message.marks, records: [] } }, { kind: 'remember' })\n  const { zxid, configurations, marks } = message\n",
-      ),
+      zab('snapshot-stream', '  following.isLoading = true\n', '  following.isLoading = true\n  zab.log.reset(zxid)\n'),
     ],
   },
   {
@@ -324,8 +325,8 @@ const logAndDisk: readonly Mutant[] = [
       ),
       zab(
         'discovery',
-        "{ type: 'ackEpoch', epoch, currentEpoch, lastZxid: zab.log.last, configured }",
-        "{ type: 'ackEpoch', epoch, currentEpoch: currentEpoch * 0, lastZxid: zab.log.last, configured }",
+        "{ type: 'ackEpoch', epoch, currentEpoch, lastZxid: zab.log.last, configured, received }",
+        "{ type: 'ackEpoch', epoch, currentEpoch: currentEpoch * 0, lastZxid: zab.log.last, configured, received }",
       ),
     ],
     seedsMax: 10_000,
@@ -591,7 +592,7 @@ const ownRules: readonly Mutant[] = [
     title: 'a snapshot comes without its configurations',
     edits: [
       zab(
-        'synchronization',
+        'snapshot-stream',
         '  zab.configurations = new ConfigurationHistory(configurations)\n',
         '  if (zab.configurations.isEmpty) zab.configurations = new ConfigurationHistory(configurations)\n',
       ),
@@ -678,7 +679,13 @@ const ownRules: readonly Mutant[] = [
   {
     id: 'X14',
     title: 'a snapshot says that it stands at the end of the log',
-    edits: [zab('synchronization', '  const zxid = zab.machine.lastZxid\n', '  const zxid = zab.log.last\n')],
+    edits: [
+      zab(
+        'snapshot-stream',
+        '  const { zxid, total } = state\n',
+        '  const { total } = state\n  const zxid = zab.log.last\n',
+      ),
+    ],
   },
   {
     id: 'X15',
@@ -1026,16 +1033,19 @@ const ownRules: readonly Mutant[] = [
     id: 'X56',
     title: 'a snapshot forgets the data of a node',
     edits: [
-      peer(
-        'snapshot: () => this.#state.snapshot(),',
-        "snapshot: () => [...this.#state.snapshot()].map((record) => (record.kind === 'node' ? { ...record, data: undefined } : record)),",
-      ),
+      tree('frozen-state', '    return node.record(path)\n', '    return { ...node.record(path), data: undefined }\n'),
     ],
   },
   {
     id: 'X57',
     title: 'the last chunk of a snapshot is not sent',
-    edits: [zab('synchronization', '  if (records.length > 0) sendChunk()\n', '')],
+    edits: [
+      zab(
+        'snapshot-stream',
+        '  if (!stream.state.isDone || reader.sent < produced(stream)) return false\n',
+        '  if (!stream.state.isDone || reader.sent < produced(stream) - 1) return false\n',
+      ),
+    ],
   },
   {
     id: 'X58',
@@ -1068,7 +1078,46 @@ const ownRules: readonly Mutant[] = [
     id: 'X62',
     title: 'a snapshot is taken over in memory and not on the disk',
     edits: [
-      zab('synchronization', 'zab.persist({ install: { zxid, configurations, marks, records } }', 'zab.persist({}'),
+      zab('snapshot-stream', 'zab.persist({ install: { zxid, configurations, marks, state } }', 'zab.persist({}'),
+    ],
+  },
+  {
+    id: 'X70',
+    title: 'data that changes while a snapshot is read is in it',
+    edits: [
+      tree(
+        'data-tree',
+        'touchedClockMs, version } = node\n    this.#freeze?.keep(path, node)\n',
+        'touchedClockMs, version } = node\n',
+      ),
+    ],
+  },
+  {
+    id: 'X71',
+    title: 'a learner goes on with a snapshot that is not the one it has a part of',
+    edits: [
+      zab(
+        'snapshot-stream',
+        'received !== undefined && received.id.epoch === id.epoch && received.id.number === id.number',
+        'received !== undefined',
+      ),
+    ],
+    seedsMax: 10_000,
+  },
+  {
+    id: 'X72',
+    title: 'the log behind a snapshot that is on its way is let go',
+    edits: [zab('zab', 'this.stream?.state.zxid ?? this.machine.lastZxid', 'this.machine.lastZxid')],
+  },
+  {
+    id: 'X73',
+    title: 'a learner gets proposals while it is being sent a snapshot',
+    edits: [
+      zab(
+        'broadcast',
+        "learner.state === 'syncing' || learner.state === 'synced') zab.send",
+        "learner.state === 'syncing' || learner.state === 'synced' || learner.state === 'loading') zab.send",
+      ),
     ],
   },
   {

@@ -4,7 +4,8 @@ import type { CoreSnapshot } from '../../lib/core/zab/zab.ts'
 import { type Zxid, zxidOf, zxidZero } from '../../lib/core/zab/zxid.ts'
 import type { Storage, StorageChange } from '../../lib/ports/storage.ts'
 import { Journal } from '../../lib/runtime/journal.ts'
-import { decodeSnapshot } from '../../lib/wire/stored.ts'
+import { decodeRecords } from '../../lib/wire/stored.ts'
+import { Fixture } from '../core/tree/fixture.ts'
 
 /** A store whose commits end when the test says so. */
 class SlowStore implements Storage {
@@ -22,6 +23,10 @@ class SlowStore implements Storage {
   }
 
   async close(): Promise<void> {}
+
+  get isBusy(): boolean {
+    return this.#ends.length > 0
+  }
 
   async end(error?: Error): Promise<void> {
     const next = this.#ends.shift()
@@ -98,45 +103,77 @@ describe('the journal', () => {
     assert.deepEqual(persisted, [1, 2, 3])
   })
 
-  const snapshotOf = (nodes: number): CoreSnapshot => ({
-    zxid: zxidOf(1, 1),
-    configurations: [],
-    marks: [],
-    records: Array.from(
-      { length: nodes },
-      () => ({ kind: 'header', zxid: zxidOf(1, 1), clockMs: 0, version: 1 }) as const,
-    ),
-  })
+  function snapshotOf(nodes: number): CoreSnapshot {
+    const fixture = new Fixture()
+    for (let number = 0; number < nodes; number += 1) fixture.create(`/node-${number}`)
+    const { state } = fixture
+    return { zxid: state.lastZxid, configurations: [], marks: [], state: state.freeze() }
+  }
+
+  /** Ends whatever is under way until `done` is. Returns how many records were staged, and how many commits it took. */
+  async function endAll(done: Promise<void>): Promise<{ records: number; commits: number }> {
+    let isDone = false
+    const before = store.changes.length
+    void done.then(() => {
+      isDone = true
+    })
+    for (let idle = 0; idle < 3; idle = isDone && !store.isBusy ? idle + 1 : 0) {
+      if (store.isBusy) await store.end()
+      else await turn()
+    }
+    const changes = store.changes.slice(before)
+    const chunks = changes.flatMap(({ stage }) => stage?.chunks ?? [])
+    return {
+      records: chunks.slice(1).reduce((sum, chunk) => sum + decodeRecords(chunk).length, 0),
+      commits: changes.length,
+    }
+  }
 
   it('makes a checkpoint in slices, while what comes after goes on', async () => {
-    const done = journal.checkpoint(snapshotOf(5_000))
+    const snapshot = snapshotOf(10_000)
+    const done = journal.checkpoint(snapshot)
     journal.persist(1, { append: batch(1, zxidZero) })
     await turn()
     await store.end()
     assert.deepEqual(persisted, [1])
     assert.equal(store.changes[0]?.checkpoint, undefined)
-    await done
-    await turn()
-    await store.end()
-    const { checkpoint, purgeThrough } = store.changes[1] as StorageChange
-    assert.equal(decodeSnapshot(checkpoint?.chunks ?? []).records.length, 5_000)
-    assert.equal(purgeThrough, zxidOf(1, 1))
+    assert.ok(!snapshot.state.isDone)
+    const { records, commits } = await endAll(done)
+    assert.equal(records, snapshot.state.total)
+    assert.equal(commits, 3, 'two parts, and what puts them in force')
+    const { checkpoint, purgeThrough } = store.changes.at(-1) as StorageChange
+    const staged = store.changes.flatMap(({ stage }) => stage?.chunks ?? []).length
+    assert.deepEqual([checkpoint, purgeThrough], [{ zxid: snapshot.zxid, chunks: staged }, snapshot.zxid])
+    assert.ok(store.changes.every(({ stage }) => stage === undefined || stage.zxid === snapshot.zxid))
   })
 
   it('drops a checkpoint that is not done when a snapshot comes, or at the end', async () => {
-    const overtaken = journal.checkpoint(snapshotOf(5_000))
-    journal.persist(1, { install: snapshotOf(1) })
-    await overtaken
-    await turn()
-    await turn()
-    await turn()
-    await store.end()
+    const overtaken = snapshotOf(5_000)
+    const done = journal.checkpoint(overtaken)
+    const install = snapshotOf(1)
+    journal.persist(1, { install })
+    await endAll(done)
     assert.deepEqual(persisted, [1])
-    assert.equal(decodeSnapshot(store.changes[0]?.checkpoint?.chunks ?? []).records.length, 1)
-    const atTheEnd = journal.checkpoint(snapshotOf(5_000))
+    assert.deepEqual(store.changes.at(-1)?.checkpoint, { zxid: install.zxid, chunks: 2 })
+    assert.ok(overtaken.state.isDone, 'it is released')
+    const atTheEnd = snapshotOf(5_000)
+    const dropped = journal.checkpoint(atTheEnd)
+    const before = store.changes.length
     await journal.drain()
-    await atTheEnd
-    assert.equal(store.changes.length, 1)
+    await dropped
+    assert.ok(atTheEnd.state.isDone)
+    assert.equal(store.changes.length, before)
+  })
+
+  it('releases a checkpoint when it stops in the middle of it', async () => {
+    const snapshot = snapshotOf(20_000)
+    const done = journal.checkpoint(snapshot)
+    while (!store.isBusy) await turn()
+    journal.stop()
+    await store.end()
+    await done
+    assert.ok(snapshot.state.isDone)
+    assert.ok(store.changes.every(({ checkpoint }) => checkpoint === undefined))
   })
 
   it('persists nothing more after a commit that failed, and says so once', async () => {

@@ -38,7 +38,7 @@ function formatField(key: string, value: unknown): string {
   if (key === 'outcome') return (value as { code?: string }).code ?? 'done'
   if (key === 'batch') return formatBatch(value as Batch)
   if (key === 'requests') return `[${(value as LogRequest[]).map(formatRequest).join(', ')}]`
-  if (key === 'records') return `${(value as unknown[]).length} records`
+  if (key === 'records' && Array.isArray(value)) return `${(value as unknown[]).length} records`
   if (key === 'configurations' || key === 'marks' || key === 'mark') return ''
   if (key === 'cluster') return value === '' ? '' : 'cluster'
   if (key === 'leader') return `leader=${(value as { name: string }).name}`

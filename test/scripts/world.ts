@@ -9,7 +9,8 @@ import assert from 'node:assert/strict'
 import type { Input } from '../../lib/core/input.ts'
 import type { Output, Status } from '../../lib/core/output.ts'
 import { Peer, type PeerStart } from '../../lib/core/peer.ts'
-import type { Applied, TreeRequest } from '../../lib/core/tree/operation.ts'
+import { ReplicatedState } from '../../lib/core/tree/apply.ts'
+import type { Applied, SnapshotRecord, TreeRequest } from '../../lib/core/tree/operation.ts'
 import { sessionIdFrom } from '../../lib/core/tree/session-id.ts'
 import { WatchTable } from '../../lib/core/tree/watch-table.ts'
 import { lastOf } from '../../lib/core/zab/batch.ts'
@@ -24,6 +25,8 @@ const wallMs = 1_735_689_600_000
 interface Write {
   readonly token: number
   readonly change: PersistChange
+  /** Of a snapshot in it: read out at once, since a disk has no turns. */
+  readonly records: readonly SnapshotRecord[]
 }
 
 export interface ScriptMember {
@@ -33,7 +36,7 @@ export interface ScriptMember {
   isUp: boolean
   writes: Write[]
   /** What the disk holds: the changes that were completed, in order. */
-  disk: PersistChange[]
+  disk: Write[]
   watches: WatchTable
   cxids: Map<bigint, number>
 }
@@ -76,7 +79,7 @@ export class ScriptWorld {
     return member
   }
 
-  start(name: string, life: number, start: Omit<PeerStart, 'self'>, disk: PersistChange[] = []): ScriptMember {
+  start(name: string, life: number, start: Omit<PeerStart, 'self'>, disk: Write[] = []): ScriptMember {
     const self = { id: memberIdFrom(`${name.toUpperCase()}${life}`), name, address: name }
     const options: ZabOptions = {
       timing: {
@@ -140,14 +143,14 @@ export class ScriptWorld {
     const { disk, life } = this.member(name)
     const start: { -readonly [K in keyof PeerStart]?: PeerStart[K] } = {}
     let batches = [...(start.batches ?? [])]
-    for (const change of disk) {
+    for (const { change, records } of disk) {
       if (change.epochs !== undefined) start.epochs = change.epochs
       if (change.belonging !== undefined) start.belonging = change.belonging
       if (change.truncateAfter !== undefined)
         batches = batches.filter((batch) => lastOf(batch) <= (change.truncateAfter ?? 0n))
       if (change.install !== undefined) {
         start.configurations = change.install.configurations
-        start.snapshot = change.install.records
+        start.state = ReplicatedState.fromSnapshot(records)
         batches = []
       }
       if (change.append !== undefined) batches.push(change.append)
@@ -189,7 +192,7 @@ export class ScriptWorld {
     const member = this.member(name)
     const write = member.writes.shift()
     if (write === undefined) return false
-    member.disk.push(write.change)
+    member.disk.push(write)
     this.step(name, { type: 'persisted', token: write.token })
     return true
   }
@@ -247,7 +250,7 @@ export class ScriptWorld {
         return
       }
       case 'persist':
-        member.writes.push(output)
+        member.writes.push({ ...output, records: output.change.install?.state.take(Number.POSITIVE_INFINITY) ?? [] })
         this.print(`${member.name}      writes ${formatPersist(output.change)}`)
         return
       case 'closeLink': {

@@ -3,23 +3,33 @@
  * leaves is a prefix of the changes that left; a disk of a volatile member leaves nothing.
  */
 import type { PeerStart } from '../../lib/core/peer.ts'
+import { ReplicatedState } from '../../lib/core/tree/apply.ts'
+import type { SnapshotRecord } from '../../lib/core/tree/operation.ts'
 import { type Batch, lastOf } from '../../lib/core/zab/batch.ts'
 import type { MemberRecord } from '../../lib/core/zab/configuration.ts'
-import type { Belonging, CoreSnapshot, Epochs, PersistChange } from '../../lib/core/zab/zab.ts'
+import type { Belonging, Epochs, PersistChange, SnapshotHead } from '../../lib/core/zab/zab.ts'
 import { type Zxid, zxidZero } from '../../lib/core/zab/zxid.ts'
 import { Violation } from './invariants/invariant.ts'
+
+/** A snapshot as it lies on the disk. */
+export interface StoredSnapshot extends SnapshotHead {
+  readonly records: readonly SnapshotRecord[]
+}
 
 /** A checkpoint of what is applied: the runtime's own business, not the core's. */
 export interface DiskJob {
   readonly token: number | undefined
-  readonly change: PersistChange & { readonly checkpoint?: CoreSnapshot | undefined }
+  readonly change: Omit<PersistChange, 'install'> & {
+    readonly install?: StoredSnapshot | undefined
+    readonly checkpoint?: StoredSnapshot | undefined
+  }
 }
 
 /** What is durable. */
 export class DiskImage {
   epochs: Epochs | undefined
   belonging: Belonging | undefined
-  snapshot: CoreSnapshot | undefined
+  snapshot: StoredSnapshot | undefined
   /** What the store holds: the log behind the checkpoint. */
   batches: Batch[] = []
   readonly #ends = new Set<Zxid>()
@@ -82,7 +92,7 @@ export class DiskImage {
       belonging: this.belonging,
       configurations: this.snapshot?.configurations,
       marks: this.snapshot?.marks,
-      snapshot: this.snapshot?.records,
+      state: this.snapshot === undefined ? undefined : ReplicatedState.fromSnapshot(this.snapshot.records),
       batches: [...this.batches],
     }
   }

@@ -12,6 +12,7 @@ import {
   isolate,
   others,
   startAndServe,
+  startFounders,
   submitAt,
   volatile,
   votersOf,
@@ -257,20 +258,62 @@ describe('core scenarios', () => {
       })
     })
 
-    it('takes a link that is reset in the middle of a snapshot', () => {
+    it('sends the rest of a snapshot to whoever comes back after its link was reset', () => {
+      let resumed = 0
       for (let seed = 1; seed <= 20; seed += 1) {
         const tail = { entries: 0, bytes: 0 }
         const world = worldOf(durable(3), { seed, isChoppy: true, tail, chunkBytesMax: 1, latencyMs: 5 })
         const leader = startAndServe(world)
         const [follower, other] = others(world, leader) as [SimMember, SimMember]
         follower.crash()
-        writeAt(world, other, 10)
+        writeAt(world, other, 30)
         follower.start()
-        world.runFor(2000, () => world.marks.has('sync.snapshot'))
-        world.runFor(seed)
+        const hasSome = (): boolean => (follower.peer?.zab.reception?.chunks ?? 0) >= seed
+        assert.ok(world.runFor(2000, hasSome))
         world.network.reset(follower, leader)
+        // What is written meanwhile is behind the snapshot.
+        submitAt(world, other, 3)
         settle(world)
+        if (world.marks.has('sync.snapshotResumed')) resumed += 1
       }
+      assert.ok(resumed >= 10, `${resumed} of 20 went on where they were`)
+    })
+
+    it('sends one snapshot to several learners at once, and to who comes late the next one', () => {
+      for (let seed = 1; seed <= 10; seed += 1) {
+        const tail = { entries: 0, bytes: 0 }
+        const world = worldOf(
+          specsOf(3, 3, () => true),
+          { seed, tail, chunkBytesMax: 1, latencyMs: 5 },
+        )
+        const leader = startFounders(world, 3)
+        writeAt(world, leader, 150)
+        const [late, ...early] = world.members.slice(3) as SimMember[]
+        for (const member of early) member.start()
+        world.runFor(2000, () => (leader.peer?.zab.stream?.dropped ?? 0) > 0)
+        late?.start()
+        submitAt(world, leader, 10)
+        settle(world)
+        assert.ok(world.marks.has('sync.snapshotAwaited'))
+      }
+    })
+
+    it('does not wait for a learner that stands still in the middle of a snapshot', () => {
+      const tail = { entries: 0, bytes: 0 }
+      const world = worldOf(
+        specsOf(3, 2, () => true),
+        { tail, chunkBytesMax: 1, latencyMs: 5 },
+      )
+      const leader = startFounders(world, 3)
+      writeAt(world, leader, 40)
+      const [slow, other] = world.members.slice(3) as [SimMember, SimMember]
+      slow.start()
+      world.runFor(2000, () => (leader.peer?.zab.stream?.dropped ?? 0) > 0)
+      slow.pause()
+      other.start()
+      assert.ok(world.runFor(10_000, () => other.peer?.status.serving === true))
+      slow.resume()
+      settle(world)
     })
 
     it('asks for a snapshot when a synchronization does not fit', () => {
@@ -288,7 +331,7 @@ describe('core scenarios', () => {
         }),
       )
       const after = zxidPlus(follower.peer?.zab.log.last ?? zxidZero, 1)
-      follower.receive({ type: 'message', from: leader.id, message: { type: 'diff', after } })
+      follower.receive({ type: 'message', from: leader.id, message: { type: 'diff', after, entries: 0 } })
       settle(world)
       assert.ok(world.marks.has('sync.wantSnapshot'))
     })

@@ -8,10 +8,10 @@ import { Peer } from '../../lib/core/peer.ts'
 import { type Batch, lastOf } from '../../lib/core/zab/batch.ts'
 import { type MemberId, type MemberRecord, memberIdFrom } from '../../lib/core/zab/configuration.ts'
 import type { MembershipOutcome, MembershipRequest } from '../../lib/core/zab/membership-request.ts'
-import type { PersistChange } from '../../lib/core/zab/zab.ts'
+import type { CoreSnapshot, PersistChange } from '../../lib/core/zab/zab.ts'
 import { epochOf, formatZxid, type Zxid, zxidZero } from '../../lib/core/zab/zxid.ts'
 import type { CoreWorld } from './core-world.ts'
-import { Disk, type DiskJob } from './disk.ts'
+import { Disk, type DiskJob, type StoredSnapshot } from './disk.ts'
 import { Violation } from './invariants/invariant.ts'
 import { SimHost } from './workload.ts'
 
@@ -243,6 +243,7 @@ export class SimMember {
     if (requests.length > 0) this.step({ type: 'request', requests })
     if (this.isUp) this.step({ type: 'flush' })
     if (this.isUp) this.#scheduleTick()
+    if (this.peer?.wantsTurn === true) this.#scheduleTurn()
   }
 
   #noteSpin(): void {
@@ -343,6 +344,7 @@ export class SimMember {
         this.host.onApplied(output.applied)
         return
       case 'members':
+      case 'progress':
         return
     }
   }
@@ -361,7 +363,14 @@ export class SimMember {
       this.log.push(this.#world.frozen(change.append))
       if (this.peer?.zab.role.name === 'leading') this.#world.history.notePropose(this, change.append)
     }
-    this.#write({ token, change })
+    this.#write({ token, change: { ...change, install: this.#stored(change.install) } })
+  }
+
+  /** Read out at once: a disk has no turns. */
+  #stored(snapshot: CoreSnapshot | undefined): StoredSnapshot | undefined {
+    if (snapshot === undefined) return undefined
+    const { zxid, configurations, marks, state } = snapshot
+    return this.#world.frozen({ zxid, configurations, marks, records: state.take(Number.POSITIVE_INFINITY) })
   }
 
   #write(job: DiskJob): void {
@@ -383,7 +392,8 @@ export class SimMember {
     const configurations = peer.zab.configurations.at(zxid)
     this.#world.trace(this, `checkpoints ${formatZxid(zxid)}`)
     const marks = peer.zab.memberMarks()
-    const checkpoint = this.#world.frozen({ zxid, configurations, marks, records: [...peer.state.snapshot()] })
+    if (peer.state.isFrozen) return
+    const checkpoint = this.#stored({ zxid, configurations, marks, state: peer.state.freeze() })
     this.#write({ token: undefined, change: { checkpoint } })
   }
 

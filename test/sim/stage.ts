@@ -26,6 +26,17 @@ export function startAndServe(world: CoreWorld): SimMember {
   return world.leader as SimMember
 }
 
+/** The rest is started later. */
+export function startFounders(world: CoreWorld, count: number): SimMember {
+  const founders = world.members.slice(0, count)
+  for (const member of founders) member.start()
+  assert.ok(
+    world.runFor(5000, () => world.isServing(founders)),
+    'serves',
+  )
+  return world.leader as SimMember
+}
+
 export function others(world: CoreWorld, member: SimMember): SimMember[] {
   return world.members.filter((other) => other !== member)
 }

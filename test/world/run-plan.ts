@@ -7,7 +7,7 @@ import { defaultLimits } from '../../lib/runtime/limits.ts'
 import type { MemberLimits } from '../../lib/runtime/member.ts'
 import type { Machine } from '../../lib/testing/world.ts'
 import { World } from '../../lib/testing/world.ts'
-import { encodeSnapshot } from '../../lib/wire/stored.ts'
+import { encodeRecords, encodeSnapshotHead } from '../../lib/wire/stored.ts'
 import { checkHistory } from './checks/index.ts'
 import { WorldClient } from './client.ts'
 import { Faults } from './faults.ts'
@@ -243,7 +243,7 @@ class Run {
       const { state } = peer
       const { lastZxid: zxid } = state
       const configurations = peer.zab.configurations.at(zxid).slice(-1)
-      const chunks = encodeSnapshot({ zxid, configurations, marks: [], records: [...state.snapshot()] })
+      const chunks = [encodeSnapshotHead({ zxid, configurations, marks: [] }), encodeRecords([...state.snapshot()])]
       const nodes = new Map(
         [...state.tree.walk('/')].map(({ path, node }) => [
           path,

@@ -10,6 +10,7 @@
  * memory: sorting a million names would stop the world that this must not stop.
  */
 
+import { assert } from '../../errors.ts'
 import type { Zxid } from '../zab/zxid.ts'
 import type { SnapshotRecord } from './operation.ts'
 import { joinPath, segmentEnd } from './path.ts'
@@ -27,6 +28,7 @@ export class FrozenState {
   readonly #onEnd: () => void
   #phase: 'header' | 'sessions' | 'nodes' | 'done' = 'header'
   #records = 0
+  #isWhole = false
 
   constructor(
     header: Extract<SnapshotRecord, { kind: 'header' }>,
@@ -68,6 +70,7 @@ export class FrozenState {
       weight += record === undefined ? weightOfVisit : weightOfRecord(record)
     }
     this.#records += records.length
+    assert(!this.#isWhole || this.#records === this.total, 'a frozen state was read with more or less than there was')
     return records
   }
 
@@ -89,7 +92,10 @@ export class FrozenState {
       this.#phase = 'nodes'
     }
     const record = this.#tree.next()
-    if (this.#tree.isDone) this.release()
+    if (this.#tree.isDone) {
+      this.#isWhole = true
+      this.release()
+    }
     return record
   }
 }

@@ -156,6 +156,13 @@ export function onPropose(zab: Zab, following: Following, from: Link, message: M
   }
   zab.append(message.batch)
   if (following.phase === 'broadcast') zab.advanceCommit(message.committed)
+  else noteCatchUp(zab, following, message.batch)
+}
+
+function noteCatchUp(zab: Zab, { catchUp }: Following, { requests }: Batch): void {
+  catchUp.done += requests.length
+  const { done, total } = catchUp
+  if (done <= total) zab.outputs.push({ type: 'progress', phase: 'catch-up', done, total })
 }
 
 export function onAck(zab: Zab, leading: Leading, from: Link, message: MessageOf<'ack'>): void {

@@ -12,6 +12,7 @@ import { yieldToBetterCandidate } from './election.ts'
 import type { MessageOf } from './message.ts'
 import { isQuorum } from './quorum.ts'
 import { becomeLooking, type Following, type Leading } from './roles.ts'
+import { receivedFrom } from './snapshot-stream.ts'
 import { syncLearner } from './synchronization.ts'
 import { compareCredentials, credentialsOf, type Link, type PersistPurpose, type Zab } from './zab.ts'
 import { epochMax, epochOf, type Zxid, zxidBefore, zxidZero } from './zxid.ts'
@@ -29,6 +30,7 @@ export function onFollowerInfo(zab: Zab, leading: Leading, from: Link, message: 
     acceptedEpoch: message.acceptedEpoch,
     state: 'discovery',
     lastZxid: zxidZero,
+    received: undefined,
     syncedSince: undefined,
     isAhead: false,
     acked: zxidZero,
@@ -113,7 +115,7 @@ export function onNewEpoch(zab: Zab, following: Following, from: Link, message: 
   following.phase = 'discovery'
   following.epoch = epoch
   following.acknowledged = false
-  following.snapshot = undefined
+  following.isLoading = false
   following.wantsSnapshot = false
   zab.epochs = { ...zab.epochs, accepted: epoch, acceptedFrom: from.peer.id }
   zab.persist({ epochs: zab.epochs }, { kind: 'acceptEpoch', role: following, epoch })
@@ -127,7 +129,8 @@ export function onEpochPromised(zab: Zab, purpose: Extract<PersistPurpose, { kin
   else {
     const configured = zab.configurations.latest?.zxid ?? zxidZero
     const { current: currentEpoch } = zab.epochs
-    zab.send(role.leader.id, { type: 'ackEpoch', epoch, currentEpoch, lastZxid: zab.log.last, configured })
+    const received = receivedFrom(zab, role.leader.id)
+    zab.send(role.leader.id, { type: 'ackEpoch', epoch, currentEpoch, lastZxid: zab.log.last, configured, received })
   }
 }
 
@@ -147,6 +150,7 @@ export function onAckEpoch(zab: Zab, leading: Leading, from: Link, message: Mess
   }
   learner.acceptedEpoch = message.epoch
   learner.lastZxid = message.lastZxid
+  learner.received = message.received
   learner.state = 'promised'
   if (leading.phase !== 'discovery') syncLearner(zab, learner)
 }

@@ -52,6 +52,11 @@ export class Log {
     return this.#fence
   }
 
+  /** What the batches that are held weigh. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
   append(batch: Batch): void {
     assert(batch.requests.length > 0, 'a batch has at least one request')
     assert(
@@ -90,6 +95,14 @@ export class Log {
   /** The batches after a batch end. */
   after(zxid: Zxid): readonly Batch[] {
     return this.#batches.slice(this.#indexAfter(zxid))
+  }
+
+  entriesAfter(zxid: Zxid): number {
+    let entries = 0
+    for (let index = this.#indexAfter(zxid); index < this.#batches.length; index += 1) {
+      entries += (this.#batches[index] as Batch).requests.length
+    }
+    return entries
   }
 
   /** Cuts everything after a batch end that is held. */

@@ -5,7 +5,7 @@
  * The walk of a term, in the order of the Zab paper (Junqueira, Reed, Serafini, DSN 2011) with ZooKeeper's names:
  * election      notification
  * discovery     followerInfo (CEPOCH) → newEpoch (NEWEPOCH) → ackEpoch (ACK-E)
- * synchronization  diff | trunc | snapshot…, propose… , newLeader (NEWLEADER) → ackNewLeader (ACK-LD) → upToDate (COMMIT-LD)
+ * synchronization  diff | trunc | snapshot… (⇄ snapshotAck), propose… , newLeader (NEWLEADER) → ackNewLeader (ACK-LD) → upToDate (COMMIT-LD)
  * broadcast     propose → ack, commit; ping → pong; request, readIndex, heartbeat
  */
 import type { SnapshotRecord } from '../tree/operation.ts'
@@ -97,22 +97,29 @@ export interface MessageMap {
     readonly lastZxid: Zxid
     /** Where the latest configuration in the sender's log came. */
     readonly configured: Zxid
+    /** What the sender has of a snapshot of this leader that broke off. */
+    readonly received: { readonly id: StreamId; readonly chunks: number } | undefined
   }
   /** The leader will not have the sender: why, for people, and as an error code. */
   refuse: { readonly code: RefusalCode; readonly reason: string }
 
   /** The follower's log is a prefix of the leader's. */
-  diff: { readonly after: Zxid }
-  /** The follower cuts its log here. */
-  trunc: { readonly after: Zxid }
-  /** The leader's state at a zxid follows in chunks. */
+  diff: { readonly after: Zxid; readonly entries: number }
+  /** The follower cuts its log here. `entries`: how many follow then. */
+  trunc: { readonly after: Zxid; readonly entries: number }
+  /** The leader's state at a zxid follows in chunks, from one on: `total` records in all. */
   snapshot: {
+    readonly id: StreamId
     readonly zxid: Zxid
+    readonly total: number
+    readonly from: number
     readonly configurations: readonly LoggedConfiguration[]
     readonly marks: readonly MarkOf[]
   }
   snapshotChunk: { readonly index: number; readonly records: readonly SnapshotRecord[] }
-  snapshotEnd: { readonly chunks: number }
+  /** So many chunks are here. */
+  snapshotAck: { readonly chunks: number }
+  snapshotEnd: { readonly chunks: number; readonly records: number; readonly entries: number }
   /** The follower could not do what diff or trunc asked: it wants a snapshot. */
   wantSnapshot: { readonly epoch: number }
   newLeader: { readonly epoch: number; readonly lastZxid: Zxid }
@@ -142,6 +149,13 @@ export interface MessageMap {
   heartbeat: { readonly id: number; readonly sessions: readonly SessionId[] }
   /** Confirmed by a quorum (design D9), but for the sessions whose end is in the log. */
   heartbeatReply: { readonly id: number; readonly ended: readonly SessionId[] }
+}
+
+/** Of a leader's snapshot streams. */
+export interface StreamId {
+  /** In which it began, so that a leader that starts again numbers other ones. */
+  readonly epoch: number
+  readonly number: number
 }
 
 export type MessageType = keyof MessageMap

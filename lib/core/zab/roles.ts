@@ -8,13 +8,11 @@
  * `outside` is a process that belongs to no ensemble yet (founding.ts). An observer follows like a voter; it is only
  * never counted and never elected.
  */
-import type { SnapshotRecord } from '../tree/operation.ts'
 import type { SessionId } from '../tree/session-id.ts'
 import type { LogRequest } from './batch.ts'
-import type { LoggedConfiguration, MemberId, MemberRecord } from './configuration.ts'
-import type { MarkOf } from './marks.ts'
+import type { MemberId, MemberRecord } from './configuration.ts'
 import type { MembershipRequest } from './membership-request.ts'
-import type { Preparation, Wish } from './message.ts'
+import type { Preparation, StreamId, Wish } from './message.ts'
 import type { Zab } from './zab.ts'
 import { type Zxid, zxidZero } from './zxid.ts'
 
@@ -36,15 +34,6 @@ export interface Looking {
   readonly reason: string
 }
 
-/** A snapshot on its way in: the old state stays whole until the last chunk is here. */
-export interface SnapshotReception {
-  readonly zxid: Zxid
-  readonly configurations: readonly LoggedConfiguration[]
-  readonly marks: readonly MarkOf[]
-  readonly records: SnapshotRecord[]
-  chunks: number
-}
-
 export interface Following {
   readonly name: 'following'
   readonly leader: MemberRecord
@@ -58,7 +47,10 @@ export interface Following {
   /** Through which zxid the leader has our ack. */
   ackedThrough: Zxid
   lastContact: number
-  snapshot: SnapshotReception | undefined
+  /** Chunks of a snapshot come in (snapshot-stream.ts). */
+  isLoading: boolean
+  /** Entries that were missing when this member was synchronized: how many have come of how many. */
+  catchUp: { done: number; readonly total: number }
   /** What the leader sent did not fit: everything is dropped until the snapshot that we asked for. */
   wantsSnapshot: boolean
 }
@@ -72,13 +64,16 @@ export interface Learner {
   readonly features: number
   acceptedEpoch: number
   /**
-   * `discovery`: its FOLLOWERINFO is here; `promised`: it promised the epoch; `syncing`: it was sent what it lacked and
-   * gets every proposal from now on; `synced`: it acknowledged NEWLEADER, and its acks count.
+   * `discovery`: its FOLLOWERINFO is here; `promised`: it promised the epoch; `loading`: it is being sent a snapshot, or
+   * waits for one; `syncing`: it was sent what it lacked and gets every proposal from now on; `synced`: it acknowledged
+   * NEWLEADER, and its acks count.
    */
-  state: 'discovery' | 'promised' | 'syncing' | 'synced'
+  state: 'discovery' | 'promised' | 'loading' | 'syncing' | 'synced'
   /** Since when it is, without a break. */
   syncedSince: number | undefined
   lastZxid: Zxid
+  /** What it has of a snapshot that was on its way to it. */
+  received: { readonly id: StreamId; readonly chunks: number } | undefined
   /** Its promise does not count: its log is ahead of ours, which can only be with what was never committed (discovery.ts). */
   isAhead: boolean
   /** Its log is durable through here; counts once synced. */
@@ -193,7 +188,8 @@ export function becomeFollowing(zab: Zab, leader: MemberRecord): void {
     acknowledged: false,
     ackedThrough: zxidZero,
     lastContact: zab.now,
-    snapshot: undefined,
+    isLoading: false,
+    catchUp: { done: 0, total: 0 },
     wantsSnapshot: false,
   }
   const { accepted, acceptedFrom } = zab.epochs

@@ -9,16 +9,15 @@
  * durable in the order in which they leave, and the acknowledgement is an output of the last one's `persisted`.
  * With a quorum's acknowledgement the leader is established, and its whole log is committed.
  */
-import { CoordError } from '../../errors.ts'
-import type { SnapshotRecord } from '../tree/operation.ts'
-import { ConfigurationHistory, type MemberId } from './configuration.ts'
+import type { MemberId } from './configuration.ts'
 import type { MessageOf } from './message.ts'
 import { isQuorum } from './quorum.ts'
 import { becomeLooking, type Following, type Leading, type Learner } from './roles.ts'
+import { beginReception, beginSnapshot, streamSnapshots } from './snapshot-stream.ts'
 import type { Link, PersistPurpose, Zab } from './zab.ts'
 import { type Zxid, zxidZero } from './zxid.ts'
 
-/** Sends a learner what it lacks, and NEWLEADER. From here on it gets every proposal. */
+/** Sends a learner what it lacks, and NEWLEADER; or sees to it that it gets a snapshot first. */
 export function syncLearner(zab: Zab, learner: Learner, wantsSnapshot = false): void {
   const { role, log } = zab
   if (role.name !== 'leading' || role.epoch === undefined) return
@@ -27,57 +26,39 @@ export function syncLearner(zab: Zab, learner: Learner, wantsSnapshot = false): 
   // Who has no log may lack the founding configuration, too, which no entry holds.
   const knowsNothing = learner.lastZxid === zxidZero
   const common = wantsSnapshot || knowsNothing ? undefined : log.lastBatchEndUpTo(learner.lastZxid)
-  let after: Zxid
   if (common === undefined) {
-    after = sendSnapshot(zab, learner)
-  } else {
-    after = common
-    zab.mark(common === learner.lastZxid ? 'sync.diff' : 'sync.trunc')
-    zab.send(to, { type: common === learner.lastZxid ? 'diff' : 'trunc', after })
+    beginSnapshot(zab, learner)
+    return
   }
-  for (const batch of log.after(after)) zab.send(to, { type: 'propose', batch, committed: zab.committed })
-  zab.send(to, { type: 'newLeader', epoch: role.epoch, lastZxid: log.last })
-  learner.state = 'syncing'
+  const isPrefix = common === learner.lastZxid
+  zab.mark(isPrefix ? 'sync.diff' : 'sync.trunc')
+  zab.send(to, { type: isPrefix ? 'diff' : 'trunc', after: common, entries: log.entriesAfter(common) })
+  sendLog(zab, role, learner, common)
 }
 
-/** The applied state, in chunks. Returns the zxid at which it stands. */
-function sendSnapshot(zab: Zab, learner: Learner): Zxid {
-  zab.mark('sync.snapshot')
+/** The end of a leader's turn: the next chunks of a snapshot, and what comes behind the last one. */
+export function flushSnapshots(zab: Zab, leading: Leading): void {
+  for (const { learner, zxid } of streamSnapshots(zab, leading)) sendLog(zab, leading, learner, zxid)
+}
+
+/** The log after a batch end, and NEWLEADER. From here on the learner gets every proposal. */
+function sendLog(zab: Zab, leading: Leading, learner: Learner, after: Zxid): void {
+  const { log, committed } = zab
   const to = learner.member.id
-  const zxid = zab.machine.lastZxid
-  zab.send(to, { type: 'snapshot', zxid, configurations: zab.configurations.at(zxid), marks: zab.memberMarks() })
-  let records: SnapshotRecord[] = []
-  let bytes = 0
-  let index = 0
-  const sendChunk = (): void => {
-    zab.send(to, { type: 'snapshotChunk', index, records })
-    records = []
-    bytes = 0
-    index += 1
-  }
-  for (const record of zab.machine.snapshot()) {
-    records.push(record)
-    bytes += weightOfRecord(record)
-    if (bytes >= zab.options.chunkBytesMax) sendChunk()
-  }
-  if (records.length > 0) sendChunk()
-  zab.send(to, { type: 'snapshotEnd', chunks: index })
-  return zxid
-}
-
-function weightOfRecord(record: SnapshotRecord): number {
-  return record.kind === 'node' ? 160 + record.path.length + (record.data?.length ?? 0) : 128
+  for (const batch of log.after(after)) zab.send(to, { type: 'propose', batch, committed })
+  zab.send(to, { type: 'newLeader', epoch: leading.epoch as number, lastZxid: log.last })
+  learner.state = 'syncing'
 }
 
 export function onDiff(zab: Zab, following: Following, from: Link, message: MessageOf<'diff'>): void {
   if (!isSynchronizing(following, from)) return
-  following.phase = 'synchronization'
+  beginCatchUp(following, message.entries)
   if (zab.log.last !== message.after) askForSnapshot(zab, following)
 }
 
 export function onTrunc(zab: Zab, following: Following, from: Link, message: MessageOf<'trunc'>): void {
   if (!isSynchronizing(following, from)) return
-  following.phase = 'synchronization'
+  beginCatchUp(following, message.entries)
   const { after } = message
   if (after < zab.committed) {
     // A leader that lacks what is committed is no leader of ours.
@@ -91,6 +72,11 @@ export function onTrunc(zab: Zab, following: Following, from: Link, message: Mes
     // Appends that were on their way are of the log before: once the cut is durable, so are those that it left.
     zab.persist({ truncateAfter: after }, { kind: 'append', through: after, fence: zab.log.fence })
   }
+}
+
+function beginCatchUp(following: Following, total: number): void {
+  following.phase = 'synchronization'
+  following.catchUp = { done: 0, total }
 }
 
 /** Whether these are answers to our promise, and not what is left of an earlier attempt. */
@@ -122,44 +108,7 @@ export function onSnapshot(zab: Zab, following: Following, from: Link, message: 
     return
   }
   following.wantsSnapshot = false
-  const { zxid, configurations, marks } = message
-  following.snapshot = { zxid, configurations, marks, records: [], chunks: 0 }
-}
-
-export function onSnapshotChunk(zab: Zab, following: Following, from: Link, message: MessageOf<'snapshotChunk'>): void {
-  const { snapshot } = following
-  if (!isSynchronizing(following, from) || snapshot === undefined) return
-  if (message.index !== snapshot.chunks) {
-    giveUpLeader(zab, following, 'sent a snapshot with a hole')
-    return
-  }
-  snapshot.chunks += 1
-  for (const record of message.records) snapshot.records.push(record)
-}
-
-/** The whole snapshot is here: only now does anything of it count. */
-export function onSnapshotEnd(zab: Zab, following: Following, from: Link, message: MessageOf<'snapshotEnd'>): void {
-  const { snapshot } = following
-  if (!isSynchronizing(following, from) || snapshot === undefined) return
-  following.snapshot = undefined
-  if (message.chunks !== snapshot.chunks) {
-    giveUpLeader(zab, following, 'sent a snapshot with a hole')
-    return
-  }
-  const { zxid, configurations, marks, records } = snapshot
-  try {
-    zab.machine.install(records)
-  } catch (error) {
-    if (!(error instanceof CoordError)) throw error
-    giveUpLeader(zab, following, `sent a snapshot that is none: ${error.message}`)
-    return
-  }
-  zab.mark('sync.installed')
-  zab.log.reset(zxid)
-  zab.configurations = new ConfigurationHistory(configurations)
-  for (const { id, ...mark } of marks) zab.marks.note(id, mark)
-  zab.committed = zxid
-  zab.persist({ install: { zxid, configurations, marks, records } }, { kind: 'remember' })
+  beginReception(zab, following, message)
 }
 
 export function onNewLeader(zab: Zab, following: Following, from: Link, message: MessageOf<'newLeader'>): void {

@@ -18,6 +18,7 @@ import { type MarkOf, Marks } from './marks.ts'
 import type { MembershipOutcome } from './membership-request.ts'
 import type { Message, MessageOf, Preparation, PresenceState, Wish } from './message.ts'
 import type { Following, Leading, Role } from './roles.ts'
+import type { SnapshotReception, SnapshotStream } from './snapshot-stream.ts'
 import { type Zxid, zxidZero } from './zxid.ts'
 
 /** How long things may take. Milliseconds; the defaults are in docs/LIMITS.md. */
@@ -81,12 +82,36 @@ export interface Belonging {
   readonly founders: readonly string[]
 }
 
-/** The replicated state at one zxid. */
-export interface CoreSnapshot {
+/** The replicated state at one zxid, read in slices while it goes on. Read to its end, or released. */
+export interface FrozenMachine {
+  readonly zxid: Zxid
+  /** How many records were read, and how many there are in all. */
+  readonly records: number
+  readonly total: number
+  readonly isDone: boolean
+  /** The next records, of about so many bytes in all. */
+  take(weightMax: number): SnapshotRecord[]
+  release(): void
+}
+
+/** What belongs to the replicated state at one zxid, beside it. */
+export interface SnapshotHead {
   readonly zxid: Zxid
   readonly configurations: readonly LoggedConfiguration[]
   readonly marks: readonly MarkOf[]
-  readonly records: readonly SnapshotRecord[]
+}
+
+/** The replicated state at one zxid, on its way to the store: whoever gets it reads it to its end, or releases it. */
+export interface CoreSnapshot extends SnapshotHead {
+  readonly state: FrozenMachine
+}
+
+/** A state that is being built from a snapshot's records. */
+export interface Installation {
+  /** Throws a CoordError where the record does not fit those before it. */
+  add(record: SnapshotRecord): void
+  /** Puts the state in force; throws a CoordError where it is not whole, or of another zxid. */
+  finish(zxid: Zxid): void
 }
 
 /** A snapshot to found an ensemble with: without sessions and what they owned. */
@@ -127,6 +152,13 @@ export type ZabOutput =
   | { readonly type: 'persist'; readonly token: number; readonly change: PersistChange }
   | { readonly type: 'send'; readonly to: MemberId; readonly message: Message }
   | { readonly type: 'closeLink'; readonly to: MemberId; readonly reason: string }
+  /** Synchronization gets on: records of a snapshot, or entries of the log. */
+  | {
+      readonly type: 'progress'
+      readonly phase: 'snapshot' | 'catch-up'
+      readonly done: number
+      readonly total: number
+    }
   /** Find out whether this id still answers at this address; the answer is the input `probed`. */
   | { readonly type: 'probe'; readonly id: MemberId; readonly address: string }
   | { readonly type: 'readReady'; readonly id: number; readonly zxid: Zxid }
@@ -148,9 +180,10 @@ export interface StateMachine {
   deliver(batch: Batch): void
   /** These sessions are alive: arms their timeouts. Returns those whose end is in the log already. For leaders. */
   vouchFor(sessions: readonly SessionId[]): readonly SessionId[]
-  snapshot(): Iterable<SnapshotRecord>
-  /** Replaces the state; throws a CoordError where the records are not a snapshot. */
-  install(records: readonly SnapshotRecord[]): void
+  /** The state as it is now, to be read in slices; undefined while somebody else does. */
+  freeze(): FrozenMachine | undefined
+  /** Begins a state that will replace this one. */
+  receive(): Installation
 }
 
 /** Another member to which a link is up. */
@@ -208,6 +241,9 @@ export class Zab {
   now = 0
   wallMs = 0
   outputs: ZabOutput[] = []
+  /** A snapshot on its way to learners, and one on its way here. */
+  stream: SnapshotStream | undefined
+  reception: SnapshotReception | undefined
   readonly #awaited = new Map<number, PersistPurpose>()
   #lastToken = 0
   #attempts = 0
@@ -300,7 +336,8 @@ export class Zab {
       this.machine.deliver(batch)
     }
     this.configurations.prune(this.machine.lastZxid)
-    if (this.log.trim(this.machine.lastZxid, this.options.tail)) this.mark('log.trimmed')
+    // Whoever is being sent a snapshot needs the log behind it.
+    if (this.log.trim(this.stream?.state.zxid ?? this.machine.lastZxid, this.options.tail)) this.mark('log.trimmed')
   }
 
   /** The marks of those who belong here still. */

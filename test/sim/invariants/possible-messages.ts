@@ -11,7 +11,7 @@ import type { SimMember } from '../sim-member.ts'
 import { type Invariant, Violation } from './invariant.ts'
 
 /** With these reasons a link may end among members that do as they should. */
-const harmless = /^silent for too long$/
+const harmless = /^silent for too long$|does not get on with the snapshot/
 
 export class PossibleMessages implements Invariant {
   onInput(_world: CoreWorld, member: SimMember, input: Input): void {

@@ -1,0 +1,57 @@
+/**
+ * What the core starts from, out of what the store held: decoded and built in slices, so that the application's event
+ * loop goes on while a large store is read back. What makes no sense together is COORD_STORE_DAMAGED.
+ */
+import type { PeerStart } from '../core/peer.ts'
+import { ReplicatedState } from '../core/tree/apply.ts'
+import { Restoration } from '../core/tree/restoration.ts'
+import { type Batch, lastOf } from '../core/zab/batch.ts'
+import type { StoredState } from '../ports/storage.ts'
+import { decodeBatch } from '../wire/log.ts'
+import { decodeBelonging, decodeEpochs, decodeRecords, decodeSnapshotHead } from '../wire/stored.ts'
+
+/** So many log records are decoded in one go. */
+const recordsAtOnce = 64
+
+export interface RecoveryHandlers {
+  /** Resolves when what else waits has had its turn. */
+  nextTurn(): Promise<void>
+  /** Chunks of the checkpoint and records of the log: how many of how many. */
+  progress(done: number, total: number): void
+}
+
+export async function recoverStart(
+  { values, checkpoint, records }: StoredState,
+  handlers: RecoveryHandlers,
+): Promise<Omit<PeerStart, 'self'>> {
+  const [headBytes, ...chunks] = checkpoint?.chunks ?? []
+  const total = chunks.length + records.length
+  const head = headBytes === undefined ? undefined : decodeSnapshotHead(headBytes)
+  const restoration = new Restoration()
+  let done = 0
+  for (const chunk of chunks) {
+    for (const record of decodeRecords(chunk)) restoration.add(record)
+    done += 1
+    handlers.progress(done, total)
+    await handlers.nextTurn()
+  }
+  const batches: Batch[] = []
+  for (const { bytes } of records) {
+    const batch = decodeBatch(bytes)
+    if (lastOf(batch) > (head?.zxid ?? 0n)) batches.push(batch)
+    done += 1
+    if (done % recordsAtOnce !== 0 && done < total) continue
+    handlers.progress(done, total)
+    await handlers.nextTurn()
+  }
+  const epochs = values.get('epochs')
+  const belonging = values.get('belonging')
+  return {
+    epochs: epochs === undefined ? undefined : decodeEpochs(epochs),
+    belonging: belonging === undefined ? undefined : decodeBelonging(belonging),
+    configurations: head?.configurations,
+    marks: head?.marks,
+    state: head === undefined ? undefined : new ReplicatedState(restoration.finish()),
+    batches,
+  }
+}
