@@ -2,6 +2,7 @@
  * An application process of the kill tests: a member over a real socket, which does what its parent says over IPC:
  * `write` numbers its writes and reports each acknowledged one, until told to stop.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { ClassicLevel } from 'classic-level'
 import { type Coord, joinEnsemble } from '../../lib/index.ts'
 
@@ -13,7 +14,8 @@ type Command =
       readonly peers: string[]
       readonly dir?: string
     }
-  | { readonly type: 'write' | 'stop' | 'role' | 'list' | 'close' }
+  | { readonly type: 'write'; readonly paceMs?: number }
+  | { readonly type: 'stop' | 'role' | 'list' | 'close' }
 
 let coord: Coord<string> | undefined
 let writing = false
@@ -24,7 +26,7 @@ const tell = (message: object): void => {
   process.send?.(message)
 }
 
-async function write(member: Coord<string>): Promise<void> {
+async function write(member: Coord<string>, paceMs: number): Promise<void> {
   for (let number = 0; writing && member.state !== 'closed'; number++) {
     const value = `${member.member.name}-${process.pid}-${number}`
     try {
@@ -33,6 +35,7 @@ async function write(member: Coord<string>): Promise<void> {
     } catch {
       // Not acknowledged: it may be there or not.
     }
+    if (paceMs > 0) await sleep(paceMs)
   }
 }
 
@@ -65,7 +68,7 @@ async function perform(command: Command): Promise<object> {
   switch (command.type) {
     case 'write':
       writing = true
-      writer = write(member)
+      writer = write(member, command.paceMs ?? 0)
       return { done: 'write' }
     case 'stop':
       writing = false

@@ -29,7 +29,8 @@ export class App {
 
   constructor(fleet: Fleet) {
     this.#fleet = fleet
-    this.#child = fork(script, { execArgv: ['--import', 'tsx'], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+    const execArgv = fleet.script.endsWith('.ts') ? ['--import', 'tsx'] : []
+    this.#child = fork(fleet.script, { execArgv, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
     this.#child.on('message', (answer: Answer) => {
       if (answer.acknowledged !== undefined) fleet.noteAcknowledged(answer.acknowledged, answer.path as string)
       if (answer.leads !== undefined) fleet.leaders.set(answer.leads.epoch, answer.leads.id)
@@ -92,9 +93,13 @@ export class Fleet {
   readonly #directory = mkdtempSync(join(tmpdir(), 'embedded-coord-fleet-'))
   #ports: number[] = []
 
-  constructor(durable: boolean, size = 3) {
+  /** What its processes run: `CompiledApp` has one that starts sooner. */
+  readonly script: string
+
+  constructor(durable: boolean, size = 3, appScript: string = script) {
     this.#durable = durable
     this.#size = size
+    this.script = appScript
   }
 
   get size(): number {
@@ -115,10 +120,7 @@ export class Fleet {
   }
 
   async start(): Promise<void> {
-    const servers = Array.from({ length: this.#size }, () => createServer().listen(0, '127.0.0.1'))
-    await Promise.all(servers.map((server) => once(server, 'listening')))
-    this.#ports = servers.map((server) => (server.address() as { port: number }).port)
-    await Promise.all(servers.map((server) => once(server.close(), 'close')))
+    while (this.#ports.length < this.#size) this.#ports.push(await stablePort())
     await Promise.all(this.#ports.map((_, index) => this.launch(index)))
   }
 
@@ -180,5 +182,25 @@ export class Fleet {
   async dispose(): Promise<void> {
     await Promise.all(this.running().map((app) => app.kill()))
     rmSync(this.#directory, { recursive: true, force: true })
+  }
+}
+
+/** None of two fleets in this process is given the same. */
+let nextPort = 12_000 + ((process.pid * 97) % 18_000)
+
+/**
+ * A port that nobody listens on, below those that the system gives to outgoing connections: nobody takes it while the
+ * process that listens on it is down.
+ */
+async function stablePort(): Promise<number> {
+  for (;;) {
+    nextPort = nextPort >= 32_000 ? 12_000 : nextPort + 1
+    const port = nextPort
+    const isFree = await new Promise<boolean>((resolve) => {
+      const server = createServer()
+      server.once('error', () => resolve(false))
+      server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
+    })
+    if (isFree) return port
   }
 }
