@@ -13,10 +13,10 @@ import { CoordError } from './errors.ts'
 import type { Clock } from './ports/clock.ts'
 import type { Entropy } from './ports/entropy.ts'
 import type { Hosting, HostingStanding, TreeSize } from './ports/hosting.ts'
+import type { Progress } from './ports/progress.ts'
 import type { SessionState } from './ports/session-link.ts'
 import { diagnose } from './runtime/diagnostics.ts'
 import type { LaggingMember, MissingMember, NoLeader } from './runtime/explanation.ts'
-import type { Progress } from './ports/progress.ts'
 import {
   type Member,
   type MemberInfo,
@@ -384,7 +384,7 @@ export class Coord<V = Uint8Array> extends Client<V> {
     if (this.state === 'closed') throw new CoordError('COORD_CLOSED')
     if (this.member.lastZxid === 0n) throw new CoordError('COORD_NO_QUORUM', 'this member has no tree yet')
     try {
-      return withJson(await writeSnapshotFile(file, this.#parts.member.snapshotSource, options))
+      return withJson(await writeSnapshotFile(file, await this.#parts.member.snapshotSource(signal), options))
     } catch (error) {
       throw abortedOr(error, signal)
     }

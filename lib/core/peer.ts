@@ -444,6 +444,7 @@ export class Peer {
 
   #onFlush(): void {
     const { role } = this.#zab
+    if (role.name === 'leading') handOver.checkOwnStore(this.#zab, role)
     if (isEstablished(role)) broadcast.endEpochInTime(this.#zab, role)
     if (isEstablished(role)) {
       this.#expireSessions(role)
@@ -587,11 +588,16 @@ export class Peer {
       finish: (zxid) => {
         const restored = restoration.finish()
         requireIntact(restored.lastZxid === zxid, 'it is of another zxid than was said')
-        const before = this.#state
-        this.#state = new ReplicatedState(restored)
-        this.#outputs.push({ type: 'installed', before })
+        const state = new ReplicatedState(restored)
+        return { freeze: () => state.freeze(), enforce: () => this.#install(state) }
       },
     }
+  }
+
+  #install(state: ReplicatedState): void {
+    const before = this.#state
+    this.#state = state
+    this.#outputs.push({ type: 'installed', before })
   }
 
   #noteChanges(): void {

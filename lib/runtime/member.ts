@@ -15,6 +15,7 @@ import type { Input } from '../core/input.ts'
 import type { MemberInfo, Output, Status } from '../core/output.ts'
 import { Peer, type PeerOptions, type PeerStart } from '../core/peer.ts'
 import type { ReplicatedState } from '../core/tree/apply.ts'
+import type { FrozenState } from '../core/tree/frozen-state.ts'
 import type { Applied } from '../core/tree/operation.ts'
 import type { SessionId } from '../core/tree/session-id.ts'
 import { type MemberId, type MemberRecord, memberIdFrom } from '../core/zab/configuration.ts'
@@ -32,6 +33,7 @@ import type { Progress } from '../ports/progress.ts'
 import type { Storage, StoredState } from '../ports/storage.ts'
 import type { Transport } from '../ports/transport.ts'
 import { encodeMessage } from '../wire/messages.ts'
+import { decodeBelonging } from '../wire/stored.ts'
 import type { Authentication } from './authentication.ts'
 import { type DiagnosticSource, diagnose } from './diagnostics.ts'
 import { explanationOf, type MemberExplanation } from './explanation.ts'
@@ -115,6 +117,8 @@ export interface MemberHandlers {
 export type { MemberInfo, MemberRecord, MembershipRequest, Status }
 
 const idBytes = 16
+/** How often it is looked whether the state can be read out. */
+const freezeRetryMs = 10
 
 /** What there is to do about it. */
 export const majorityLostText: string =
@@ -237,14 +241,20 @@ export class Member {
     return { code: 'COORD_CLUSTER_DIFFERS', reason }
   }
 
-  /** What this member has applied, to be written to a file. */
-  get snapshotSource(): SnapshotSource {
-    const { tree, sessions, lastZxid } = this.state
-    // Taken in one go: what is applied meanwhile is not in it.
-    const records = [...this.state.snapshot()]
-    const cluster = this.status?.cluster ?? ''
-    const count = 1 + sessions.size + tree.nodeCount
-    return { cluster, zxid: lastZxid, wallMs: this.#options.clock.wallNow(), count, records }
+  /** What this member has applied, to be written to a file. Waits until nobody else reads the state out. */
+  async snapshotSource(signal: AbortSignal | undefined): Promise<SnapshotSource> {
+    for (let frozen = this.#tryFreeze(); ; frozen = this.#tryFreeze()) {
+      if (frozen !== undefined) {
+        return { cluster: this.status?.cluster ?? '', wallMs: this.#options.clock.wallNow(), state: frozen }
+      }
+      await new Promise((resolve) => this.#options.clock.setTimer(freezeRetryMs, () => resolve(undefined)))
+      signal?.throwIfAborted()
+      if (this.#closed) throw new CoordError('COORD_CLOSED')
+    }
+  }
+
+  #tryFreeze(): FrozenState | undefined {
+    return this.state.isFrozen ? undefined : this.state.freeze()
   }
 
   /** Opens the store, listens, and begins. Rejects with what went wrong; then nothing is left behind. */

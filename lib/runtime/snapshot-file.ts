@@ -13,6 +13,7 @@ import { createHash, type Hash } from 'node:crypto'
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { crc32 } from 'node:zlib'
+import type { FrozenState } from '../core/tree/frozen-state.ts'
 import type { SnapshotRecord } from '../core/tree/operation.ts'
 import { Restoration as TreeRestoration } from '../core/tree/restoration.ts'
 import type { Restoration } from '../core/zab/zab.ts'
@@ -58,13 +59,11 @@ export interface SnapshotFileOptions {
   readonly onProgress?: ((progress: SnapshotProgress) => void) | undefined
 }
 
-/** A tree to write: its records are taken one by one while it is written. */
+/** A tree to write: it is read in slices while it is written, and released at the end, whatever that is. */
 export interface SnapshotSource {
   readonly cluster: string
-  readonly zxid: Zxid
   readonly wallMs: number
-  readonly count: number
-  readonly records: Iterable<SnapshotRecord>
+  readonly state: FrozenState
 }
 
 const magic = 'ECSNAP\r\n'
@@ -72,8 +71,7 @@ const format = 1
 const preambleBytes = 16
 const partHeadBytes = 8
 /** A slice: small enough for a few milliseconds of encoding. */
-const chunkRecordsMax = 256
-const chunkBytesAim = 128 * 1024
+const chunkBytesAim = 64 * 1024
 /** No part that we write comes near. */
 const partBytesMax = 64 * 1024 * 1024
 
@@ -100,6 +98,8 @@ export async function writeSnapshotFile(
     await handle?.close().catch(() => {})
     await rm(beside, { force: true }).catch(() => {})
     throw asFailure(error, `the snapshot could not be written to ${file}`, signal)
+  } finally {
+    source.state.release()
   }
 }
 
@@ -108,34 +108,24 @@ let attempts = 0
 
 async function writeParts(
   out: PartWriter,
-  { cluster, zxid, wallMs, count, records }: SnapshotSource,
+  { cluster, wallMs, state }: SnapshotSource,
   signal: AbortSignal | undefined,
   onProgress: SnapshotFileOptions['onProgress'],
 ): Promise<SnapshotInfo> {
+  const { zxid, total } = state
   await out.begin()
-  await out.part(encodeFileHead({ cluster, zxid, wallMs, records: count }))
+  await out.part(encodeFileHead({ cluster, zxid, wallMs, records: total }))
   let nodes = 0
-  let written = 0
   let chunks = 0
-  let slice: SnapshotRecord[] = []
-  let weight = 0
-  const writeSlice = async (): Promise<void> => {
-    await out.part(encodeFileChunk(slice))
-    written += slice.length
-    chunks += 1
-    slice = []
-    weight = 0
-    signal?.throwIfAborted()
-    onProgress?.({ records: written, totalRecords: count, bytes: out.bytes })
-  }
   signal?.throwIfAborted()
-  for (const record of records) {
-    slice.push(record)
-    if (record.kind === 'node') nodes += 1
-    weight += record.kind === 'node' ? record.path.length + (record.data?.length ?? 0) : 0
-    if (slice.length >= chunkRecordsMax || weight >= chunkBytesAim) await writeSlice()
+  while (!state.isDone) {
+    const slice = state.take(chunkBytesAim)
+    for (const { kind } of slice) if (kind === 'node') nodes += 1
+    await out.part(encodeFileChunk(slice))
+    chunks += 1
+    signal?.throwIfAborted()
+    onProgress?.({ records: state.records, totalRecords: total, bytes: out.bytes })
   }
-  if (slice.length > 0) await writeSlice()
   const digest = out.digest()
   await out.part(encodeFileTail({ chunks, digest }))
   return { clusterId: cluster, zxid, takenAt: wallMs, nodes, bytes: out.bytes, digest: hex(digest) }

@@ -1078,7 +1078,11 @@ const ownRules: readonly Mutant[] = [
     id: 'X62',
     title: 'a snapshot is taken over in memory and not on the disk',
     edits: [
-      zab('snapshot-stream', 'zab.persist({ install: { zxid, configurations, marks, state } }', 'zab.persist({}'),
+      zab(
+        'snapshot-stream',
+        'zab.persist({ install: { zxid, configurations, marks, state: state.freeze() } }',
+        'zab.persist({}',
+      ),
     ],
   },
   {

@@ -291,6 +291,7 @@ export class ScriptWorld {
         )
         return
       case 'members':
+      case 'progress':
       case 'installed':
       case 'applied':
     }

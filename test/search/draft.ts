@@ -308,7 +308,10 @@ export class Draft {
       if (member.peer?.zab.role.name === 'leading') this.history.notePropose(member as unknown as SimMember, append)
     }
     // The token is the process's business: what is on its way comes back in order.
-    const number = this.#ground.jobs.number(textOfConstant(change), () => ({ token, change }))
+    const number = this.#ground.jobs.number(textOfConstant(change), () => ({
+      token,
+      change: change as DiskJob['change'],
+    }))
     member.state.jobs = [...member.state.jobs, { ...this.#ground.jobs.at(number), number }]
   }
 

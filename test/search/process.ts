@@ -10,8 +10,9 @@ import { Peer, type PeerStart } from '../../lib/core/peer.ts'
 import type { Batch } from '../../lib/core/zab/batch.ts'
 import type { Message } from '../../lib/core/zab/message.ts'
 import type { Role } from '../../lib/core/zab/roles.ts'
-import type { PersistPurpose, Zab, ZabOptions } from '../../lib/core/zab/zab.ts'
+import type { CoreSnapshot, PersistPurpose, Zab, ZabOptions } from '../../lib/core/zab/zab.ts'
 import { type Zxid, zxidFrom, zxidZero } from '../../lib/core/zab/zxid.ts'
+import type { StoredSnapshot } from '../sim/disk.ts'
 import { Pool, textOf, textOfConstant } from './text.ts'
 
 /** Virtual wall clocks stand still: times in entries do not matter here. */
@@ -140,6 +141,10 @@ export class Processes {
 
   #feed(live: LivePeer, stimulus: Stimulus): readonly Output[] {
     this.steps += 1
+    return this.#step(live, stimulus).map(stored)
+  }
+
+  #step(live: LivePeer, stimulus: Stimulus): readonly Output[] {
     switch (stimulus.type) {
       case 'message': {
         const message = this.messages.at(stimulus.message)
@@ -209,11 +214,27 @@ export class Processes {
       zab.departed,
       [log.base, log.last, log.durable, log.after(zxidZero).map((batch) => this.numberOfBatch(batch))],
       [state.lastZxid, state.clockMs, digest],
+      streamText(zab),
       [...awaited.values()].map((purpose) => purposeText(purpose, role, log.fence)),
       // Why it looks is for people.
       role.name === 'looking' ? role.settleAt : role,
     ])
   }
+}
+
+/** A snapshot on its way to the disk is read out at once: a disk has no turns. */
+function stored(output: Output): Output {
+  if (output.type !== 'persist' || output.change.install === undefined) return output
+  const { state, ...head } = output.change.install
+  const install: StoredSnapshot = { ...head, records: state.take(Number.POSITIVE_INFINITY) }
+  return { ...output, change: { ...output.change, install: install as unknown as CoreSnapshot } }
+}
+
+/** Without the role that it belongs to and the state that it reads. */
+function streamText({ stream, reception }: Zab): unknown {
+  const out = stream && [stream.id, stream.state.zxid, stream.state.records, stream.dropped, [...stream.readers]]
+  const into = reception && [reception.leader, reception.id, reception.zxid, reception.records, reception.chunks]
+  return [out, into]
 }
 
 /** What the completion of a write will mean: nothing, where its role or its log is no more. */

@@ -42,6 +42,8 @@ export const marks: Readonly<Record<string, string>> = {
   'sync.trunc': 'a leader has a learner cut its log',
   'sync.truncated': 'a learner cuts its log',
   'transfer.done': 'a leader hands over',
+  'transfer.storeHangs': 'a leader whose store hangs hands over',
+  'transfer.storeHangsEarly': 'a would-be leader whose store hangs gives up',
   'transfer.failed': 'a leader that was to hand over stays',
   'world.core': 'a quorum heals alone',
 }

@@ -196,6 +196,47 @@ describe('core scenarios', () => {
       assert.equal(new Set([...world.history.leaders.values()].flatMap((ids) => [...ids])).size, 1)
       settle(world)
     })
+
+    it('LG18: hands leadership over when the leader’s store hangs, and costs nothing when a follower’s does', () => {
+      for (const victim of ['leader', 'follower']) {
+        for (let seed = 1; seed <= 10; seed += 1) {
+          const world = worldOf(durable(3), { seed })
+          const leader = startAndServe(world)
+          const [follower, other] = others(world, leader) as [SimMember, SimMember]
+          writeAt(world, other)
+          const slow = victim === 'leader' ? leader : follower
+          slow.diskStalledUntil = world.now + 30_000
+          const epoch = epochIn(world)
+          if (victim === 'leader') {
+            submitAt(world, leader, 1)
+            assert.ok(world.runFor(10_000, () => leader.status?.role !== 'leading'))
+            assert.ok(world.marks.has('transfer.storeHangs'))
+          }
+          const healthy = world.members.filter((member) => member !== slow)
+          assert.ok(world.runFor(5000, () => world.isServing(healthy)))
+          for (const member of healthy) writeAt(world, member, 3)
+          world.runFor(10_000)
+          assert.ok(world.isServing(healthy), 'nor does the member whose store hangs disturb')
+          if (victim === 'follower') assert.equal(epochIn(world), epoch)
+          assert.ok(slow.diskStalledUntil > world.now)
+          settle(world)
+        }
+      }
+    })
+
+    it('LG18: goes on without a would-be leader whose store hangs', () => {
+      for (let seed = 1; seed <= 10; seed += 1) {
+        const world = worldOf(durable(3), { seed })
+        const first = startAndServe(world)
+        const [next, other] = others(world, first) as [SimMember, SimMember]
+        for (const member of [next, other]) writeAt(world, member)
+        first.crash()
+        next.diskStalledUntil = world.now + 30_000
+        first.start()
+        assert.ok(world.runFor(20_000, () => world.isServing([first, other])))
+        settle(world)
+      }
+    })
   })
 
   describe('synchronization', () => {

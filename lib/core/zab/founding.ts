@@ -22,12 +22,12 @@ import type { MessageOf, Preparation } from './message.ts'
 import { becomeLooking, becomeOutside, type FoundingAttempt, type Outside, type Role } from './roles.ts'
 import {
   type Belonging,
-  type CoreSnapshot,
   type Epochs,
   foundedConfigurations,
   type Link,
   type PersistPurpose,
   type Restoration,
+  type RestoredSnapshot,
   type Zab,
 } from './zab.ts'
 import { epochMax, epochOf, zxidZero } from './zxid.ts'
@@ -247,9 +247,10 @@ function foundRestored(zab: Zab, epoch: number, features: number): void {
   const preparation = preparationOf(zab, [zab.self], above, features)
   const founded = { ...preparation, cluster: `${preparation.cluster}-${restoration.id}` }
   const change = changeOfFounding(zab, founded)
-  const snapshot = snapshotOf(change.belonging, restoration)
+  const snapshot = restoredOf(zab, change.belonging, restoration)
   zab.isRestoring = true
-  zab.persist({ ...change, install: snapshot }, { kind: 'restore', founded, snapshot })
+  const install = { ...snapshot.head, state: snapshot.state.freeze() }
+  zab.persist({ ...change, install }, { kind: 'restore', founded, snapshot })
 }
 
 export function onRestorationPersisted(zab: Zab, purpose: Extract<PersistPurpose, { kind: 'restore' }>): void {
@@ -392,16 +393,17 @@ export function onFound(zab: Zab, role: Role, _from: Link, message: MessageOf<'f
   if (role.name === 'outside' && preparation?.cluster === message.cluster) found(zab, preparation)
 }
 
-function found(zab: Zab, founded: Preparation, snapshot?: CoreSnapshot): void {
+function found(zab: Zab, founded: Preparation, snapshot?: RestoredSnapshot): void {
   const { belonging, epochs } = changeOfFounding(zab, founded)
   zab.epochs = epochs
   zab.belonging = belonging
   zab.persist({ belonging, epochs }, { kind: 'remember' })
-  zab.configurations = new ConfigurationHistory(snapshot?.configurations ?? foundedConfigurations(belonging))
+  zab.configurations = new ConfigurationHistory(snapshot?.head.configurations ?? foundedConfigurations(belonging))
   if (snapshot !== undefined) {
-    zab.machine.install(snapshot.records)
-    zab.log.reset(snapshot.zxid)
-    zab.committed = snapshot.zxid
+    const { head, state } = snapshot
+    state.enforce()
+    zab.log.reset(head.zxid)
+    zab.committed = head.zxid
   }
   becomeLooking(zab, 'founded')
 }
@@ -424,7 +426,7 @@ function changeOfFounding(
 const configurationPath = '/zookeeper/config'
 
 /** The state and the configurations begin at the snapshot's zxid; all that comes is of later epochs. */
-function snapshotOf(belonging: Belonging, { zxid, records: stored }: Restoration): CoreSnapshot {
+function restoredOf(zab: Zab, belonging: Belonging, { zxid, records: stored }: Restoration): RestoredSnapshot {
   const configurations = foundedConfigurations(belonging).map(({ configuration }) => ({
     zxid,
     configuration,
@@ -435,5 +437,7 @@ function snapshotOf(belonging: Belonging, { zxid, records: stored }: Restoration
   const records = stored.map((record) =>
     record.kind === 'node' && record.path === configurationPath ? { ...record, data, version: -1 } : record,
   )
-  return { zxid, configurations, marks: [], records }
+  const installation = zab.machine.receive()
+  for (const record of records) installation.add(record)
+  return { head: { zxid, configurations, marks: [] }, state: installation.finish(zxid) }
 }

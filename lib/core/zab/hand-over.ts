@@ -1,6 +1,6 @@
 /**
  * Leadership passes on without an election: before a leader stops or gives its seat up, and where an operator wants it.
- * The leader proposes nothing more until its successor has acknowledged the whole log and everything is committed; then
+ * Also where the leader's own store hangs. The leader proposes nothing more until its successor has acknowledged the whole log and everything is committed; then
  * it tells all learners whom to follow. They go to discovery with the successor at once, which leads as soon as a
  * quorum is there: a few round trips. Where the successor fails, everybody looks for a leader, as ever.
  *
@@ -18,6 +18,19 @@ export function beginHandOver(zab: Zab, leading: Leading, name?: string, among?:
   if (to === undefined) return false
   leading.handOver = { to: to.id, until: zab.now + zab.options.timing.syncLimitMs }
   return true
+}
+
+/**
+ * A leader whose store hangs commits nothing, and nobody notices: its pings go on. It leaves leadership to somebody else, and cannot be elected before the store has answered.
+ */
+export function checkOwnStore(zab: Zab, leading: Leading): void {
+  if (!isStoreHanging(zab) || leading.handOver !== undefined) return
+  if (leading.phase !== 'broadcast') {
+    zab.mark('transfer.storeHangsEarly')
+    becomeLooking(zab, 'its own store does not answer')
+  } else if (beginHandOver(zab, leading)) {
+    zab.mark('transfer.storeHangs')
+  }
 }
 
 /** Whether there is somebody to hand over to. */
@@ -51,7 +64,13 @@ export function handOverState(zab: Zab, leading: Leading): 'none' | 'waiting' | 
   const learner = leading.learners.get(handOver.to)
   if (learner?.state !== 'synced' || zab.now >= handOver.until) return 'failed'
   const { last } = zab.log
-  return learner.acked === last && zab.committed === last && leading.announcedCommit === last ? 'ready' : 'waiting'
+  // A leader commits nothing that its own store does not hold: where that hangs, its successor will.
+  const isCommitted = (zab.committed === last && leading.announcedCommit === last) || isStoreHanging(zab)
+  return learner.acked === last && isCommitted ? 'ready' : 'waiting'
+}
+
+function isStoreHanging(zab: Zab): boolean {
+  return zab.storeSilenceMs > zab.options.timing.syncLimitMs
 }
 
 export function giveUpHandOver(zab: Zab, leading: Leading): void {

@@ -15,7 +15,7 @@ import { ConfigurationHistory, type LoggedConfiguration, type MemberId } from '.
 import type { MarkOf } from './marks.ts'
 import type { MessageOf, StreamId } from './message.ts'
 import { becomeLooking, type Following, type Leading, type Learner } from './roles.ts'
-import type { FrozenMachine, Installation, Link, Zab } from './zab.ts'
+import type { BuiltState, FrozenMachine, Installation, Link, Zab } from './zab.ts'
 import type { Zxid } from './zxid.ts'
 
 /** So many chunks may be on their way to a learner. */
@@ -271,8 +271,9 @@ export function onSnapshotEnd(zab: Zab, following: Following, from: Link, messag
     return
   }
   const { zxid, configurations, marks } = reception
+  let state: BuiltState
   try {
-    reception.installation.finish(zxid)
+    state = reception.installation.finish(zxid)
   } catch (error) {
     refuse(zab, following, error)
     return
@@ -283,8 +284,8 @@ export function onSnapshotEnd(zab: Zab, following: Following, from: Link, messag
   zab.configurations = new ConfigurationHistory(configurations)
   for (const { id, ...mark } of marks) zab.marks.note(id, mark)
   zab.committed = zxid
-  const state = zab.machine.freeze() as FrozenMachine
-  zab.persist({ install: { zxid, configurations, marks, state } }, { kind: 'remember' })
+  state.enforce()
+  zab.persist({ install: { zxid, configurations, marks, state: state.freeze() } }, { kind: 'remember' })
 }
 
 function refuse(zab: Zab, following: Following, error: unknown): void {

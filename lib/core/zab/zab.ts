@@ -110,8 +110,20 @@ export interface CoreSnapshot extends SnapshotHead {
 export interface Installation {
   /** Throws a CoordError where the record does not fit those before it. */
   add(record: SnapshotRecord): void
-  /** Puts the state in force; throws a CoordError where it is not whole, or of another zxid. */
-  finish(zxid: Zxid): void
+  /** Throws a CoordError where the state is not whole, or of another zxid. */
+  finish(zxid: Zxid): BuiltState
+}
+
+/** A state that could take the place of the one in force. */
+export interface BuiltState {
+  freeze(): FrozenMachine
+  enforce(): void
+}
+
+/** What an ensemble is founded with, once it is durable. */
+export interface RestoredSnapshot {
+  readonly head: SnapshotHead
+  readonly state: BuiltState
 }
 
 /** A snapshot to found an ensemble with: without sessions and what they owned. */
@@ -145,7 +157,7 @@ export type PersistPurpose =
       readonly lastZxid: Zxid
     }
   | { readonly kind: 'prepare'; readonly cluster: string }
-  | { readonly kind: 'restore'; readonly founded: Preparation; readonly snapshot: CoreSnapshot }
+  | { readonly kind: 'restore'; readonly founded: Preparation; readonly snapshot: RestoredSnapshot }
   | { readonly kind: 'remember' }
 
 export type ZabOutput =
@@ -245,6 +257,8 @@ export class Zab {
   stream: SnapshotStream | undefined
   reception: SnapshotReception | undefined
   readonly #awaited = new Map<number, PersistPurpose>()
+  /** When a write last came back, or left while none was on its way. */
+  #storeHeardAt = 0
   #lastToken = 0
   #attempts = 0
 
@@ -283,6 +297,11 @@ export class Zab {
     return this.#awaited.size === 0
   }
 
+  /** For how long the store has owed us an answer, and given none. */
+  get storeSilenceMs(): number {
+    return this.isDrained ? 0 : this.now - this.#storeHeardAt
+  }
+
   mark(name: string): void {
     this.options.mark?.(name)
   }
@@ -297,6 +316,7 @@ export class Zab {
   }
 
   persist(change: PersistChange, purpose: PersistPurpose): void {
+    if (this.isDrained) this.#storeHeardAt = this.now
     const token = ++this.#lastToken
     this.#awaited.set(token, purpose)
     this.outputs.push({ type: 'persist', token, change })
@@ -306,6 +326,7 @@ export class Zab {
   completePersist(token: number): PersistPurpose | undefined {
     const purpose = this.#awaited.get(token)
     this.#awaited.delete(token)
+    this.#storeHeardAt = this.now
     if (purpose?.kind === 'append' && purpose.fence === this.log.fence) this.log.markDurable(purpose.through)
     return purpose
   }
