@@ -19,6 +19,7 @@ export interface SessionBehind {
     watch?: WatchRequest,
   ): Promise<T>
   readNow(read: NodeRead): NodeReadResult | undefined
+  watchedBy(listener: WatchListener): readonly string[]
   unwatch(
     path: string,
     kinds: readonly WatchKind[],
@@ -49,6 +50,10 @@ export class SessionBytes extends Znodes<Uint8Array, Record<never, never>> {
 
   hold(onEnd: () => void): () => void {
     return this.#behind.hold(onEnd)
+  }
+
+  watchedBy(listener: WatchListener): readonly string[] {
+    return this.#behind.watchedBy(listener)
   }
 
   readNow(read: NodeRead): NodeReadResult | undefined {

@@ -224,6 +224,11 @@ export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements
     }
   }
 
+  /** @internal The paths at which a function listens, as the session names them. */
+  watchedBy(listener: WatchListener): readonly string[] {
+    return this.#listeners.pathsOf(listener)
+  }
+
   /** @internal Removes listeners; what nobody listens to any more, the member forgets. */
   async unwatch(
     path: string,

@@ -14,6 +14,8 @@ const kindsOfNode: readonly WatchKind[] = ['data', 'exists']
 
 export class WatchListeners {
   readonly #byPath = new Map<string, ListenersOfPath>()
+  /** The paths of each listener. */
+  readonly #paths = new Map<WatchListener, Set<string>>()
   #recursiveCount = 0
 
   add({ kind, path, listener }: WatchRequest): void {
@@ -30,6 +32,14 @@ export class WatchListeners {
     }
     if (kind === 'persistent-recursive' && !listeners[kind].has(listener)) this.#recursiveCount += 1
     listeners[kind].add(listener)
+    const paths = this.#paths.get(listener)
+    if (paths === undefined) this.#paths.set(listener, new Set([path]))
+    else paths.add(path)
+  }
+
+  /** The paths at which a listener is registered. */
+  pathsOf(listener: WatchListener): readonly string[] {
+    return [...(this.#paths.get(listener) ?? [])]
   }
 
   /** Removes a listener, or all; says whether there was any, and which of the member's watches nobody listens to now. */
@@ -40,6 +50,7 @@ export class WatchListeners {
   ): { readonly found: boolean; readonly unheard: readonly WatchKind[] } {
     const listeners = this.#byPath.get(path)
     if (listeners === undefined) return { found: false, unheard: [] }
+    const concerned = listener === undefined ? listenersAt(listeners, kinds) : [listener]
     let found = false
     const emptied: WatchKind[] = []
     for (const kind of kinds) {
@@ -51,6 +62,7 @@ export class WatchListeners {
       if (removed > 0) found = true
       if (removed > 0 && listeners[kind].size === 0) emptied.push(kind)
     }
+    this.#unlist(path, listeners, concerned)
     this.#forgetIfEmpty(path, listeners)
     // The member has one list for data and existence.
     const sharesList = (kind: WatchKind): boolean => kindsOfNode.includes(kind)
@@ -68,6 +80,7 @@ export class WatchListeners {
         for (const listener of listeners[kind]) called.add(listener)
         listeners[kind].clear()
       }
+      this.#unlist(event.path, listeners, called)
       for (const listener of listeners.persistent) called.add(listener)
       this.#forgetIfEmpty(event.path, listeners)
     }
@@ -94,9 +107,23 @@ export class WatchListeners {
     }
   }
 
+  /** Those that are not at the path any more. */
+  #unlist(path: string, listeners: ListenersOfPath, concerned: Iterable<WatchListener>): void {
+    for (const listener of concerned) {
+      if (Object.values(listeners).some((set) => set.has(listener))) continue
+      const paths = this.#paths.get(listener)
+      paths?.delete(path)
+      if (paths?.size === 0) this.#paths.delete(listener)
+    }
+  }
+
   #forgetIfEmpty(path: string, listeners: ListenersOfPath): void {
     if (Object.values(listeners).every((set) => set.size === 0)) this.#byPath.delete(path)
   }
+}
+
+function listenersAt(listeners: ListenersOfPath, kinds: readonly WatchKind[]): readonly WatchListener[] {
+  return kinds.flatMap((kind) => [...listeners[kind]])
 }
 
 function oneShotKinds({ type }: WatchEvent): readonly WatchKind[] {

@@ -11,6 +11,7 @@ import {
   hasCode,
   inSomeSession,
   type RecipeHost,
+  throwIfAborted,
   toJson,
 } from './host.ts'
 
@@ -72,7 +73,7 @@ export class Counter {
 
   async #changeNow(step: (value: number) => number | undefined, { signal }: HandleOptions): Promise<number> {
     for (;;) {
-      signal?.throwIfAborted()
+      throwIfAborted(signal)
       const { value, at } = await inSomeSession(this.#host, (session) => this.#read(session, { signal }))
       const wanted = step(value)
       if (wanted === undefined) {

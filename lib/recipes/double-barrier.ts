@@ -28,7 +28,8 @@ export class DoubleBarrier implements AsyncDisposable {
   readonly #host: RecipeHost
   readonly #count: number
   readonly #round: string
-  readonly #member: string
+  /** Another one each time: what an earlier one leaves behind is deleted however late. */
+  #member = ''
   #disown: () => void = () => {}
   /** The session in which our node stands, or may stand. */
   #session: HostSession | undefined
@@ -43,7 +44,6 @@ export class DoubleBarrier implements AsyncDisposable {
     this.#host = host
     this.#count = count
     this.#round = below(absolutePath(host, path), 'round')
-    this.#member = host.uniqueName()
   }
 
   /**
@@ -55,12 +55,13 @@ export class DoubleBarrier implements AsyncDisposable {
       throw new TypeError('it has entered already: leave first')
     const closing = new AbortController()
     this.#entering = closing
+    this.#member = this.#host.uniqueName()
     this.#disown = this.#host.own(this)
     const either = signal === undefined ? closing.signal : AbortSignal.any([signal, closing.signal])
     try {
       this.#entered = await lookUntil(this.#host, (session, watch) => this.#look(session, watch, either), either)
     } catch (error) {
-      await this.#withdraw()
+      void this.#withdraw()
       throw closing.signal.aborted && signal?.aborted !== true ? new CoordError('COORD_CLOSED') : error
     } finally {
       this.#entering = undefined
@@ -146,7 +147,8 @@ export class DoubleBarrier implements AsyncDisposable {
     const session = this.#session
     if (session === undefined) return
     this.#session = undefined
-    await deleteOwn(this.#host, session, this.#path)
+    const path = this.#path
+    await deleteOwn(this.#host, session, path)
     // A round that nobody is in must not stay. Where somebody is, this does nothing.
     await session.delete(this.#round).catch(() => {})
   }

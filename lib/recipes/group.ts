@@ -76,7 +76,7 @@ export class GroupView<V> extends EventEmitter<GroupEvents<V>> implements AsyncD
       await view.start(signal)
       return view
     } catch (error) {
-      await view.close()
+      void view.close()
       throw error
     }
   }

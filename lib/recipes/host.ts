@@ -26,6 +26,7 @@ export type HostSession = Pick<
   | 'multi'
   | 'sync'
   | 'removeWatches'
+  | 'watchedBy'
   | 'id'
   | 'state'
   | 'isCertain'
@@ -252,8 +253,15 @@ export async function lookUntil<T>(
     } finally {
       stop()
       signal?.removeEventListener('abort', wake)
+      stopWatching(host, wake)
     }
   }
+}
+
+/** What was watched and has not fired would stay for ever where it never does. */
+function stopWatching(host: RecipeHost, listener: () => void): void {
+  const { session } = host
+  for (const path of session.watchedBy(listener)) session.removeWatches(path, 'any', listener).catch(() => {})
 }
 
 /**

@@ -82,7 +82,8 @@ export async function lockAll(
       for (const path of folders) locks.push(await lock(host, path, { shared: options.shared, signal }))
     })
   } catch (error) {
-    await Promise.all(locks.map((one) => one.release()))
+    // Who gives up need not wait until it can be told.
+    for (const one of locks) void one.release()
     throw error
   }
   return new MultiLock(locks)

@@ -17,6 +17,7 @@ import {
   inSomeSession,
   nodeName,
   type RecipeHost,
+  throwIfAborted,
   toJson,
 } from './host.ts'
 import { IdBlock } from './id-block.ts'
@@ -138,7 +139,7 @@ export class Ids {
   /** The next one; most come at once. Rejects as a write does where it has to reserve a block and cannot. */
   async next(options: HandleOptions = {}): Promise<number> {
     for (;;) {
-      options.signal?.throwIfAborted()
+      throwIfAborted(options.signal)
       const id = this.#current.take()
       if (id !== undefined) return id
       this.#reserving ??= this.#reserve().finally(() => {

@@ -69,7 +69,7 @@ export class Presence {
     try {
       await this.#settle(signal)
     } catch (error) {
-      await this.close()
+      void this.close()
       throw error
     }
   }

@@ -15,7 +15,17 @@ import { emitSafely } from '../api/emit.ts'
 import { CoordError } from '../errors.ts'
 import { Election, requireName } from './election.ts'
 import type { Held } from './held.ts'
-import { absolutePath, below, fromJson, hasCode, isOutage, pause, type RecipeHost, toJson } from './host.ts'
+import {
+  absolutePath,
+  below,
+  fromJson,
+  type HandleOptions,
+  hasCode,
+  isOutage,
+  pause,
+  type RecipeHost,
+  toJson,
+} from './host.ts'
 
 /** When a job fires: a cron expression (five or six fields), or every so many milliseconds since 1970. */
 export type ScheduleTimes = string | { readonly everyMs: number }
@@ -102,8 +112,8 @@ export class Schedule extends EventEmitter<ScheduleEvents> implements AsyncDispo
   }
 
   /** The last firings, oldest first. */
-  async history(): Promise<readonly FiringRecord[]> {
-    return (await this.#stored())?.firings ?? []
+  async history(options: HandleOptions = {}): Promise<readonly FiringRecord[]> {
+    return (await this.#stored(options.signal))?.firings ?? []
   }
 
   /** Stops. Resolves when a job that runs here has settled; its signal aborts. Idempotent. */
@@ -228,9 +238,9 @@ export class Schedule extends EventEmitter<ScheduleEvents> implements AsyncDispo
     return results[0].stat.mzxid
   }
 
-  async #stored(): Promise<StoredRecord | undefined> {
+  async #stored(signal?: AbortSignal): Promise<StoredRecord | undefined> {
     try {
-      const { data } = await this.#host.session.getData(this.#record)
+      const { data } = await this.#host.session.getData(this.#record, { signal })
       const stored = fromJson(data) as Partial<StoredRecord> | undefined
       if (typeof stored?.through === 'number' && Array.isArray(stored.firings)) return stored as StoredRecord
       throw new CoordError('COORD_BAD_DATA', `${this.#record} is no record of firings`, { path: this.#record })

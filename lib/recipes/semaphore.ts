@@ -12,9 +12,9 @@ import {
   createIn,
   deleteOwn,
   fromJson,
+  type HandleOptions,
   type HostSession,
   hasCode,
-  isOutage,
   lookUntil,
   type RecipeHost,
   toJson,
@@ -46,9 +46,12 @@ export class Semaphore {
             (session, watch) => this.#take(session, place.session, watch, signal),
             signal,
           )
-          if (lease !== 'moved') return lease
-        } finally {
           await place.leave()
+          if (lease !== 'moved') return lease
+        } catch (error) {
+          // Who gives up need not wait until it can be told.
+          void place.leave()
+          throw error
         }
       }
     })
@@ -64,18 +67,18 @@ export class Semaphore {
   }
 
   /** How many leases there are from now on, for everybody. */
-  async resize(permits: number): Promise<void> {
+  async resize(permits: number, { signal }: HandleOptions = {}): Promise<void> {
     requirePermits(permits)
     const { session } = this.#host
     for (;;) {
       try {
-        await session.setData(this.#path, toJson({ permits }))
+        await session.setData(this.#path, toJson({ permits }), { signal })
         return
       } catch (error) {
         if (!hasCode(error, 'COORD_NO_NODE')) throw error
       }
       try {
-        await session.create(this.#path, toJson({ permits }), { parents: true })
+        await session.create(this.#path, toJson({ permits }), { parents: true, signal })
         return
       } catch (error) {
         if (!hasCode(error, 'COORD_NODE_EXISTS')) throw error
@@ -105,7 +108,7 @@ export class Semaphore {
       await giveBack()
       return undefined
     } catch (error) {
-      if (isOutage(error) || signal?.aborted === true) void deleteByPrefix(this.#host, session, folder, id)
+      void deleteByPrefix(this.#host, session, folder, id)
       throw error
     }
   }

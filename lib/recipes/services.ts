@@ -112,7 +112,7 @@ export class Registration implements AsyncDisposable {
     try {
       await this.#presence.start(signal)
     } catch (error) {
-      await this.close()
+      void this.close()
       throw error
     }
   }

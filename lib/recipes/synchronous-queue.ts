@@ -16,6 +16,7 @@ import {
   hasCode,
   inSomeSession,
   isOutage,
+  isOver,
   lookUntil,
   type RecipeHost,
 } from './host.ts'
@@ -70,7 +71,11 @@ export class SynchronousQueue<V> {
   async take({ signal }: HandleOptions = {}): Promise<V> {
     const atOnce = await inSomeSession(this.#host, async (session) =>
       (await lineLength(session, this.#line, signal)) > 0 ? undefined : this.#takeNext(session, undefined, signal),
-    )
+    ).catch((error: unknown) => {
+      // Nothing was taken: it waits as the others do.
+      if (!isOutage(error) || signal?.aborted === true || isOver(this.#host)) throw error
+      return undefined
+    })
     if (atOnce !== undefined && atOnce !== 'lost') return takenValue(atOnce)
     for (;;) {
       const place = await standInLine(this.#host, this.#line, signal)

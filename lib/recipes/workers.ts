@@ -21,6 +21,7 @@ import { CoordError } from '../errors.ts'
 import { type PolicyName, policyNames } from './assignment.ts'
 import { Held } from './held.ts'
 import {
+  abortError,
   absolutePath,
   below,
   type HandleOptions,
@@ -131,7 +132,7 @@ export class Workers<V> {
     try {
       await worker.start(new Master(this.#host, this.#paths, this.#policy, this.#attempts), options.signal)
     } catch (error) {
-      await worker.close()
+      void worker.close()
       throw error
     }
     return worker
@@ -209,15 +210,16 @@ export class TaskRun extends Held {
   }
 
   /** Tells `status()` how it goes: anything that JSON can say. COORD_LOCK_LOST when the task is not this worker's any more. */
-  async report(status: unknown): Promise<void> {
+  async report(status: unknown, { signal }: HandleOptions = {}): Promise<void> {
     const data = toJson(status)
     const ifHeld = { path: this.absolute, token: this.token }
     for (;;) {
-      const isThere = (await this.#session.exists(this.#report)) !== undefined
+      const isThere = (await this.#session.exists(this.#report, { signal })) !== undefined
       try {
         const path = this.#report
         await this.#session.multi([isThere ? { type: 'setData', path, data } : { type: 'create', path, data }], {
           ifHeld,
+          signal,
         })
         return
       } catch (error) {
@@ -333,7 +335,7 @@ export class Worker<V> extends EventEmitter<WorkerEvents> implements AsyncDispos
   async start(master: Master, signal: AbortSignal | undefined): Promise<void> {
     this.#master = master
     await new Promise<void>((resolve, reject) => {
-      const onAbort = (): void => reject(signal?.reason)
+      const onAbort = (): void => reject(abortError(signal as AbortSignal))
       signal?.addEventListener('abort', onAbort, { once: true })
       if (signal?.aborted === true) onAbort()
       this.#working = this.#work(() => {
@@ -345,11 +347,11 @@ export class Worker<V> extends EventEmitter<WorkerEvents> implements AsyncDispos
   }
 
   /** Takes no more tasks; those that it has are moved elsewhere, where others can take them. */
-  async drain(): Promise<void> {
+  async drain({ signal }: HandleOptions = {}): Promise<void> {
     this.#isDraining = true
     const { session, path, data } = this.#registration()
     if (session === undefined) return
-    await session.setData(path, data)
+    await session.setData(path, data, { signal })
   }
 
   /** Aborts what is under way, waits until it has settled, and gives everything back. Idempotent. */
