@@ -8,23 +8,28 @@ export const ours = 'embedded-coord'
 export interface Comparison {
   readonly goal: Goal
   readonly setting: string
-  /** Ours over theirs, window by window. */
+  /** Ours over theirs, window by window; or ours, where the figure itself is bounded. */
   readonly ratios: readonly number[]
   readonly reached: 'aim' | 'goal' | 'no'
 }
 
-/** Those goals for which both sides were measured. */
+/** Those goals for which both sides were measured, for each setting that they are about. */
 export function compare(workload: string, rows: readonly Row[]): Comparison[] {
-  const comparisons: Comparison[] = []
-  for (const goal of goals.filter((one) => one.workload === workload)) {
-    const own = rows.find((row) => row.contender === ours && row.setting.startsWith(goal.setting))
-    const other = rows.find((row) => row.contender === goal.against && row.setting === own?.setting)
-    const [mine, theirs] = [own?.figures[goal.figure], other?.figures[goal.figure]]
-    if (own === undefined || mine === undefined || theirs === undefined) continue
-    const measured = ratios(mine, theirs)
-    comparisons.push({ goal, setting: own.setting, ratios: measured, reached: reachedBy(goal, median(measured)) })
-  }
-  return comparisons
+  return goals
+    .filter((goal) => goal.workload === workload)
+    .flatMap((goal) =>
+      rows
+        .filter(({ contender, setting }) => contender === ours && setting.startsWith(goal.setting))
+        .flatMap((own) => comparisonOf(goal, own, rows) ?? []),
+    )
+}
+
+function comparisonOf(goal: Goal, own: Row, rows: readonly Row[]): Comparison | undefined {
+  const other = rows.find(({ contender, setting }) => contender === goal.against && setting === own.setting)
+  const [mine, theirs] = [own.figures[goal.figure], other?.figures[goal.figure]]
+  if (mine === undefined || (goal.against !== undefined && theirs === undefined)) return undefined
+  const measured = theirs === undefined ? mine : ratios(mine, theirs)
+  return { goal, setting: own.setting, ratios: measured, reached: reachedBy(goal, median(measured)) }
 }
 
 function reachedBy({ wanted, atLeast, aim }: Goal, ratio: number): Comparison['reached'] {

@@ -36,10 +36,10 @@ export function comparisonTable(comparisons: readonly Comparison[]): string {
   const lines = comparisons.map(({ goal, setting, ratios, reached }) => {
     const sign = goal.wanted === 'more' ? '≥' : '≤'
     const bounds = `${sign} ${digits(goal.atLeast)} | ${goal.aim === undefined ? '–' : `${sign} ${digits(goal.aim)}`}`
-    return `| ${setting} | ${goal.figure} | ${goal.against} | ${spread(ratios)} | ${bounds} | ${reached} |`
+    return `| ${setting} | ${goal.figure} | ${goal.against ?? '–'} | ${spread(ratios)} | ${bounds} | ${reached} |`
   })
   return [
-    '| setting | figure | against | ratio: median (least–most) | at least | aim | reached |',
+    '| setting | figure | against | ratio or figure: median (least–most) | at least | aim | reached |',
     '| --- | --- | --- | ---: | ---: | ---: | --- |',
     ...lines,
   ].join('\n')
@@ -64,7 +64,8 @@ function groupsOf(rows: readonly Row[], figure: string): Group[] {
 export function chartOf(name: string, { chart }: Workload, rows: readonly Row[]): string | undefined {
   if (chart === undefined) {
     const aimedAt = goals.filter((goal) => goal.workload === name).map((goal) => goal.figure)
-    const figure = [...aimedAt, ...shown].find((one) => rows.some(({ figures }) => one in figures))
+    const all = [...aimedAt, ...shown, ...rows.flatMap(({ figures }) => Object.keys(figures))]
+    const figure = all.find((one) => rows.some(({ figures }) => one in figures))
     return figure === undefined ? undefined : bars(`${name}: ${figure}`, groupsOf(rows, figure))
   }
   const lines = new Map<string, [number, number][]>()

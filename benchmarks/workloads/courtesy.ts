@@ -45,14 +45,20 @@ async function observe(
   }
 }
 
+/** Each setting in turn. What the later ones add to the first one of the same turn is a figure of its own. */
 async function inTurn(
   windows: number,
   settings: Readonly<Record<string, () => Promise<Record<string, number>>>>,
 ): Promise<Row[]> {
   const measured = new Map<string, Record<string, number>[]>()
   for (let window = 0; window < windows; window += 1) {
+    let quiet: number | undefined
     for (const [setting, observed] of Object.entries(settings)) {
-      measured.set(setting, [...(measured.get(setting) ?? []), await observed()])
+      const figures = await observed()
+      const p99 = figures['delay p99 ms'] ?? Number.NaN
+      const added = quiet === undefined ? {} : { 'delay p99 added ms': Math.max(0, p99 - quiet) }
+      quiet ??= p99
+      measured.set(setting, [...(measured.get(setting) ?? []), { ...figures, ...added }])
     }
   }
   return [...measured].map(([setting, all]) => ({ setting, contender, figures: transposed(all) }))

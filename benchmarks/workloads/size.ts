@@ -5,7 +5,8 @@ import { EmbeddedEnsemble } from '../contenders/embedded.ts'
 import type { JavaLoad } from '../contenders/java-load.ts'
 import { NodeProcess } from '../contenders/node-load.ts'
 import { startZooKeeperLoad, ZooKeeperServers } from '../contenders/zookeeper.ts'
-import { endProcess, residentMiB } from '../processes.ts'
+import { cpuSeconds, endProcess, residentMiB } from '../processes.ts'
+import { transposed } from '../windows.ts'
 import { hasPeer, type Row, type Settings, type Workload } from '../workload.ts'
 
 const bytes = 100
@@ -117,21 +118,21 @@ export const idle: Workload = {
 async function embeddedRestarts(znodes: number, runs: number): Promise<Row> {
   const ensemble = await EmbeddedEnsemble.start('disk', 1)
   await ensemble.members[0]?.ask('fill', { first: 0, count: znodes, bytes })
-  const ms: number[] = []
+  const restarts: Record<string, number>[] = []
   for (let turn = 0; turn < runs; turn += 1) {
     await ensemble.members[0]?.kill()
     const began = performance.now()
     const member = await ensemble.join(0)
     await member.ask('prepare', { keys: 1, bytes })
-    ms.push(performance.now() - began)
+    restarts.push({ 'restart ms': performance.now() - began, 'CPU s': cpuSeconds([member.pid]) })
   }
   await ensemble.stop()
-  return { setting: settingOf(znodes), contender: 'embedded-coord', figures: { 'restart ms': ms } }
+  return { setting: settingOf(znodes), contender: 'embedded-coord', figures: transposed(restarts) }
 }
 
 async function zookeeperRestarts(znodes: number, runs: number): Promise<Row> {
   const { servers, load } = await filledZooKeeper(znodes)
-  const ms: number[] = []
+  const restarts: Record<string, number>[] = []
   for (let turn = 0; turn < runs; turn += 1) {
     await endProcess(servers.process(0))
     const began = performance.now()
@@ -139,11 +140,11 @@ async function zookeeperRestarts(znodes: number, runs: number): Promise<Row> {
     await servers.ready()
     await load.ask('sessions', 1, servers.hosts)
     await load.ask('prepare', 1, bytes)
-    ms.push(performance.now() - began)
+    restarts.push({ 'restart ms': performance.now() - began, 'CPU s': cpuSeconds(servers.pids) })
   }
   await load.stop()
   await servers.stop()
-  return { setting: settingOf(znodes), contender: 'ZooKeeper', figures: { 'restart ms': ms } }
+  return { setting: settingOf(znodes), contender: 'ZooKeeper', figures: transposed(restarts) }
 }
 
 export const recovery: Workload = {
