@@ -107,15 +107,10 @@ export function streamSnapshots(zab: Zab, leading: Leading): readonly Complete[]
   if (stream === undefined) return []
   dropIdleReaders(zab, stream, leading)
   dropAcknowledgedChunks(stream)
-  if (isWindowOpen(stream) && [...stream.readers.values()].every(({ sent }) => sent === produced(stream))) {
-    readChunk(zab, stream)
-  }
+  if (mayRead(stream)) readChunk(zab, stream)
   const complete: Complete[] = []
-  for (const [id, reader] of stream.readers) {
-    const learner = leading.learners.get(id)
-    if (learner?.state === 'loading' && sendNext(zab, stream, learner, reader)) {
-      complete.push({ learner, zxid: stream.state.zxid })
-    }
+  for (const { learner, reader } of presentReaders(stream)) {
+    if (sendNext(zab, stream, learner, reader)) complete.push({ learner, zxid: stream.state.zxid })
   }
   if (stream.readers.size === 0) endStream(zab)
   return complete
@@ -124,10 +119,12 @@ export function streamSnapshots(zab: Zab, leading: Leading): readonly Complete[]
 /** Whether there is more to send as soon as what waits outside has had its turn. */
 export function wantsTurn({ stream }: Zab): boolean {
   if (stream === undefined) return false
-  const { learners } = stream.leading
-  const all = produced(stream)
-  const isBehind = [...stream.readers].some(([id, { sent }]) => sent < all && learners.get(id)?.state === 'loading')
-  return isBehind || isWindowOpen(stream)
+  return mayRead(stream) || presentReaders(stream).some(({ reader }) => reader.sent < produced(stream))
+}
+
+/** Puts a learner that turns out to need no snapshot off the stream: nobody waits for it. */
+export function leaveStream(zab: Zab, learner: Learner): void {
+  zab.stream?.readers.delete(learner.member.id)
 }
 
 /** A stream ends with the leadership that it belongs to. */
@@ -161,9 +158,22 @@ function beginStream(zab: Zab, leading: Leading): void {
 
 const produced = ({ dropped, chunks }: SnapshotStream): number => dropped + chunks.length
 
-/** The slowest one decides. */
-function isWindowOpen(stream: SnapshotStream): boolean {
-  if (stream.state.isDone || stream.readers.size === 0) return false
+/** Those to which a link is up, and that want more of it. */
+function presentReaders({
+  leading,
+  readers,
+}: SnapshotStream): { readonly learner: Learner; readonly reader: Reader }[] {
+  return [...readers].flatMap(([id, reader]) => {
+    const learner = leading.learners.get(id)
+    return learner?.state === 'loading' ? [{ learner, reader }] : []
+  })
+}
+
+/** Whoever is there has all that was read; and of those that may come back, too, none is too far behind. */
+function mayRead(stream: SnapshotStream): boolean {
+  if (stream.state.isDone) return false
+  const present = presentReaders(stream)
+  if (present.length === 0 || present.some(({ reader }) => reader.sent < produced(stream))) return false
   return [...stream.readers.values()].every(({ acked }) => produced(stream) - acked < windowChunks)
 }
 

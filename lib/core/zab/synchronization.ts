@@ -13,7 +13,7 @@ import type { MemberId } from './configuration.ts'
 import type { MessageOf } from './message.ts'
 import { isQuorum } from './quorum.ts'
 import { becomeLooking, type Following, type Leading, type Learner } from './roles.ts'
-import { beginReception, beginSnapshot, streamSnapshots } from './snapshot-stream.ts'
+import { beginReception, beginSnapshot, leaveStream, streamSnapshots } from './snapshot-stream.ts'
 import type { Link, PersistPurpose, Zab } from './zab.ts'
 import { type Zxid, zxidZero } from './zxid.ts'
 
@@ -30,6 +30,7 @@ export function syncLearner(zab: Zab, learner: Learner, wantsSnapshot = false): 
     beginSnapshot(zab, learner)
     return
   }
+  leaveStream(zab, learner)
   const isPrefix = common === learner.lastZxid
   zab.mark(isPrefix ? 'sync.diff' : 'sync.trunc')
   zab.send(to, { type: isPrefix ? 'diff' : 'trunc', after: common, entries: log.entriesAfter(common) })
