@@ -100,6 +100,19 @@ describe('links', () => {
     })
   }
 
+  it('name tests that there are, for every fault of a disk and of synchronization', () => {
+    const ids = new Set<string>()
+    const rows = textOf('docs/TESTING.md').matchAll(
+      /^\| (?<id>(?:LG|SY)\d+) +\| [^|]+ \| \[[^\]]+\]\(\.\.\/(?<file>[^)]+)\): (?<title>[^|]+?) *\|$/gm,
+    )
+    for (const [, id = '', file = '', title = ''] of rows) {
+      ids.add(id)
+      assert.ok(textOf(file).includes(title), `${id}: ${file} has no test '${title}'`)
+    }
+    const expected = [...range('LG', 19), ...range('SY', 18)]
+    assert.deepEqual([...ids], expected)
+  })
+
   it('of docs/GUARANTEES.md name tests that exist', () => {
     let count = 0
     for (const [, file, titles] of textOf('docs/GUARANTEES.md').matchAll(
@@ -222,3 +235,6 @@ async function freePorts(count: number): Promise<number[]> {
   await Promise.all(servers.map((server) => once(server.close(), 'close')))
   return ports
 }
+
+const range = (name: string, last: number): string[] =>
+  Array.from({ length: last }, (_, index) => `${name}${index + 1}`)

@@ -116,8 +116,8 @@ describe('verifySnapshot', () => {
     const { file } = await backup(world)
     const sound = await readFile(file)
     const other = `${file}.other`
-    // Every byte of the beginning and of the end, and one in seven between.
-    for (let at = 0; at < sound.length; at += at < 200 || at > sound.length - 120 ? 1 : 7) {
+    // Every byte of the beginning and of the end, and one in some between.
+    for (let at = 0; at < sound.length; at += at < 120 || at > sound.length - 60 ? 1 : 23) {
       const changed = Buffer.from(sound)
       changed[at] = (changed[at] as number) ^ (1 << (at % 8))
       await writeFile(other, changed)

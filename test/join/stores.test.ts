@@ -1,6 +1,6 @@
 /** Durable stores: what was acknowledged is there after a restart, and what is damaged says so. */
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import { MemoryLevel } from 'memory-level'
@@ -92,6 +92,27 @@ describe('a durable member', () => {
       assert.equal(again.member.id, id)
     }).timeout(120_000)
   }
+
+  it('whose database lost the end of its log, which had been synced, is told by the others, and begins anew', async () => {
+    await using world = new World()
+    const options = founders(await freePorts(3)).map((one) => ({ ...one, folder: world.folder() }))
+    const start = ({ folder, ...one }: (typeof options)[number]): Promise<Coord> =>
+      world.join({ ...one, storage: new ClassicLevel(folder) })
+    const coords = await Promise.all(options.map(start))
+    for (let index = 0; index < 30; index += 1) await coords[0]?.create(`/n-${index}`, text('x'.repeat(200)))
+    const [one] = options as [(typeof options)[number]]
+    const before = (coords[0] as Coord).member.id
+    await coords[0]?.close()
+    const [log] = readdirSync(one.folder).filter((file) => /^\d+\.log$/.test(file)) as [string]
+    const file = join(one.folder, log)
+    // What is left is sound by itself: an earlier moment.
+    truncateSync(file, Math.floor(statSync(file).size / 2))
+    const back = await start(one)
+    await until('a fresh id', () => back.member.id !== before && back.state === 'connected', 60_000)
+    await until('its seat', () => back.member.members.some(({ id, voter }) => id === back.member.id && voter), 60_000)
+    await back.sync()
+    assert.equal((await back.getChildren('/')).children.length, 31)
+  }).timeout(120_000)
 
   it('is refused the store of a member of another name', async () => {
     await using world = new World()

@@ -1,6 +1,6 @@
 /** A crash at storage boundaries, here and there: `test/slow/crash-boundaries.test.ts` has all of them. */
 import assert from 'node:assert/strict'
-import { crashesOf, tell } from './boundaries.ts'
+import { crashesOf, tell, troublesOf } from './boundaries.ts'
 
 describe('a crash at a storage boundary', () => {
   it('loses nothing that was acknowledged, and takes no epoch back', async () => {
@@ -10,10 +10,19 @@ describe('a crash at a storage boundary', () => {
       assert.ok(whole.marks.has(mark), mark)
     assert.ok(whole.acknowledged >= 23 && whole.boundaries.length > 300)
     const crashes = crashesOf(whole)
-    const step = Math.floor(crashes.length / 14)
+    const step = Math.floor(crashes.length / 11)
     for (let index = step >> 1; index < crashes.length; index += step) {
-      const { hasCrashed } = await tell({ crash: crashes[index] })
-      assert.ok(hasCrashed)
+      const { hasHappened } = await tell({ crash: crashes[index] })
+      assert.ok(hasHappened)
+    }
+  }).timeout(60_000)
+
+  it('of a disk that fails there, and its process lives, neither', async () => {
+    const troubles = troublesOf(await tell())
+    const step = Math.floor(troubles.length / 7)
+    for (let index = 1; index < troubles.length; index += step) {
+      const { hasHappened } = await tell({ trouble: troubles[index] })
+      assert.ok(hasHappened)
     }
   }).timeout(60_000)
 

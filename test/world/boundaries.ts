@@ -23,26 +23,36 @@ export interface Crash {
   readonly left: 'nothing' | 'everything' | 'half'
 }
 
+/** A disk that fails there and lets its process live: the sync, with or without the batch on the disk, or no room any more. */
+export interface Trouble {
+  readonly boundary: number
+  readonly kind: 'lost' | 'written' | 'full'
+}
+
 /** What a telling came through. */
 export interface Telling {
   /** Its boundaries in their order; `isEarly`: nothing was acknowledged before. */
   readonly boundaries: readonly { readonly step: DiskStep; readonly isEarly: boolean }[]
   readonly acknowledged: number
-  readonly hasCrashed: boolean
+  /** Whether the crash or the trouble came about. */
+  readonly hasHappened: boolean
   readonly marks: ReadonlySet<string>
   /** The tree in the end. */
   readonly snapshot: Restoration
 }
 
-/** How the story is told: with a crash, and with a snapshot that the ensemble is founded with. */
+/** How the story is told: with a crash or a disk that fails, and with a snapshot that the ensemble is founded with. */
 export interface How {
   readonly crash?: Crash | undefined
+  readonly trouble?: Trouble | undefined
   readonly restoration?: Restoration | undefined
 }
 
 const seed = 7
 const headerBytes = 32
 const limitMs = 60_000
+/** So long there is no room on a disk. */
+const fullMs = 3_000
 
 export async function tell(how: How = {}): Promise<Telling> {
   await using story = new Story(how)
@@ -67,22 +77,32 @@ export function crashesOf({ boundaries }: Telling, from = 0, to: number = bounda
   return crashes
 }
 
+/** Each way to fail, at each batch. */
+export function troublesOf({ boundaries }: Telling): Trouble[] {
+  const kinds = ['lost', 'written', 'full'] as const
+  return boundaries.flatMap(({ step }, boundary) =>
+    step === 'written' ? kinds.map((kind) => ({ boundary, kind })) : [],
+  )
+}
+
 class Story implements AsyncDisposable {
   readonly #boundaries: { readonly step: DiskStep; readonly isEarly: boolean }[] = []
   readonly #acknowledged = new Set<string>()
   readonly #marks = new Set<string>()
   readonly #world: World
   readonly #crash: Crash | undefined
+  readonly #trouble: Trouble | undefined
   readonly #restoration: Restoration | undefined
   readonly #founders: readonly string[]
   /** Of each machine: what its disk has promised. */
   readonly #promised = new Map<Machine, { id: string; accepted: number; current: number }>()
-  #hasCrashed = false
+  #hasHappened = false
   #attempts = 0
   #highestEpoch = 0
 
-  constructor({ crash, restoration }: How) {
+  constructor({ crash, trouble, restoration }: How) {
     this.#crash = crash
+    this.#trouble = trouble
     this.#restoration = restoration
     this.#world = new World({
       seed,
@@ -140,7 +160,7 @@ class Story implements AsyncDisposable {
     return {
       boundaries: this.#boundaries,
       acknowledged: this.#acknowledged.size,
-      hasCrashed: this.#hasCrashed,
+      hasHappened: this.#hasHappened,
       marks: this.#marks,
       snapshot: this.#snapshot(),
     }
@@ -150,15 +170,28 @@ class Story implements AsyncDisposable {
   #onStep(machine: Machine, step: DiskStep): void {
     if (step === 'synced') this.#checkPromises(machine)
     const boundary = this.#boundaries.push({ step, isEarly: this.#acknowledged.size === 0 }) - 1
+    if (this.#trouble?.boundary === boundary) this.#makeTrouble(machine, this.#trouble)
     const crash = this.#crash
     if (crash?.boundary !== boundary) return
-    this.#hasCrashed = true
+    this.#hasHappened = true
     const victims = crash.whom === 'one' ? [machine] : this.#world.machines.filter(({ isUp }) => isUp)
     for (const victim of victims) {
       const kept = crash.left === 'everything' ? victim.disk.unsynced : 0
       this.#world.crash(victim, { kept, torn: crash.left === 'half' && victim === machine })
     }
     for (const victim of victims) this.#world.scheduler.schedule(50, () => this.#start(victim))
+  }
+
+  #makeTrouble({ disk }: Machine, { kind }: Trouble): void {
+    this.#hasHappened = true
+    if (kind !== 'full') {
+      disk.failNextCommit(kind)
+      return
+    }
+    disk.isFull = true
+    this.#world.scheduler.schedule(fullMs, () => {
+      disk.isFull = false
+    })
   }
 
   /** On one disk, under one id, no epoch ever goes back. */
@@ -199,7 +232,10 @@ class Story implements AsyncDisposable {
     const start = this.#world.now
     while (!isSo()) {
       const waitedMs = this.#world.now - start
-      assert.ok(waitedMs < limitMs, `${JSON.stringify(this.#crash)}: ${what} took more than ${limitMs} virtual ms`)
+      assert.ok(
+        waitedMs < limitMs,
+        `${JSON.stringify(this.#crash ?? this.#trouble)}: ${what} took more than ${limitMs} virtual ms`,
+      )
       if (this.#crash?.left === 'half' && waitedMs > limitMs / 4) {
         network.heal()
         for (const machine of machines) this.#start(machine)
@@ -280,6 +316,7 @@ class Story implements AsyncDisposable {
       for (const { path, node } of member?.state.tree.walk('/') ?? [])
         if (this.#acknowledged.has(path)) assert.ok(node.czxid >> 32n > zxid >> 32n, `${path} is of an epoch of before`)
     }
+    for (const { disk, name } of machines) assert.equal(disk.writesAfterFailure, 0, `${name} wrote on after a failure`)
     const digests = new Set(machines.map(({ member }) => member?.state.digest()))
     assert.equal(digests.size, 1, 'the replicas differ')
     assert.equal(new Set(machines.map(({ member }) => member?.status?.cluster)).size, 1)

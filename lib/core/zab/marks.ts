@@ -3,6 +3,9 @@
  * what was acknowledged look alike from inside a store, so each batch header says how far the leader had each voter's
  * acknowledgement, and every new link begins with telling the other end its own mark.
  *
+ * Promises of an epoch need no marks. Those that a would-be leader counts are of the links that it has, and a voter that
+ * lost its store comes over a new one; and once it leads, a quorum has acknowledged its NEWLEADER, which is a mark.
+ *
  * A member that starts from less than it once acknowledged must not vote as if it remembered: it begins a life under a
  * fresh id and is repaired (runtime/member.ts). Its last batches may be gone unnoticed where no member that recorded
  * them is reachable.
