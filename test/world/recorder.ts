@@ -4,7 +4,15 @@
  * announces: `perform`.
  */
 import type { Applied } from '../../lib/core/tree/operation.ts'
-import type { SessionCall, SessionItem, SessionLink, SessionOpening, WatchEvent } from '../../lib/ports/session-link.ts'
+import type {
+  NodeRead,
+  NodeReadResult,
+  SessionCall,
+  SessionItem,
+  SessionLink,
+  SessionOpening,
+  WatchEvent,
+} from '../../lib/ports/session-link.ts'
 import type { Member } from '../../lib/runtime/member.ts'
 import type { Machine } from '../../lib/testing/world.ts'
 import { type Call, emptyHistory, type History, type Stream, type Watch } from './history.ts'
@@ -175,13 +183,46 @@ export class Recorder {
     this.#bySession.set(link.id, [...(this.#bySession.get(link.id) ?? []), opened])
     this.history.streams.push(stream)
     const streamOpened = opened
-    return {
-      ...link,
+    const watched: SessionLink = {
+      id: link.id,
+      password: link.password,
+      timeoutMs: link.timeoutMs,
       call: (call) => {
         this.#onCall(streamOpened, call)
         link.call(call)
       },
+      readNow: (read) => {
+        const result = link.readNow?.(read)
+        if (result !== undefined) this.#onReadNow(streamOpened, read, result)
+        return result
+      },
+      get confirmedUntil(): number {
+        return link.confirmedUntil ?? Number.POSITIVE_INFINITY
+      },
+      touch: () => link.touch(),
+      abandon: () => link.abandon(),
     }
+    return watched
+  }
+
+  /** A read that needed no call: asked and answered at once. */
+  #onReadNow({ stream, member }: OpenStream, read: NodeRead, result: NodeReadResult): void {
+    const own = structuredClone(result)
+    const request = { kind: 'read', read: { ...read, watch: false }, consistency: 'session' } as const
+    const [order, at] = [this.next(), this.#now()]
+    const reply = { order: this.next(), at, zxid: member.state.lastZxid, result: own }
+    const made: Call = {
+      id: this.history.calls.length,
+      stream: stream.id,
+      order,
+      at,
+      request,
+      isCancelled: false,
+      reply,
+    }
+    this.history.calls.push(made)
+    this.#lastCall = made
+    this.trace(`call ${stream.id} ${request.kind}`)
   }
 
   #onCall({ stream, calls }: OpenStream, call: SessionCall): void {

@@ -7,6 +7,7 @@ import type { Replay } from '../replay.ts'
 import { Violation } from '../violation.ts'
 
 export function fifo(replay: Replay): void {
+  const { streams } = replay
   const lastCxids = new Map<bigint, number>()
   for (const { entry } of replay.log) {
     const { request, result, order } = entry
@@ -17,9 +18,11 @@ export function fifo(replay: Replay): void {
     lastCxids.set(request.session, Math.max(last, request.cxid))
   }
   const lastAnswers = new Map<number, number>()
-  for (const { stream, reply, id, request } of replay.history.calls) {
+  for (const { stream, reply, id, request, order } of replay.history.calls) {
     // A patient one has no deadline: those behind it may be given up before.
     if (reply === undefined || ('patient' in request && request.patient === true)) continue
+    // Whoever asks a session that is over is refused at once.
+    if (order > (streams.get(stream)?.ended ?? Number.POSITIVE_INFINITY)) continue
     if (reply.order < (lastAnswers.get(stream) ?? 0))
       throw new Violation('G2', `call ${id} was answered before one that was made earlier`, reply.order)
     lastAnswers.set(stream, reply.order)
