@@ -22,6 +22,12 @@ type Operation =
   | { readonly type: 'del'; readonly key: string }
 type Batch = readonly Operation[]
 
+/** The database as one process has it open. */
+interface Handle {
+  /** After a failed batch: what lies here and has not been read back since. */
+  unread: Set<string> | undefined
+}
+
 export class VirtualDisk {
   readonly durable: boolean
   /** How long a sync takes, milliseconds. */
@@ -32,7 +38,7 @@ export class VirtualDisk {
   onFailed: (reason: string) => void = () => {}
   /** Told at each step of a batch, before its process is. It may crash the machine there. */
   onStep: (step: DiskStep) => void = () => {}
-  /** Batches that were tried after a failed one without reading the store back: there must be none. */
+  /** Batches that were tried after a failed one before everything that lies here was read back: there must be none. */
   writesAfterFailure = 0
   #entries = new Map<string, Uint8Array>()
   /** Written, and not synced yet: in order. */
@@ -96,34 +102,37 @@ export class VirtualDisk {
 
   /** The database as one process has it open. */
   level(process: VirtualProcess): Level {
-    const handle = { failed: false }
+    const handle: Handle = { unread: undefined }
     return {
       supports: { permanence: this.durable },
-      open: async () => {
-        handle.failed = false
-      },
+      open: async () => {},
       close: async () => this.crash(),
       get: async (key) => {
-        // Read back: what is there is known then.
-        handle.failed = false
+        handle.unread?.delete(key)
         return this.#entries.get(key)
       },
       iterator: ({ gte, lt }) => {
         let rest: [string, Uint8Array][] | undefined
+        const noted = (found: [string, Uint8Array][]): [string, Uint8Array][] => {
+          for (const [key] of found) handle.unread?.delete(key)
+          return found
+        }
         return {
-          all: async () => {
-            handle.failed = false
-            return this.#range(gte, lt)
-          },
+          all: async () => noted(this.#range(gte, lt)),
           nextv: async (size) => {
-            handle.failed = false
             rest ??= this.#range(gte, lt)
-            return rest.splice(0, size)
+            return noted(rest.splice(0, size))
           },
           close: async () => {},
         }
       },
-      keys: ({ gte, lt }) => ({ all: async () => this.#range(gte, lt).map(([key]) => key) }),
+      keys: ({ gte, lt }) => ({
+        all: async () => {
+          const keys = this.#range(gte, lt).map(([key]) => key)
+          for (const key of keys) handle.unread?.delete(key)
+          return keys
+        },
+      }),
       batch: (operations) => this.#commit(process, operations as unknown as Batch, handle),
     }
   }
@@ -139,16 +148,17 @@ export class VirtualDisk {
     }
   }
 
-  #commit(process: VirtualProcess, batch: Batch, handle: { failed: boolean }): Promise<void> {
+  #commit(process: VirtualProcess, batch: Batch, handle: Handle): Promise<void> {
     // Whoever is gone writes nothing more, although promises of it may still be under way here.
     if (process.isDead) return new Promise(() => {})
-    if (handle.failed) this.writesAfterFailure += 1
+    if (handle.unread !== undefined && handle.unread.size > 0) this.writesAfterFailure += 1
+    handle.unread = undefined
     if (!this.isFull) this.#cache.push(batch)
     this.onStep('written')
     return new Promise((resolve, reject) => {
       if (process.isDead) return
       const fail = (reason: string): void => {
-        handle.failed = true
+        handle.unread = new Set(this.#entries.keys())
         this.onFailed(reason)
         reject(new Error(reason))
       }

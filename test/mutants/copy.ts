@@ -16,6 +16,8 @@ const parts = [
   'test/sim',
   'test/search',
   'test/museum',
+  'test/world',
+  'test/recipes/swarm',
   'test/core/tree/model.ts',
 ]
 

@@ -2,6 +2,8 @@
  * What a mutant is: a deliberate bug, as a small change of the sources. It is applied to a copy of them in a temporary
  * folder and never shipped. A change that no longer fits the sources is an error, not a mutant that nobody catches.
  */
+import type { FaultKind } from '../world/plan.ts'
+
 export interface Edit {
   /** From the root of the project. */
   readonly file: string
@@ -17,6 +19,12 @@ export interface Mutant {
   readonly edits: readonly Edit[]
   /** The protocol's other rules make up for it: only an exhibit that plays a member with a bug of its own shows it. */
   readonly isForMuseum?: boolean
+  /** Where its seeds run: the simulation of the core (the default), or the seeded world of the whole library. */
+  readonly in?: 'world'
+  /** In the world: the situation that its seeds vary (test/world/scenarios.ts), in place of the swarm. */
+  readonly scenario?: string
+  /** In the world: nothing else can show it than this kind of fault, so plans without one need not be run. */
+  readonly needs?: FaultKind
   /** How many seeds it may take at most to catch it; 1,000 by default. */
   readonly seedsMax?: number
 }

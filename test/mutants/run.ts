@@ -19,6 +19,7 @@ import { Copies } from './copy.ts'
 import { coreMutants, museumMutants } from './core-mutants.ts'
 import type { Mutant } from './mutant.ts'
 import { type RecordedKill, readRecord, tableOf, writeRecord, writeTable } from './record.ts'
+import { worldMutants } from './world-mutants.ts'
 
 const { values } = parseArgs({
   options: {
@@ -35,7 +36,8 @@ const { values } = parseArgs({
 
 const only = values.only?.split(',')
 const isWanted = ({ id }: Mutant): boolean => only === undefined || only.includes(id)
-const wanted = values.controls || values.museum ? [] : coreMutants.filter(isWanted)
+const all = [...coreMutants, ...worldMutants]
+const wanted = values.controls || values.museum ? [] : all.filter(isWanted)
 /** A replay is about what was caught once; what never was, the table in docs/TESTING.md says. */
 const mutants = wanted.filter(({ id }) => !values.replay || id in readRecord())
 const harmless = values.museum || (values.replay && only !== undefined) ? [] : controls.filter(isWanted)
@@ -72,13 +74,20 @@ async function eachOf<T>(items: readonly T[], work: (bench: Bench, item: T) => P
   await Promise.all(range(1, Number(values.jobs)).map(loop))
 }
 
+/** Where the seeds of a mutant run. */
+const placeOf = ({ in: where, scenario, needs }: Mutant): Pick<Mutant, 'in' | 'scenario' | 'needs'> => ({
+  ...(where === undefined ? {} : { in: where }),
+  ...(scenario === undefined ? {} : { scenario }),
+  ...(needs === undefined ? {} : { needs }),
+})
+
 let killed = 0
 
 async function tryMutant(bench: Bench, mutant: Mutant): Promise<void> {
   const folder = copies.make(mutant)
   const seeds = seedsOf(mutant)
   const kills = values.replay ? 1 : killsWanted
-  const outcome = await bench.run({ id: mutant.id, folder, seeds, kills })
+  const outcome = await bench.run({ id: mutant.id, folder, seeds, kills, ...placeOf(mutant) })
   const [first] = outcome.kills
   const name = `${mutant.id.padEnd(5)} ${mutant.title}`
   if (first === undefined) {
@@ -114,9 +123,19 @@ function report({ id, title }: Mutant, { kills, seeds }: Outcome): void {
 
 async function trySourcesAsTheyAre(bench: Bench): Promise<void> {
   const none: Mutant = { id: 'none', title: 'the sources as they are', edits: [] }
-  const recorded = mutants.flatMap(({ id }) => (record[id] ?? []).slice(0, 1).map(({ seed }) => seed))
-  const seeds = [...new Set(recorded)]
-  report(none, await bench.run({ id: none.id, folder: copies.make(none), seeds, kills: 1 }))
+  const folder = copies.make(none)
+  const places = new Map<string, { readonly mutant: Mutant; readonly seeds: Set<number> }>()
+  for (const mutant of mutants) {
+    const key = `${mutant.in} ${mutant.scenario}`
+    const place = places.get(key) ?? { mutant, seeds: new Set() }
+    places.set(key, place)
+    for (const { seed } of (record[mutant.id] ?? []).slice(0, 1)) place.seeds.add(seed)
+  }
+  for (const { mutant, seeds } of places.values())
+    report(
+      none,
+      await bench.run({ ...placeOf(mutant), id: none.id, folder, seeds: [...seeds], kills: 1, needs: undefined }),
+    )
 }
 
 /** With a bug put back, each exhibit that names it fails. */
@@ -151,8 +170,8 @@ try {
   copies.remove()
 }
 if (!values.replay && mutants.length > 0) {
-  writeRecord(record, coreMutants)
-  writeTable(tableOf(coreMutants, record))
+  writeRecord(record, all)
+  writeTable(tableOf(all, record))
 }
 if (only === undefined && mutants.length > 0) printChecks()
 if (!values.museum && !values.controls) {

@@ -6,12 +6,21 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Exhibit } from '../museum/exhibit.ts'
 import type { Failure } from '../sim/failure.ts'
+import type { FaultKind } from '../world/plan.ts'
+import type * as RunPlan from '../world/run-plan.ts'
+import type * as Scenarios from '../world/scenarios.ts'
+import type * as Swarm from '../world/swarm.ts'
 
 /** Seeds of one copy, in this order, until one fails. */
 export interface Job {
   readonly id: string
   readonly folder: string
   readonly seeds: readonly number[]
+  /** Where they run; by default in the simulation of the core. */
+  readonly in?: 'world' | undefined
+  readonly scenario?: string | undefined
+  /** In the world: plans without this kind of fault are passed over. */
+  readonly needs?: FaultKind | undefined
   /** How many different failing seeds are wanted. */
   readonly kills: number
   /** Plays these exhibits of the museum, by title, in place of seeds; all of them. */
@@ -24,7 +33,7 @@ export type Report =
   | { readonly id: string; readonly type: 'done' }
 
 interface Simulator {
-  runSeed(this: void, seed: number): unknown
+  runSeed(this: void, seed: number): void | Promise<void>
   failureOf(this: void, error: unknown): Failure
 }
 
@@ -38,18 +47,41 @@ async function simulatorOf(folder: string): Promise<Simulator> {
   return { runSeed, failureOf }
 }
 
+/** The seeded world, in the form of a simulator. */
+async function worldOf({ folder, needs, scenario }: Job): Promise<Simulator> {
+  const [{ planOf }, { scenarios }, { runPlan }] = (await Promise.all([
+    load(folder, 'test/world/swarm.ts'),
+    load(folder, 'test/world/scenarios.ts'),
+    load(folder, 'test/world/run-plan.ts'),
+  ])) as [typeof Swarm, typeof Scenarios, typeof RunPlan]
+  const plans = scenario === undefined ? planOf : scenarios[scenario]
+  if (plans === undefined) throw new Error(`there is no scenario ${scenario}`)
+  const runSeed = async (seed: number): Promise<void> => {
+    const plan = plans(seed)
+    if (needs !== undefined && plan.faults.every(({ kind }) => kind !== needs)) return
+    const result = await runPlan(plan)
+    if ('violation' in result) throw result.violation
+  }
+  const failureOf = (error: unknown): Failure => {
+    const { check, name, message } = error as Error & { readonly check?: string }
+    return { check: check ?? name, message }
+  }
+  return { runSeed, failureOf }
+}
+
 function report(message: Report): void {
   process.send?.(message)
 }
 
-async function perform({ id, folder, seeds, kills, exhibits }: Job): Promise<void> {
-  const { runSeed, failureOf } = await simulatorOf(folder)
+async function perform(job: Job): Promise<void> {
+  const { id, folder, seeds, kills, exhibits } = job
+  const { runSeed, failureOf } = await (job.in === 'world' ? worldOf(job) : simulatorOf(folder))
   const plays = exhibits === undefined ? undefined : await playsOf(folder, exhibits)
   let found = 0
   for (const seed of seeds) {
     let failure: Failure | undefined
     try {
-      if (plays === undefined) runSeed(seed)
+      if (plays === undefined) await runSeed(seed)
       else plays[seed]?.()
     } catch (error) {
       failure = failureOf(error)

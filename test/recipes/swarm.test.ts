@@ -3,8 +3,9 @@
  * one world (test/recipes/swarm). SEEDS=1000 START=1 runs more; WORKLOADS=queue,workers only these.
  */
 
+import type { WorkloadFactory } from './swarm/workload.ts'
 import { workloads } from './swarm/workloads.ts'
-import { runSeed, type WorkloadFactory } from './swarm/world.ts'
+import { runSeed } from './swarm/world.ts'
 
 const seeds = Number(process.env['SEEDS'] ?? 9)
 const start = Number(process.env['START'] ?? 1)

@@ -3,6 +3,7 @@
  * check whose business it is.
  */
 import assert from 'node:assert/strict'
+import type { StreamedEvent } from '../../lib/api/watch.ts'
 import { checkHistory, checks } from './checks/index.ts'
 import { type Call, type Entry, emptyHistory, type Final, type History, type Request, type Watch } from './history.ts'
 import { ModelEnsemble } from './model/ensemble.ts'
@@ -10,6 +11,7 @@ import { textOf } from './model/text.ts'
 import { Replay } from './replay.ts'
 import { Violation } from './violation.ts'
 
+type Told = History['persistents'][number]['events'][number]
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
 const data = (text: string): Uint8Array => new TextEncoder().encode(text)
@@ -151,7 +153,30 @@ function watched(): { readonly history: History; readonly calls: readonly Call[]
   const event = { type: 'changed', path: '/a', zxid: (changed as Call).reply?.zxid } as never
   const order = (synced as Call).order - 0.5
   it.history.watches.push({ id: 0, call: (read as Call).id, events: [{ order, event }] })
+  follow(it.history, calls)
   return { history: it.end(), calls }
+}
+
+/** A recursive stream on all of it, from the creation of `/a` on, and a persistent watch of bob's on `/a`. */
+function follow(history: History, calls: readonly Call[]): void {
+  const [made, read, first] = calls as [Call, Call, Call]
+  const { zxid } = reply(made)
+  const changes = new Replay(history).changes.filter((change) => change.zxid > zxid)
+  const events: StreamedEvent[] = [
+    { type: 'created', path: '/', zxid: 0n, data: new Uint8Array(0) },
+    { type: 'created', path: '/a', zxid, data: data('/a') },
+    { type: 'synced', zxid },
+    ...changes.map(({ type, path, zxid, data }) => ({ type, path, zxid, data })),
+  ]
+  const told = events.map((event) => ({ order: reply(made).order, event }))
+  const how = { path: '/', recursive: true, includeData: true, from: undefined }
+  history.stretches.push({ life: 'a 1', ...how, events: told, isOpen: true })
+  const heard = changes.filter(({ path }) => path === '/a').map(({ type, path, zxid }) => ({ type, path, zxid }))
+  const order = reply(first).order - 0.5
+  const persistent = { ...read, id: history.calls.length, order: read.order + 0.1 }
+  history.calls.splice(2, 0, { ...persistent, reply: { ...reply(read), order: reply(read).order + 0.1 } })
+  const heardEvents = heard.map((event, index) => ({ order: order + index / 100, event: event as never }))
+  history.persistents.push({ call: persistent.id, path: '/a', recursive: false, events: heardEvents })
 }
 
 const wrongs: Readonly<Record<string, readonly (readonly [string, (h: History, calls: readonly Call[]) => void])[]>> = {
@@ -224,6 +249,38 @@ const wrongs: Readonly<Record<string, readonly (readonly [string, (h: History, c
       ({ watches }) => {
         const [first] = watches[0]?.events ?? []
         Object.assign(first as object, { event: { ...first?.event, type: 'deleted' } })
+      },
+    ],
+    [
+      'a stream that leaves a change out',
+      ({ stretches }) => {
+        stretches[0]?.events.splice(2, 1)
+      },
+    ],
+    ['a stream that does not come to its end', ({ stretches }) => stretches[0]?.events.pop()],
+    [
+      'a stream that states what there is not',
+      ({ stretches }) => {
+        const [first] = stretches[0]?.events ?? []
+        Object.assign(first as object, { event: { ...first?.event, path: '/other' } })
+      },
+    ],
+    [
+      'a stream that tells of other data',
+      ({ stretches }) => {
+        const changed = stretches[0]?.events.find(({ event }) => event.type === 'changed')
+        Object.assign(changed as object, { event: { ...changed?.event, data: data('other') } })
+      },
+    ],
+    ['a persistent watch that leaves a change out', ({ persistents }) => persistents[0]?.events.shift()],
+    [
+      'a persistent watch that repeats a change',
+      ({ persistents }) => persistents[0]?.events.unshift({ ...(persistents[0].events[0] as Told) }),
+    ],
+    [
+      'a persistent watch that tells of a change after the session was shown it',
+      ({ persistents }, calls) => {
+        Object.assign(persistents[0]?.events[0] as object, { order: (calls[6] as Call).order })
       },
     ],
     [
@@ -303,6 +360,10 @@ const wrongs: Readonly<Record<string, readonly (readonly [string, (h: History, c
     ],
     ['a leader that lacks what was known', ({ terms }) => terms.push({ ...term(2, true), logged: 103n, known: 104n })],
     [
+      'a disk that lacks what its member has applied',
+      ({ finals }) => Object.assign(finals[1] as Final, { stored: '104' }),
+    ],
+    [
       'an end that lacks the last entry',
       ({ finals }) => {
         for (const final of finals) Object.assign(final, { zxid: 104n })
@@ -328,6 +389,18 @@ const wrongs: Readonly<Record<string, readonly (readonly [string, (h: History, c
   G15: [['too much of something', ({ gauges }) => Object.assign(gauges[0] ?? {}, { value: 3 })]],
   G16: [
     ['a token that goes down', ({ fencedWrites }) => fencedWrites.push(fenced(2n), fenced(1n))],
+    [
+      'somebody who is woken and does not stand behind',
+      ({ wakenings }, calls) => {
+        const { path, zxid } = { path: '/locks/r/other', zxid: reply(calls[0]).zxid }
+        wakenings.push({ order: 1, stream: 99, event: { type: 'deleted', path, zxid } as never })
+      },
+    ],
+    [
+      'somebody who hears of everybody in the line',
+      ({ wakenings }) =>
+        wakenings.push({ order: 1, stream: 99, event: { type: 'children', path: '/locks/r', zxid: 1n } as never }),
+    ],
     ['two holders', ({ fencedWrites }) => fencedWrites.push({ ...fenced(2n), rivals: ['b'] })],
   ],
 }

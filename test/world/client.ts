@@ -212,7 +212,7 @@ export class WorldClient {
   /** Unlike any other. */
   #value(): Uint8Array {
     this.#count += 1
-    return bytes(`${this.#name}.${this.#count}`)
+    return bytes(`${this.#name}.${this.#count}`.padEnd(this.#plan.valueBytes ?? 0, '.'))
   }
 
   #version(path: string, version: Version): number | undefined {

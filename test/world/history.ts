@@ -2,6 +2,7 @@
  * What happened in a run, as plain values: what the checks read. Everything that was observed has an `order`, its place in
  * the one sequence of events of the world: that is real time, as an outside observer would have it.
  */
+import type { StreamedEvent } from '../../lib/api/watch.ts'
 import type { PublishConfiguration, RequestResult, TreeChange, TreeRequest } from '../../lib/core/tree/operation.ts'
 import type { CallResult, SessionCall, WatchEvent } from '../../lib/ports/session-link.ts'
 
@@ -112,6 +113,34 @@ export interface Watch {
   readonly events: { readonly order: number; readonly event: WatchEvent }[]
 }
 
+/** A stream of events, as the application consumed it. */
+export interface Stretch {
+  readonly life: string
+  readonly path: string
+  readonly recursive: boolean
+  readonly includeData: boolean
+  /** It goes on behind this zxid; else it begins by stating what exists. */
+  readonly from: bigint | undefined
+  readonly events: { readonly order: number; readonly event: StreamedEvent }[]
+  /** The process that consumed it still does. */
+  isOpen: boolean
+}
+
+/** An event that a session was sent about a place in a line, or the line itself. */
+export interface Wakening {
+  readonly order: number
+  readonly stream: number
+  readonly event: WatchEvent
+}
+
+/** A persistent watch, set by a call. */
+export interface Persistent {
+  readonly call: number
+  readonly path: string
+  readonly recursive: boolean
+  readonly events: { readonly order: number; readonly event: WatchEvent }[]
+}
+
 /** How long something took that must come to pass. */
 export interface Demand {
   readonly what: string
@@ -137,6 +166,8 @@ export interface Final {
   /** The nodes: path to stat and data, as text. */
   readonly nodes: ReadonlyMap<string, string>
   readonly sessions: readonly bigint[]
+  /** Through which zxid its disk holds the log; or why it cannot be read. Of members with disks. */
+  readonly stored?: string | undefined
 }
 
 /** One member's opinion about a configuration. */
@@ -170,6 +201,9 @@ export interface History {
   readonly calls: Call[]
   readonly outcomes: Outcome[]
   readonly watches: Watch[]
+  readonly stretches: Stretch[]
+  readonly persistents: Persistent[]
+  readonly wakenings: Wakening[]
   readonly demands: Demand[]
   readonly gauges: Gauge[]
   readonly configurations: ConfigurationSeen[]
@@ -191,6 +225,9 @@ export function emptyHistory(): History {
     calls: [],
     outcomes: [],
     watches: [],
+    stretches: [],
+    persistents: [],
+    wakenings: [],
     demands: [],
     gauges: [],
     configurations: [],

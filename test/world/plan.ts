@@ -16,6 +16,26 @@ export interface Plan {
   readonly faults: readonly Fault[]
   readonly clients: readonly ClientPlan[]
   readonly holders: readonly HolderPlan[]
+  readonly watchers?: readonly WatcherPlan[]
+  readonly recipes?: readonly RecipePlan[]
+}
+
+/** Somebody who follows what happens at a path, or at and below it, in each process of a machine. */
+export interface WatcherPlan {
+  readonly machine: number
+  /** A stream of events; one that goes on, in the next process, where the last one ended; or a persistent watch. */
+  readonly how: 'stream' | 'resumed stream' | 'watch'
+  readonly path: string
+  readonly recursive: boolean
+  readonly includeData: boolean
+  /** When it is busy with something else. */
+  readonly naps: readonly { readonly at: number; readonly forMs: number }[]
+}
+
+/** A workload of recipes (test/recipes/swarm), on so many machines, the first ones. */
+export interface RecipePlan {
+  readonly name: string
+  readonly machines: number
 }
 
 /** Somebody who wants what only one may have, again and again. */
@@ -41,6 +61,9 @@ export interface EnsemblePlan {
     readonly chunkBytesMax?: number
     readonly frameBytesMax?: number
     readonly counterLast?: number
+    readonly windowChanges?: number
+    /** Bytes that may wait for a slow peer. */
+    readonly bufferedBytesMax?: number
   }
 }
 
@@ -84,6 +107,8 @@ export interface ClientPlan {
   readonly machine: number
   /** A session of its own with this timeout; `null`: the coord's, which renews itself. */
   readonly sessionTimeoutMs: number | null
+  /** What it writes is at least as long. Default: short. */
+  readonly valueBytes?: number
   readonly operations: readonly Operation[]
 }
 

@@ -3,7 +3,9 @@
  * session at its link (what is asked and answered), and never changes what it sees. What a workload does on purpose, it
  * announces: `perform`.
  */
+import type { StreamedEvent } from '../../lib/api/watch.ts'
 import type { Applied } from '../../lib/core/tree/operation.ts'
+import type { Coord } from '../../lib/index.ts'
 import type {
   NodeRead,
   NodeReadResult,
@@ -15,7 +17,16 @@ import type {
 } from '../../lib/ports/session-link.ts'
 import type { Member } from '../../lib/runtime/member.ts'
 import type { Machine } from '../../lib/testing/world.ts'
-import { type Call, emptyHistory, type History, type Stream, type Watch } from './history.ts'
+import {
+  type Call,
+  emptyHistory,
+  type History,
+  type Persistent,
+  type Stream,
+  type Stretch,
+  type Watch,
+} from './history.ts'
+import { isOfLine } from './lines.ts'
 import { hashOf, textOf } from './model/text.ts'
 
 /** Every so many entries the whole state is digested. */
@@ -36,7 +47,7 @@ export class Recorder {
   readonly #streams = new Map<number, OpenStream>()
   readonly #bySession = new Map<bigint, OpenStream[]>()
   readonly #entries = new Set<bigint>()
-  readonly #ordered = new Set<bigint>()
+  readonly #ordered = new Map<bigint, number>()
   #order = 0
   #lastCall: Call | undefined
   /** The highest zxid that anybody applied. */
@@ -69,11 +80,19 @@ export class Recorder {
 
   /** The test ordered that this session expire. */
   orderExpiry(session: bigint): void {
-    this.#ordered.add(session)
+    this.#ordered.set(session, this.#now())
   }
 
   isOrdered(session: bigint): boolean {
     return this.#ordered.has(session)
+  }
+
+  /** Whether the test declared a session of this process expired, within the last `ms`. */
+  wasExpired(process: Machine['process'], ms: number): boolean {
+    return [...this.#ordered].some(
+      ([session, at]) =>
+        this.#now() - at <= ms && this.#bySession.get(session)?.some((open) => open.process === process) === true,
+    )
   }
 
   observe(machine: Machine, member: Member): void {
@@ -134,6 +153,25 @@ export class Recorder {
         return undefined
       },
     )
+  }
+
+  /** Sets a persistent watch. */
+  async watch(coord: Coord<Uint8Array>, path: string, recursive: boolean): Promise<void> {
+    const events: Persistent['events'] = []
+    this.#lastCall = undefined
+    const mode = recursive ? 'persistent-recursive' : 'persistent'
+    const added = coord.addWatch(path, mode, (event) => {
+      this.trace(`persistent ${event.type} ${event.path}`)
+      events.push({ order: this.next(), event: event as WatchEvent })
+    })
+    const call = this.#takeLastCall()
+    if (call !== undefined) this.history.persistents.push({ call: call.id, path, recursive, events })
+    await added
+  }
+
+  noteStreamed({ events, path }: Stretch, event: StreamedEvent): void {
+    this.trace(`stream ${path} ${event.type} ${event.zxid}`)
+    events.push({ order: this.next(), event })
   }
 
   /** The sessions that live applications have now. */
@@ -248,6 +286,8 @@ export class Recorder {
   }
 
   #onItem(open: OpenStream, item: SessionItem): void {
+    if (item.kind === 'event' && isOfLine(item.event.path))
+      this.history.wakenings.push({ order: this.next(), stream: open.stream.id, event: item.event })
     if (item.kind === 'state') {
       open.state = item.state
       if (item.state === 'lost' || item.state === 'closed') open.stream.ended ??= this.next()

@@ -3,6 +3,8 @@
  * replicas equal, every session that is nobody's gone. Then the history is checked. Throws a `Violation`.
  */
 
+import { levelStorage } from '../../adapters/storage-level/index.ts'
+import type { Storage } from '../../lib/ports/storage.ts'
 import { defaultLimits } from '../../lib/runtime/limits.ts'
 import type { MemberLimits } from '../../lib/runtime/member.ts'
 import type { Machine } from '../../lib/testing/world.ts'
@@ -15,8 +17,10 @@ import type { History } from './history.ts'
 import { Holder, Resource } from './holders.ts'
 import { textOf } from './model/text.ts'
 import type { EnsemblePlan, Plan } from './plan.ts'
+import { Recipe } from './recipes.ts'
 import { Recorder } from './recorder.ts'
 import { Violation } from './violation.ts'
+import { Watcher } from './watchers.ts'
 
 export interface RunResult {
   readonly virtualMs: number
@@ -40,6 +44,9 @@ export interface Failure {
 const servingMs = 10_000
 const slowestSyncMs = 30_000
 const restMs = 30_000
+const streamsMs = 3_000
+/** Frames that may leave on a link in one turn. */
+const turnFrames = 4
 const names = 'abcdefghij'
 
 export async function runPlan(plan: Plan): Promise<RunResult | Failure> {
@@ -62,6 +69,8 @@ class Run {
   readonly #faults: Faults
   readonly #clients: readonly WorldClient[]
   readonly #holders: readonly Holder[]
+  readonly #watchers: readonly Watcher[]
+  readonly #recipes: readonly Recipe[]
   readonly #marks = new Map<string, number>()
 
   constructor(plan: Plan) {
@@ -91,6 +100,10 @@ class Run {
       const machine = this.#machines[holder.machine] as Machine
       return new Holder(this.world, machine, holder, resource, `h${index}`)
     })
+    this.#watchers = (plan.watchers ?? []).map(
+      (watcher) => new Watcher(this.world, this.recorder, this.#machines[watcher.machine] as Machine, watcher),
+    )
+    this.#recipes = (plan.recipes ?? []).map((recipe) => new Recipe(this.world, this.recorder, this.#machines, recipe))
     this.#faults = new Faults({
       world: this.world,
       recorder: this.recorder,
@@ -107,7 +120,7 @@ class Run {
     const { faults, chaosMs } = this.#plan
     for (const machine of this.#machines) this.#faults.start(machine)
     this.#faults.schedule(faults)
-    for (const one of [...this.#clients, ...this.#holders]) one.start()
+    for (const one of [...this.#clients, ...this.#holders, ...this.#watchers, ...this.#recipes]) one.start()
     for (let at = 0; at < chaosMs; at += 1_000) {
       await scheduler.advance(1_000)
       this.#look()
@@ -115,7 +128,8 @@ class Run {
     this.recorder.note('everything heals')
     this.#faults.heal()
     await this.#rest()
-    this.#takeFinals()
+    for (const watcher of this.#watchers) watcher.end()
+    await this.#takeFinals()
     checkHistory(this.#history)
     const { calls, entries, fencedWrites } = this.#history
     const { traceHash } = this.recorder
@@ -137,8 +151,12 @@ class Run {
   /** What is looked at now and then: bounds, and the configurations that members know. */
   #look(): void {
     const { gauges, configurations } = this.#history
+    const { tight } = this.#plan.ensemble
     for (const { bufferedBytes } of this.world.network.connections) {
-      const limit = defaultLimits.link.bufferedBytesMax
+      const { frameBytesMax } = defaultLimits.link
+      const { bufferedBytesMax = defaultLimits.link.bufferedBytesMax, frameBytesMax: frame = frameBytesMax } = tight
+      // What leaves in one turn is looked at when it has left.
+      const limit = bufferedBytesMax + turnFrames * frame
       if (bufferedBytes > limit / 1_000) gauges.push({ what: 'bytes waiting on a link', value: bufferedBytes, limit })
     }
     for (const machine of this.#machines) {
@@ -162,9 +180,12 @@ class Run {
     await this.#demand('a leader that serves every member', slowestSyncMs + servingMs, () => this.#isServing())
     await this.#demand('an answer to every call', restMs, () => this.recorder.pending().length === 0)
     await this.#demand('every seat taken by its member', restMs, () => this.#isSeated())
+    for (const recipe of this.#recipes) await recipe.rest()
     for (const one of [...this.#holders, ...this.#clients]) void one.end()
     await this.#demand('the end of sessions that nobody has', slowestSyncMs + restMs, () => this.#isTidy())
     await this.#demand('equal replicas', restMs, () => this.#isServing() && this.#isEqual())
+    // Streams that wait for a new session, and the like, open anew.
+    if (this.#watchers.length > 0) await this.world.scheduler.advance(streamsMs)
   }
 
   async #demand(what: string, usualMs: number, isThere: () => boolean): Promise<void> {
@@ -236,7 +257,25 @@ class Run {
     return `${members.join('; ')}; sessions of nobody: ${[...stray].join()}; ${pending.length} calls wait ${textOf(pending.map(({ id, at, request }) => ({ id, at, request })))}`
   }
 
-  #takeFinals(): void {
+  /** Through which entry each disk holds the log, as its store reads it back; or why it does not. What is under way may end. */
+  async #storedThrough(): Promise<ReadonlyMap<Machine, string>> {
+    const found = new Map<Machine, string>()
+    for (let waitedMs = 0; waitedMs <= slowestSyncMs; waitedMs += 100) {
+      let isComplete = true
+      for (const machine of this.#machines.filter(({ disk }) => disk.durable)) {
+        const { disk, process, member } = machine
+        const text = await readBack(levelStorage(disk.level(process)))
+        found.set(machine, text)
+        if (text !== `${member?.peer?.zab.log.last}`) isComplete = false
+      }
+      if (isComplete) break
+      await this.world.scheduler.advance(100)
+    }
+    return found
+  }
+
+  async #takeFinals(): Promise<void> {
+    const stored = await this.#storedThrough()
     for (const machine of this.#machines) {
       const { peer } = machine.member ?? {}
       if (peer === undefined) continue
@@ -257,6 +296,7 @@ class Run {
         exported: Buffer.concat(chunks).toString('hex'),
         nodes,
         sessions: state.sessions.list().map(({ id }) => id),
+        stored: stored.get(machine),
       })
       if (machine.disk.writesAfterFailure > 0)
         this.#history.breakdowns.push(`${machine.name} wrote to a store that had failed`)
@@ -265,14 +305,39 @@ class Run {
   }
 }
 
+async function readBack(storage: Storage): Promise<string> {
+  try {
+    const { records, checkpoint } = await storage.open()
+    return `${records.at(-1)?.last ?? checkpoint?.zxid}`
+  } catch (error) {
+    return (error as Error).message
+  }
+}
+
 function limitsOf({ tight }: EnsemblePlan): Partial<MemberLimits> {
-  const { checkpointEntries, tailEntries, batchBytesMax, chunkBytesMax, frameBytesMax } = tight
+  const {
+    checkpointEntries,
+    tailEntries,
+    batchBytesMax,
+    chunkBytesMax,
+    frameBytesMax,
+    windowChanges,
+    bufferedBytesMax,
+  } = tight
+  const link = {
+    ...defaultLimits.link,
+    ...(frameBytesMax === undefined ? {} : { frameBytesMax }),
+    ...(bufferedBytesMax === undefined ? {} : { bufferedBytesMax }),
+  }
   return {
     reapIntervalMs: 2_000,
     ...(checkpointEntries === undefined ? {} : { checkpointEntries }),
     ...(tailEntries === undefined ? {} : { tail: { entries: tailEntries, bytes: 1 << 20 } }),
     ...(batchBytesMax === undefined ? {} : { batchBytesMax }),
     ...(chunkBytesMax === undefined ? {} : { chunkBytesMax }),
-    ...(frameBytesMax === undefined ? {} : { link: { ...defaultLimits.link, frameBytesMax } }),
+    ...(windowChanges === undefined
+      ? {}
+      : { session: { ...defaultLimits.session, window: { ...defaultLimits.session.window, changes: windowChanges } } }),
+    ...(frameBytesMax === undefined && bufferedBytesMax === undefined ? {} : { link }),
   }
 }

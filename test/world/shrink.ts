@@ -2,13 +2,15 @@
  * Makes a failing plan small: leaves out clients, faults and operations, half of them at a time, then less, as long as the
  * same check fails. Streams of random numbers belong to single concerns, so what is left happens as before, nearly.
  */
-import type { Fault, HolderPlan, Operation, Plan } from './plan.ts'
+import type { Fault, HolderPlan, Operation, Plan, RecipePlan, WatcherPlan } from './plan.ts'
 import { runPlan } from './run-plan.ts'
 
 /** What a plan has to offer for leaving out. */
 type Item =
   | { readonly type: 'fault'; readonly fault: Fault }
   | { readonly type: 'turn'; readonly holder: number; readonly turn: HolderPlan['turns'][number] }
+  | { readonly type: 'recipe'; readonly recipe: RecipePlan }
+  | { readonly type: 'watcher'; readonly watcher: WatcherPlan }
   | { readonly type: 'operation'; readonly client: number; readonly operation: Operation }
 
 export async function shrink(plan: Plan, check: string, runsMax: number): Promise<Plan> {
@@ -36,14 +38,21 @@ export async function shrink(plan: Plan, check: string, runsMax: number): Promis
   return planWith(plan, items)
 }
 
-function itemsOf({ faults, clients, holders }: Plan): Item[] {
+function itemsOf({ faults, clients, holders, watchers = [], recipes = [] }: Plan): Item[] {
   const operations = clients.flatMap((client, index) =>
     client.operations.map((operation): Item => ({ type: 'operation', client: index, operation })),
   )
   const turns = holders.flatMap((holder, index) =>
     holder.turns.map((turn): Item => ({ type: 'turn', holder: index, turn })),
   )
-  return [...operations, ...turns, ...faults.map((fault): Item => ({ type: 'fault', fault }))]
+  const watching = watchers.map((watcher): Item => ({ type: 'watcher', watcher }))
+  return [
+    ...operations,
+    ...turns,
+    ...watching,
+    ...recipes.map((recipe): Item => ({ type: 'recipe', recipe })),
+    ...faults.map((fault): Item => ({ type: 'fault', fault })),
+  ]
 }
 
 function planWith(plan: Plan, items: readonly Item[]): Plan {
@@ -56,5 +65,7 @@ function planWith(plan: Plan, items: readonly Item[]): Plan {
     ...holder,
     turns: items.flatMap((item) => (item.type === 'turn' && item.holder === index ? [item.turn] : [])),
   }))
-  return { ...plan, faults, clients, holders }
+  const watchers = items.flatMap((item) => (item.type === 'watcher' ? [item.watcher] : []))
+  const recipes = items.flatMap((item) => (item.type === 'recipe' ? [item.recipe] : []))
+  return { ...plan, faults, clients, holders, watchers, recipes }
 }

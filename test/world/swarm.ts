@@ -4,6 +4,7 @@
  */
 import type { CreateMode } from '../../lib/core/tree/operation.ts'
 import { Random } from '../../lib/testing/random.ts'
+import { workloads } from '../recipes/swarm/workloads.ts'
 import type {
   ClientPlan,
   EnsemblePlan,
@@ -12,8 +13,10 @@ import type {
   HolderPlan,
   Operation,
   Plan,
+  RecipePlan,
   SubOperation,
   Version,
+  WatcherPlan,
 } from './plan.ts'
 
 /** Few paths, so that everybody meets everybody. */
@@ -121,7 +124,11 @@ export function planOf(seed: number): Plan {
   const size = ensemble.durable.length
   const isCalm = random.chance(0.1)
   const share = random.pick([0.15, 0.3, 0.5])
+  const recipes = drawRecipes(new Random(seed, 'recipes'), size)
+  // Firings go by the wall clock: after a jump back, the next one may be an hour away.
+  const isTimed = recipes.some(({ name }) => name === 'elections')
   const faults = faultKinds
+    .filter((kind) => !(isTimed && kind === 'wall-jump'))
     .flatMap((kind) => (isCalm ? [] : drawFaults(new Random(seed, `fault ${kind}`), kind, size, share)))
     .sort((a, b) => a.at - b.at)
   const count = random.between(3, 6)
@@ -130,7 +137,48 @@ export function planOf(seed: number): Plan {
     drawClient(new Random(seed, `client ${index}`), size, paceMs),
   )
   const holders = drawHolders(new Random(seed, 'holders'), size)
-  return { seed, ensemble, chaosMs, faults, clients, holders }
+  const { watchers, windowChanges } = drawWatchers(new Random(seed, 'watchers'), size)
+  const { counterLast } = ensemble.tight
+  const tight = {
+    ...ensemble.tight,
+    ...(windowChanges === undefined ? {} : { windowChanges }),
+    // Recipes write much: with an epoch every second, each of which grants the sessions their time, none would ever expire.
+    ...(counterLast === undefined || recipes.length === 0 ? {} : { counterLast: counterLast + 1_000 }),
+  }
+  return { seed, ensemble: { ...ensemble, tight }, chaosMs, faults, clients, holders, watchers, recipes }
+}
+
+/** A third of the runs has a workload of recipes: those cost about as much as all else. */
+function drawRecipes(random: Random, machines: number): RecipePlan[] {
+  if (machines < 3 || !random.chance(0.4)) return []
+  return [{ name: random.pick(recipeNames), machines: 3 }]
+}
+
+const recipeNames = Object.keys(workloads)
+
+const followed = ['/', '/a', '/a', '/a/y', '/b', '/c', '/q', '/locks/r'] as const
+
+/** Some follow what happens; in some runs little of it is kept for those who are slow. */
+function drawWatchers(
+  random: Random,
+  machines: number,
+): { readonly watchers: readonly WatcherPlan[]; readonly windowChanges: number | undefined } {
+  const windowChanges = random.chance(0.3) ? random.between(1, 40) : undefined
+  const watchers = Array.from({ length: random.pick([0, 0, 1, 2, 3]) }, (): WatcherPlan => {
+    const naps: WatcherPlan['naps'][number][] = []
+    if (random.chance(0.5))
+      for (let at = between(random, 8_000); at < chaosMs; at += between(random, 8_000))
+        naps.push({ at, forMs: Math.min(between(random, 3_000), chaosMs - at) })
+    return {
+      machine: oneOf(random, machines),
+      how: random.pick(['stream', 'resumed stream', 'watch'] as const),
+      path: random.pick(followed),
+      recursive: random.chance(0.6),
+      includeData: random.chance(0.5),
+      naps,
+    }
+  })
+  return { watchers, windowChanges }
 }
 
 /** Locks and candidates do not mix: each run has one of them, or none. */

@@ -1,14 +1,14 @@
 /** What the swarm runs: each recipe used as an application would, with a record of what was promised to it. */
 import assert from 'node:assert/strict'
 import type { GroupMembership, GroupView, Held, ServiceView } from '../../../lib/recipes/index.ts'
-import { again, type Life, tolerate, type WorkloadFactory, type World } from './world.ts'
+import { again, type Life, type RecipeWorld, tolerate, type WorkloadFactory } from './workload.ts'
 
 /** Two that have the same thing at one time, as far as those know who can know. */
 class Exclusive {
-  readonly #world: World
+  readonly #world: RecipeWorld
   readonly #holders = new Map<string, { readonly held: Held; readonly life: Life }>()
 
-  constructor(world: World) {
+  constructor(world: RecipeWorld) {
     this.#world = world
   }
 
@@ -21,14 +21,14 @@ class Exclusive {
       other.held.held &&
       held.held
     )
-      this.#world.fail(`${what} is with ${other.life.name} and with ${life.name} at ${this.#world.ensemble.now}`)
+      this.#world.fail(`${what} is with ${other.life.name} and with ${life.name} at ${this.#world.now}`)
     if (other !== undefined && held.token <= other.held.token) this.#world.fail(`the token of ${what} did not grow`)
     this.#holders.set(what, { held, life })
   }
 }
 
 /** That nothing stands below a path. */
-async function requireEmpty(world: World, ...paths: string[]): Promise<void> {
+async function requireEmpty(world: RecipeWorld, ...paths: string[]): Promise<void> {
   for (const path of paths) {
     const stat = await world.until(world.observer.exists(path))
     if (stat === undefined || stat.numChildren === 0) continue
@@ -48,7 +48,7 @@ export const queue: WorkloadFactory = (world) => {
       const id = `${life.coord.session.id}-${number}`
       const priority = world.random.between(0, 2)
       if (await tolerate(life.coord.priorityQueue('/queue').put(id, { priority }))) put.add(id)
-      await world.sleep(100, 2_000)
+      await life.sleep(100, 2_000)
     }
   }
   const consume = async (life: Life): Promise<void> => {
@@ -56,7 +56,7 @@ export const queue: WorkloadFactory = (world) => {
     while (!world.isEnding) {
       // Some lose patience.
       const patience = new AbortController()
-      if (world.random.chance(0.3)) void world.sleep(0, 500).then(() => patience.abort())
+      if (world.random.chance(0.3)) void life.sleep(0, 500).then(() => patience.abort())
       await tolerate(
         (async () => {
           const item = await consumer.take({ signal: AbortSignal.any([world.ending, patience.signal]) })
@@ -64,7 +64,7 @@ export const queue: WorkloadFactory = (world) => {
           if (done.has(id)) world.fail(`${id} was given out although it was done`)
           delivered.add(id)
           exclusive.take(id, item, life)
-          await world.sleep(0, 1_000)
+          await life.sleep(0, 1_000)
           if (world.random.chance(0.2)) await item.release()
           else {
             await item.done()
@@ -72,7 +72,7 @@ export const queue: WorkloadFactory = (world) => {
           }
         })(),
       )
-      await world.sleep(0, 500)
+      await life.sleep(0, 500)
     }
   }
   return {
@@ -99,16 +99,16 @@ export const synchronousQueue: WorkloadFactory = (world) => {
   const produce = async (life: Life): Promise<void> => {
     for (let number = 0; isProducing && !world.isEnding; number++) {
       const patience = new AbortController()
-      if (world.random.chance(0.3)) void world.sleep(0, 500).then(() => patience.abort())
+      if (world.random.chance(0.3)) void life.sleep(0, 500).then(() => patience.abort())
       const signal = AbortSignal.any([world.ending, patience.signal])
       await tolerate(life.coord.synchronousQueue('/hand').put(`${life.coord.session.id}-${number}`, { signal }))
-      await world.sleep(100, 2_000)
+      await life.sleep(100, 2_000)
     }
   }
   const consume = async (life: Life): Promise<void> => {
     while (!world.isEnding) {
       const patience = new AbortController()
-      if (world.random.chance(0.3)) void world.sleep(0, 500).then(() => patience.abort())
+      if (world.random.chance(0.3)) void life.sleep(0, 500).then(() => patience.abort())
       const signal = AbortSignal.any([world.ending, patience.signal])
       await tolerate(
         (async () => {
@@ -116,7 +116,7 @@ export const synchronousQueue: WorkloadFactory = (world) => {
           taken.set(id, (taken.get(id) ?? 0) + 1)
         })(),
       )
-      await world.sleep(100, 1_500)
+      await life.sleep(100, 1_500)
     }
   }
   return {
@@ -143,16 +143,16 @@ export const barriers: WorkloadFactory = (world) => {
     const barrier = life.coord.barrier('/gate')
     while (!world.isEnding) {
       if (await tolerate(barrier.wait({ signal: world.ending }))) passed += 1
-      await world.sleep(200, 1_000)
+      await life.sleep(200, 1_000)
     }
   }
   const keeper = async (life: Life): Promise<void> => {
     const barrier = life.coord.barrier('/gate')
     while (!world.isEnding) {
       await tolerate(barrier.set())
-      await world.sleep(200, 2_000)
+      await life.sleep(200, 2_000)
       await tolerate(barrier.remove())
-      await world.sleep(200, 2_000)
+      await life.sleep(200, 2_000)
     }
     await tolerate(barrier.remove())
   }
@@ -160,13 +160,13 @@ export const barriers: WorkloadFactory = (world) => {
     await using barrier = life.coord.doubleBarrier('/start', 3)
     while (!world.isEnding) {
       const patience = new AbortController()
-      if (world.random.chance(0.2)) void world.sleep(0, 500).then(() => patience.abort())
+      if (world.random.chance(0.2)) void life.sleep(0, 500).then(() => patience.abort())
       const signal = AbortSignal.any([world.ending, patience.signal])
       if (await tolerate(barrier.enter({ signal }))) {
-        await world.sleep(0, 200)
+        await life.sleep(0, 200)
         if (await tolerate(barrier.leave({ signal: world.ending }))) rounds += 1
       }
-      await world.sleep(0, 1_000)
+      await life.sleep(0, 1_000)
     }
   }
   return {
@@ -199,7 +199,7 @@ export const numbers: WorkloadFactory = (world) => {
         )
         counted.tried += 1
         if (await tolerate(counter.add())) counted.value += 1
-        await world.sleep(20, 500)
+        await life.sleep(20, 500)
       }
     },
     check: async () => {
@@ -218,8 +218,8 @@ export const configuration: WorkloadFactory = (world) => {
   const caches: { readonly life: Life; readonly entries: () => readonly unknown[] }[] = []
   return {
     run: async (life) => {
-      const tree = await again(world, () => life.coord.treeCache<number>('/config', { signal: world.ending }))
-      const one = await again(world, () => life.coord.cache('/config/a', { default: -1, signal: world.ending }))
+      const tree = await again(world, life, () => life.coord.treeCache<number>('/config', { signal: world.ending }))
+      const one = await again(world, life, () => life.coord.cache('/config/a', { default: -1, signal: world.ending }))
       caches.push({ life, entries: () => [tree.get('a'), tree.get('b'), one.value] })
       tree.on('update', () => {
         if (tree.get('a') !== tree.get('b')) world.fail(`${life.name} saw a half: ${JSON.stringify(tree.entries())}`)
@@ -228,7 +228,7 @@ export const configuration: WorkloadFactory = (world) => {
         const value = world.random.between(0, 1_000_000)
         if (world.random.chance(0.8)) await tolerate(tree.publish({ a: value, b: value }))
         else await tolerate(tree.revisions().then((all) => tree.rollback((all.at(-2) ?? all.at(-1))?.number ?? 0)))
-        await world.sleep(100, 1_500)
+        await life.sleep(100, 1_500)
       }
     },
     check: async () => {
@@ -249,7 +249,7 @@ export const presences: WorkloadFactory = (world) => {
   return {
     run: async (life) => {
       const { coord } = life
-      const view = await again(world, () => coord.group('/group').watch({ signal: world.ending }))
+      const view = await again(world, life, () => coord.group('/group').watch({ signal: world.ending }))
       const seen = new Set(view.members.map(({ id }) => id))
       view.on('joined', ({ id }) => {
         if (seen.has(id)) world.fail(`${life.name} heard twice that ${id} joined`)
@@ -258,24 +258,26 @@ export const presences: WorkloadFactory = (world) => {
       view.on('left', ({ id }) => {
         if (!seen.delete(id)) world.fail(`${life.name} heard that ${id} left, and not that it joined`)
       })
-      const services = await again(world, () => coord.services.watch('api', { signal: world.ending }))
+      const services = await again(world, life, () => coord.services.watch('api', { signal: world.ending }))
       views.push({ life, view, services })
       const instance = { address: life.name, port: 1 }
-      const registration = await again(world, () => coord.services.register('api', instance, { signal: world.ending }))
+      const registration = await again(world, life, () =>
+        coord.services.register('api', instance, { signal: world.ending }),
+      )
       const join = async (): Promise<GroupMembership<unknown>> => {
         const joined = await coord.group('/group').join(0, { name: life.name, signal: world.ending })
         expected.set(life, joined.id)
         return joined
       }
-      let membership = await again(world, join)
+      let membership = await again(world, life, join)
       while (!world.isEnding) {
-        await world.sleep(100, 2_000)
+        await life.sleep(100, 2_000)
         if (world.random.chance(0.5))
           await tolerate(membership.update(world.random.between(0, 9), { signal: world.ending }))
         else {
           expected.delete(life)
           await membership.leave()
-          membership = await again(world, join)
+          membership = await again(world, life, join)
         }
         if (world.random.chance(0.3)) await tolerate(registration.update({ weight: 2 }, { signal: world.ending }))
       }
@@ -306,14 +308,14 @@ export const workers: WorkloadFactory = (world) => {
     run: async (life) => {
       const all = life.coord.workers('/workers', { policy: 'balanced', attempts: 1_000 })
       const work = async (): Promise<void> => {
-        await using worker = await again(world, () =>
+        await using worker = await again(world, life, () =>
           all.work(
             async (value, run) => {
               const id = String(value)
               begun.add(id)
               exclusive.take(id, run, life)
-              const end = world.ensemble.now + world.random.between(0, 1_500)
-              while (world.ensemble.now < end && !run.signal.aborted) await world.sleep(10, 100)
+              const end = world.now + world.random.between(0, 1_500)
+              while (world.now < end && !run.signal.aborted) await life.sleep(10, 100)
               if (run.held) await run.report('nearly')
               if (world.random.chance(0.2)) throw new Error('it failed')
             },
@@ -321,13 +323,13 @@ export const workers: WorkloadFactory = (world) => {
           ),
         )
         void worker
-        while (!world.isEnding) await world.sleep(500, 500)
+        while (!world.isEnding) await life.sleep(500, 500)
       }
       const submit = async (): Promise<void> => {
         for (let number = 0; isSubmitting && !world.isEnding; number++) {
           const id = `${life.coord.session.id}-${number}`
           if (await tolerate(all.submit(id, world.random.chance(0.5) ? { id } : {}))) submitted.add(id)
-          await world.sleep(100, 1_500)
+          await life.sleep(100, 1_500)
         }
       }
       await Promise.all([work(), submit()])
@@ -361,7 +363,7 @@ export const locks: WorkloadFactory = (world) => {
     exclusive.take('the lock', held, life)
   }
   const use = async (life: Life, held: Held, shared: boolean): Promise<void> => {
-    await world.sleep(0, 800)
+    await life.sleep(0, 800)
     if (shared || !held.held || world.random.chance(0.5)) return
     // What commits under a lock commits in the order of the locks.
     await life.coord.multi([{ type: 'setData', path: '/fenced', data: String(held.token) }], { ifHeld: held })
@@ -371,7 +373,7 @@ export const locks: WorkloadFactory = (world) => {
   const contend = async (life: Life, shared: boolean): Promise<void> => {
     while (!world.isEnding) {
       const patience = new AbortController()
-      if (world.random.chance(0.2)) void world.sleep(0, 300).then(() => patience.abort())
+      if (world.random.chance(0.2)) void life.sleep(0, 300).then(() => patience.abort())
       const signal = AbortSignal.any([world.ending, patience.signal])
       await tolerate(
         (async () => {
@@ -388,7 +390,7 @@ export const locks: WorkloadFactory = (world) => {
           }
         })(),
       )
-      await world.sleep(0, 300)
+      await life.sleep(0, 300)
     }
   }
   const lease = async (life: Life): Promise<void> => {
@@ -396,11 +398,11 @@ export const locks: WorkloadFactory = (world) => {
       await tolerate(
         (async () => {
           const held = await life.coord.semaphore('/leased', 2).acquire({ signal: world.ending })
-          await world.sleep(0, 500)
+          await life.sleep(0, 500)
           await held.release()
         })(),
       )
-      await world.sleep(0, 300)
+      await life.sleep(0, 300)
     }
   }
   return {
@@ -440,7 +442,7 @@ export const elections: WorkloadFactory = (world) => {
           if (isInTerm) world.fail(`two terms of ${life.name} overlap`)
           isInTerm = true
           exclusive.take('the office', term, life)
-          await world.sleep(0, 3000)
+          await life.sleep(0, 3000)
           isInTerm = false
           if (world.random.chance(0.2)) throw new Error('a callback that fails')
           if (world.random.chance(0.5)) void election.resign()
@@ -456,7 +458,7 @@ export const elections: WorkloadFactory = (world) => {
           if (other !== undefined) world.fail(`the firing of ${at} began on ${other} and on ${life.name}`)
           fired.set(at, life.name)
           firings += 1
-          await world.sleep(0, 1500)
+          await life.sleep(0, 1500)
         },
         { missed: 'once' },
       )

@@ -4,43 +4,34 @@
  */
 import assert from 'node:assert/strict'
 import { setMaxListeners } from 'node:events'
-import { type Coord, CoordError } from '../../../lib/index.ts'
+import type { Coord } from '../../../lib/index.ts'
 import { createTestEnsemble, type TestEnsemble } from '../../../lib/testing/index.ts'
 import { Random } from '../../../lib/testing/random.ts'
+import { isExpected, type Life, type RecipeWorld, type WorkloadFactory } from './workload.ts'
 
 /** One process, from its start until it is killed. */
-export class Life {
+class ProcessLife implements Life {
   readonly coord: Coord<unknown>
   readonly name: string
+  readonly sleep: Life['sleep']
   isOver = false
   /** Until then it sleeps, or its session may have been taken away without its knowing: what it believes may be old. */
   pausedUntil = 0
 
-  constructor(coord: Coord<unknown>, name: string) {
+  constructor(coord: Coord<unknown>, name: string, sleep: Life['sleep']) {
     this.coord = coord
     this.name = name
+    this.sleep = sleep
   }
 }
 
-/** Something that runs on every life, and what must hold in the end. */
-export interface Workload {
-  /** Runs on one life until the world is ending; what it gives up with is a CoordError or an abort. */
-  run(life: Life): Promise<void>
-  /** Everything has healed, no fault comes any more, and `run` goes on everywhere: wait for what must come. */
-  settle?(): Promise<void>
-  /** All of `run` has ended. */
-  check(): Promise<void>
-}
-
-export type WorkloadFactory = (world: World) => Workload
-
-export class World {
+class World implements RecipeWorld {
   readonly seed: number
   readonly ensemble: TestEnsemble<number, unknown>
   readonly random: Random
-  readonly lives: Life[] = []
+  readonly lives: ProcessLife[] = []
   readonly #ending = new AbortController()
-  readonly #running = new Map<Promise<void>, Life>()
+  readonly #running = new Map<Promise<void>, ProcessLife>()
   readonly #failures: unknown[] = []
   readonly #loops: ((life: Life) => Promise<void>)[] = []
   /** How many of each fault there were. */
@@ -62,13 +53,17 @@ export class World {
     return this.#ending.signal.aborted
   }
 
+  get now(): number {
+    return this.ensemble.now
+  }
+
   /** A life that works, to look from. */
   get observer(): Coord<unknown> {
-    return (this.lives.find(({ isOver }) => !isOver) as Life).coord
+    return (this.lives.find(({ isOver }) => !isOver) as ProcessLife).coord
   }
 
   /** Whether what this life believes now counts. */
-  isAwake(life: Life): boolean {
+  isAwake(life: ProcessLife): boolean {
     return !life.isOver && life.pausedUntil <= this.ensemble.now
   }
 
@@ -103,8 +98,8 @@ export class World {
     this.#loops.push(loop)
   }
 
-  begin(coord: Coord<unknown>): Life {
-    const life = new Life(coord, coord.member.name)
+  begin(coord: Coord<unknown>): ProcessLife {
+    const life = new ProcessLife(coord, coord.member.name, (min, max) => this.sleep(min, max))
     this.lives.push(life)
     for (const loop of this.#loops) {
       const running = loop(life).catch((error: unknown) => {
@@ -121,34 +116,6 @@ export class World {
     const running = [...this.#running].filter(([, life]) => !life.isOver).map(([promise]) => promise)
     await this.until(Promise.all(running))
     this.throwFailures()
-  }
-}
-
-/** What happens to whoever uses recipes while there are faults. */
-export function isExpected(error: unknown): boolean {
-  return error instanceof CoordError || (error instanceof Error && error.name === 'AbortError')
-}
-
-/** Does it, whatever comes of it; resolves with whether it succeeded. */
-export async function tolerate(promise: Promise<unknown>): Promise<boolean> {
-  try {
-    await promise
-    return true
-  } catch (error) {
-    if (!isExpected(error)) throw error
-    return false
-  }
-}
-
-/** Tries until it succeeds; rejects when the world is ending. */
-export async function again<T>(world: World, open: () => Promise<T>): Promise<T> {
-  for (;;) {
-    try {
-      return await open()
-    } catch (error) {
-      if (!isExpected(error) || world.isEnding) throw error
-      await world.sleep(100, 500)
-    }
   }
 }
 

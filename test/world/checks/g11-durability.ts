@@ -17,7 +17,9 @@ export function durability({ history, log, attribution }: Replay): void {
       throw new Violation('G11', `${life} leads epoch ${epoch} with a log through ${logged}: ${known} was known`, order)
   }
   const last = log.at(-1)?.entry
-  for (const { life, zxid } of history.finals) {
+  for (const { life, zxid, stored } of history.finals) {
+    if (stored !== undefined && stored !== `${zxid}`)
+      throw new Violation('G11', `in the end ${life} has applied ${zxid}, and its disk says: ${stored}`)
     if (last !== undefined && zxid < last.zxid)
       throw new Violation('G11', `in the end ${life} has the log through ${zxid}: ${last.zxid} is lost`, last.order)
   }

@@ -16,13 +16,13 @@ export function watches(replay: Replay): void {
   }
 }
 
-interface Answer {
+export interface Answer {
   readonly order: number
   readonly zxid: bigint
 }
 
 /** What each session was shown, as its application saw it. */
-function answersByStream({ history }: Replay): Map<number, Answer[]> {
+export function answersByStream({ history }: Replay): Map<number, Answer[]> {
   const orders = new Map(
     history.outcomes.map(({ call, order, error }) => [call, error === undefined ? order : undefined]),
   )
@@ -85,7 +85,7 @@ function checkEvent(
 }
 
 /** Whether the session's member got over that entry by a snapshot. */
-function skips({ history, streams }: Replay, call: Call, zxid: bigint): boolean {
+export function skips({ history, streams }: Replay, call: Call, zxid: bigint): boolean {
   const life = streams.get(call.stream)?.life
   return history.installations.some((it) => it.life === life && it.before < zxid && zxid <= it.after)
 }

@@ -6,6 +6,8 @@ import { linearizableWrites } from './g1-linearizable-writes.ts'
 import { fifo } from './g2-fifo.ts'
 import { reads } from './g3-reads.ts'
 import { sync } from './g4-sync.ts'
+import { persistentWatches } from './g5-persistent.ts'
+import { streams } from './g5-streams.ts'
 import { watches } from './g5-watches.ts'
 import { sessions } from './g6-sessions.ts'
 import { sequential } from './g7-sequential.ts'
@@ -16,6 +18,7 @@ import { protocol } from './g12-protocol.ts'
 import { configurations } from './g13-configurations.ts'
 import { liveness } from './g14-liveness.ts'
 import { bounds } from './g15-bounds.ts'
+import { lines } from './g16-lines.ts'
 import { locks } from './g16-locks.ts'
 
 export const checks: Readonly<Record<string, Check>> = {
@@ -26,11 +29,18 @@ export const checks: Readonly<Record<string, Check>> = {
   G2: fifo,
   G3: reads,
   G4: sync,
-  G5: watches,
+  G5: (replay) => {
+    watches(replay)
+    persistentWatches(replay)
+    streams(replay)
+  },
   G7: sequential,
   G8: multi,
   G13: configurations,
-  G16: locks,
+  G16: (replay) => {
+    locks(replay)
+    lines(replay)
+  },
   G15: bounds,
   G14: liveness,
   G6: sessions,

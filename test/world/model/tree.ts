@@ -45,6 +45,8 @@ export interface ModelChange {
   /** Whether everybody may read the node, as it is after the change or was before it went; and its parent. */
   readonly isReadable: boolean
   readonly isParentReadable: boolean
+  /** What it holds then. */
+  readonly data: Uint8Array | undefined
 }
 
 type Single = Exclude<OperationResult, { type: 'multi' }>
@@ -168,11 +170,17 @@ export class ModelTree {
   #evaluate(operation: Operation, session: bigint, stamp: EntryStamp): OperationResult {
     if (operation.type === 'multi') return this.#multi(operation, session, stamp)
     if (operation.type === 'closeSession') {
-      for (const path of this.ephemerals(session).sort()) this.#remove(path, stamp)
+      for (const path of this.#inOrder(this.ephemerals(session))) this.#remove(path, stamp)
       return { type: 'closeSession' }
     }
     if (operation.type === 'setAcl') return this.#setAcl(operation)
     return this.#single(operation, session, stamp)
+  }
+
+  /** As they were created; those of one entry by path. */
+  #inOrder(paths: readonly string[]): string[] {
+    const madeAt = (path: string): bigint => this.#nodes.get(path)?.czxid ?? 0n
+    return [...paths].sort((a, b) => (madeAt(a) === madeAt(b) ? (a < b ? -1 : 1) : madeAt(a) < madeAt(b) ? -1 : 1))
   }
 
   /** The configuration of the ensemble is shown. */
@@ -180,7 +188,7 @@ export class ModelTree {
     const path = '/zookeeper/config'
     const node = this.#nodes.get(path) as Node
     this.#nodes.set(path, { ...node, data, mzxid: zxid, mtime: timeMs, version: -1 })
-    return [{ type: 'changed', path, isReadable: true, isParentReadable: true }]
+    return [{ type: 'changed', path, isReadable: true, isParentReadable: true, data }]
   }
 
   /** Deletes what lives no longer, if it is still what was meant. */
@@ -241,7 +249,7 @@ export class ModelTree {
     const { data } = operation
     const written = { data, mzxid: stamp.zxid, mtime: stamp.timeMs, touchedMs: stamp.clockMs }
     this.#nodes.set(path, { ...node, ...written, version: node.version + 1 })
-    this.#note('changed', path, node)
+    this.#note('changed', path, this.#nodes.get(path) as Node)
     return { type: 'setData', stat: this.stat(path) as Stat }
   }
 
@@ -308,7 +316,7 @@ export class ModelTree {
   #note(type: ModelChange['type'], path: string, node: Node): void {
     const isReadable = isAllowed(node.acl, 'r', [])
     const isParentReadable = isAllowed(this.#nodes.get(parentOf(path))?.acl, 'r', [])
-    this.#changes.push({ type, path, isReadable, isParentReadable })
+    this.#changes.push({ type, path, isReadable, isParentReadable, data: node.data })
   }
 
   #remove(path: string, { zxid }: EntryStamp): void {

@@ -1,0 +1,105 @@
+/**
+ * Situations that seeds of the swarm seldom come to: plans made around one kind of trouble, again and again in one run. A
+ * seed varies what is left to chance.
+ */
+import { Random } from '../../lib/testing/random.ts'
+import type { Fault, Plan } from './plan.ts'
+import { planOf } from './swarm.ts'
+
+export type Scenario = (seed: number) => Plan
+
+const chaosMs = 60_000
+
+/** Three members with disks, all others of the plan as the seed has it. */
+function threeWithDisks(seed: number, tight: Plan['ensemble']['tight'], faults: readonly Fault[]): Plan {
+  const plan = planOf(seed)
+  const ensemble: Plan['ensemble'] = {
+    durable: [true, true, true],
+    networkDelayMs: { min: 1, max: 5 },
+    syncMs: 10,
+    clockDrift: 0,
+    sessionTimeoutMs: 4_000,
+    requestTimeoutMs: 2_000,
+    tight,
+  }
+  const clients = plan.clients.map((client) => ({ ...client, machine: client.machine % 3 }))
+  return { seed, ensemble, chaosMs, faults: [...faults].sort((a, b) => a.at - b.at), clients, holders: [] }
+}
+
+/** Every few seconds, at any moment, the power of all is cut, while checkpoints are made all the time. */
+const powerCuts: Scenario = (seed) => {
+  const random = new Random(seed, 'power cuts')
+  const faults: Fault[] = []
+  for (let at = 4_000; at < chaosMs - 5_000; at += random.between(2_500, 4_000))
+    faults.push({ at: at + random.between(0, 999), kind: 'power-cut-all', kept: random.between(0, 1), forMs: 100 })
+  return threeWithDisks(seed, { checkpointEntries: 2 }, faults)
+}
+
+/**
+ * Of three, one is behind; another one loses its disk; the third, the only one that remembers, is cut off just when the first
+ * comes back.
+ */
+const wipedVoter: Scenario = (seed) => {
+  const random = new Random(seed, 'wiped voter')
+  const faults: Fault[] = []
+  for (let at = 5_000; at < chaosMs - 15_000; at += 15_000) {
+    const behind = random.between(0, 2)
+    const wiped = (behind + random.between(1, 2)) % 3
+    const only = 3 - behind - wiped
+    faults.push({ at, kind: 'isolate', machine: behind, forMs: 4_000 })
+    faults.push({ at: at + 3_500, kind: 'wipe', machine: wiped, forMs: 300 })
+    faults.push({ at: at + 3_550, kind: 'isolate', machine: only, forMs: 6_000 })
+  }
+  return threeWithDisks(seed, {}, faults)
+}
+
+/** A transport that is no TCP at all, between all of them, all the time. */
+const hostileNetwork: Scenario = (seed) => {
+  const random = new Random(seed, 'hostile network')
+  const hostility = { lose: 0.05, repeat: 0.05, reorder: random.pick([0.05, 0.2]), intrude: 0.5 }
+  const pairs = [0, 1, 2].flatMap((machine) =>
+    [0, 1, 2].filter((far) => far !== machine).map((far) => ({ machine, far })),
+  )
+  const faults = pairs.map(
+    (pair): Fault => ({ at: 3_000, kind: 'hostile', ...pair, hostility, forMs: chaosMs - 8_000 }),
+  )
+  return threeWithDisks(seed, {}, faults)
+}
+
+/** Much is written, and the links to one follower are too narrow for it. */
+const slowPeer: Scenario = (seed) => {
+  const random = new Random(seed, 'slow peer')
+  const far = random.between(0, 2)
+  const others = [0, 1, 2].filter((machine) => machine !== far)
+  const faults = others.map(
+    (machine): Fault => ({ at: 5_000, kind: 'narrow', machine, far, bytesPerMs: 2, forMs: 50_000 }),
+  )
+  const plan = threeWithDisks(seed, { bufferedBytesMax: 20_000, frameBytesMax: 10_000 }, faults)
+  const clients = plan.clients.map((client) => ({
+    ...client,
+    machine: others[client.machine % 2] ?? 0,
+    valueBytes: 3_000,
+  }))
+  return { ...plan, clients }
+}
+
+/** Locks, shared and not, and semaphores, by members that often do not know what became of a write. */
+const lines: Scenario = (seed) => {
+  const random = new Random(seed, 'lines')
+  const faults: Fault[] = []
+  for (let at = 3_000; at < chaosMs - 5_000; at += random.between(500, 4_000)) {
+    const machine = random.between(0, 2)
+    const far = (machine + random.between(1, 2)) % 3
+    const forMs = random.between(100, 3_500)
+    const kinds: readonly Fault[] = [
+      { at, kind: 'isolate', machine, forMs },
+      { at, kind: 'cut-one-way', machine, far, forMs },
+      { at, kind: 'pause', machine, first: 'timer', forMs },
+      { at, kind: 'transfer', machine },
+    ]
+    faults.push(random.pick(kinds))
+  }
+  return { ...threeWithDisks(seed, {}, faults), clients: [], recipes: [{ name: 'locks', machines: 3 }] }
+}
+
+export const scenarios: Readonly<Record<string, Scenario>> = { powerCuts, wipedVoter, hostileNetwork, slowPeer, lines }
