@@ -38,14 +38,14 @@ const storesAndIdentity: readonly Mutant[] = [
     edits: [
       store(
         'recover',
-        '  return entries.map(([key, stored]) => ({ key, frame: decodeFrame(key, kind, stored) }))',
-        `  return entries.flatMap(([key, stored]) => {
-    try {
-      return [{ key, frame: decodeFrame(key, kind, stored) }]
-    } catch {
-      return []
-    }
-  })`,
+        'for (const [key, stored] of entries) frames.push({ key, frame: decodeFrame(key, kind, stored) })',
+        `for (const [key, stored] of entries) {
+        try {
+          frames.push({ key, frame: decodeFrame(key, kind, stored) })
+        } catch {
+          // Skipped.
+        }
+      }`,
       ),
       store(
         'recover',
@@ -92,8 +92,8 @@ const journal: readonly Mutant[] = [
     edits: [
       runtime(
         'journal',
-        '        this.#failed = true\n        this.#handlers.failed(error)\n        return\n',
-        '        this.#groups.unshift(group)\n        continue\n',
+        '      this.#failed = true\n      this.#handlers.failed(error)\n      return false\n',
+        '      void error\n      this.#groups.unshift(group)\n      return true\n',
       ),
       store(
         'level-storage',
