@@ -296,7 +296,8 @@ class Run {
         exported: Buffer.concat(chunks).toString('hex'),
         nodes,
         sessions: state.sessions.list().map(({ id }) => id),
-        stored: stored.get(machine),
+        // What is in its log and not applied yet is another matter.
+        stored: stored.get(machine) === `${peer.zab.log.last}` ? `${zxid}` : stored.get(machine),
       })
       if (machine.disk.writesAfterFailure > 0)
         this.#history.breakdowns.push(`${machine.name} wrote to a store that had failed`)
