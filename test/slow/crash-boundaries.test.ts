@@ -17,7 +17,7 @@ describe('a crash at every storage boundary', () => {
 
   it('while an ensemble is restored leaves it restored, or founds it then', async () => {
     const { snapshot: restoration } = await tell()
-    const crashes = crashesOf(await tell({ restoration }), 0, 90)
+    const crashes = crashesOf(await tell({ restoration }), 0, 60)
     for (const crash of crashes) assert.ok((await tell({ restoration, crash })).hasHappened)
     console.log(`      ${crashes.length} crashes`)
   })

@@ -10,7 +10,7 @@ describe('a crash at a storage boundary', () => {
       assert.ok(whole.marks.has(mark), mark)
     assert.ok(whole.acknowledged >= 23 && whole.boundaries.length > 300)
     const crashes = crashesOf(whole)
-    const step = Math.floor(crashes.length / 11)
+    const step = Math.floor(crashes.length / 9)
     for (let index = step >> 1; index < crashes.length; index += step) {
       const { hasHappened } = await tell({ crash: crashes[index] })
       assert.ok(hasHappened)
@@ -19,7 +19,7 @@ describe('a crash at a storage boundary', () => {
 
   it('of a disk that fails there, and its process lives, neither', async () => {
     const troubles = troublesOf(await tell())
-    const step = Math.floor(troubles.length / 7)
+    const step = Math.floor(troubles.length / 5)
     for (let index = 1; index < troubles.length; index += step) {
       const { hasHappened } = await tell({ trouble: troubles[index] })
       assert.ok(hasHappened)
@@ -31,6 +31,6 @@ describe('a crash at a storage boundary', () => {
     const whole = await tell({ restoration })
     assert.ok(whole.marks.has('founding.restored'))
     const crashes = crashesOf(whole, 0, 60)
-    for (let index = 0; index < crashes.length; index += 15) await tell({ restoration, crash: crashes[index] })
+    for (let index = 0; index < crashes.length; index += 25) await tell({ restoration, crash: crashes[index] })
   }).timeout(60_000)
 })

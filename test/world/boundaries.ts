@@ -3,7 +3,7 @@
  * that any of them writes, once just written, once before its sync is done, once after it and not yet said so. It founds, writes, takes
  * checkpoints and purges the log behind them, cuts a log that is too long, takes over a snapshot, changes its leader.
  *
- * Whatever the crash leaves (nothing of what was not synced, all of it, half of the last batch), what was acknowledged
+ * Whatever the crash leaves (nothing of what was not synced, all of it, half of the last batch, of one), what was acknowledged
  * is there in the end, on all members alike, and no epoch has gone back.
  */
 import assert from 'node:assert/strict'
@@ -71,7 +71,7 @@ export function crashesOf({ boundaries }: Telling, from = 0, to: number = bounda
       // Of what is synced all is there; and one whose batch made it all the same is one that crashes at the end of the sync.
       if (step === 'syncing' && whom === 'all') crashes.push({ boundary, whom, left: 'everything' })
       // Half a batch is damage. Until there is an ensemble, nobody could repair it.
-      if (step === 'syncing' && !isEarly) crashes.push({ boundary, whom, left: 'half' })
+      if (step === 'syncing' && whom === 'one' && !isEarly) crashes.push({ boundary, whom, left: 'half' })
     }
   })
   return crashes
