@@ -17,8 +17,9 @@
  */
 import { ConfigurationHistory, configurationText, type MemberId, type MemberRecord } from './configuration.ts'
 import { isElectable } from './election.ts'
-import { isMajorityLost, isSuperseded } from './memory-loss.ts'
-import type { MessageOf, Preparation } from './message.ts'
+import { Marks } from './marks.ts'
+import { isSuperseded, seesMajorityLost } from './memory-loss.ts'
+import type { MessageOf, Preparation, PresenceState } from './message.ts'
 import { becomeLooking, becomeOutside, type FoundingAttempt, type Outside, type Role } from './roles.ts'
 import {
   type Belonging,
@@ -47,15 +48,16 @@ export function announcePresence(zab: Zab): void {
   const { founders } = zab.options
   const { features } = zab
   const acceptedEpoch = presence === 'member' ? 0 : zab.epochs.accepted
-  const majorityLost = isMajorityLost(zab)
-  const key = `${presence} ${cluster} ${acceptedEpoch} ${majorityLost}`
+  const majorityLost = seesMajorityLost(zab)
+  const state = announcedState(zab)
+  const key = `${state} ${cluster} ${acceptedEpoch} ${majorityLost}`
   for (const link of zab.links.values()) {
     if (link.announcedPresence === key) continue
     link.announcedPresence = key
     link.announcedNotification = undefined
     const restores = presence === 'blank' ? zab.restoration?.id : undefined
     const belonging = {
-      state: presence,
+      state,
       cluster,
       since,
       founders,
@@ -105,6 +107,12 @@ function remember(zab: Zab, change: Partial<Belonging>): void {
   zab.persist({ belonging: zab.belonging }, { kind: 'remember' })
 }
 
+/** What others are told: nobody is to join an ensemble by the word of one who only hopes to. */
+function announcedState(zab: Zab): PresenceState {
+  const { presence } = zab.belonging
+  return presence === 'member' && zab.configurations.isEmpty ? 'joining' : presence
+}
+
 /** What a process outside any ensemble concludes from what it sees. */
 export function progressOutside(zab: Zab, outside: Outside): void {
   if (zab.isRestoring) return
@@ -122,13 +130,20 @@ function isFounder(zab: Zab): boolean {
   return zab.options.founders.includes(zab.self.address)
 }
 
+/** Whether anybody here holds anything of it. */
+function isHeld(zab: Zab, cluster: string): boolean {
+  const isHolder = (state: PresenceState): boolean => state === 'member' || state === 'founded'
+  return [...zab.links.values()].some(({ presence }) => presence?.cluster === cluster && isHolder(presence.state))
+}
+
 /**
- * A founder that has joined what was left of an ensemble before it could know that no quorum is. It holds nothing of it, and
- * is blank again.
+ * Who has joined an ensemble and holds nothing of it yet is blank again where nobody is here who does: those who did may have
+ * forgotten it, and then it is nowhere. So is a founder that joined before it could know that no quorum of it is left.
  */
 export function progressForsaken(zab: Zab): void {
   const { presence, cluster } = zab.belonging
-  if (!zab.configurations.isEmpty || presence !== 'member' || !isFounder(zab) || !isForsaken(zab, cluster)) return
+  if (!zab.configurations.isEmpty || presence !== 'member') return
+  if (isHeld(zab, cluster) && !(isFounder(zab) && isForsaken(zab, cluster))) return
   zab.mark('founding.blankAgain')
   remember(zab, { presence: 'blank', cluster: '', since: 0, founders: zab.options.founders })
   becomeOutside(zab)
@@ -138,7 +153,7 @@ export function progressForsaken(zab: Zab): void {
 function joinWhatExists(zab: Zab): boolean {
   const { preparation } = zab.belonging
   for (const { presence } of zab.links.values()) {
-    if (presence === undefined || presence.state === 'blank' || presence.state === 'prepared') continue
+    if (presence === undefined || (presence.state !== 'founded' && presence.state !== 'member')) continue
     if (isNoPlaceToRestore(zab, presence)) return true
     if (preparation?.cluster === presence.cluster) {
       // Somebody has founded what we prepared: so all had prepared, and it is founded.
@@ -180,6 +195,7 @@ function join(zab: Zab, { cluster, since }: MessageOf<'presence'>): void {
     zab.persist({ epochs: zab.epochs }, { kind: 'remember' })
     remember(zab, { presence: 'member', cluster, since, preparation: undefined, founded: undefined })
     zab.configurations = new ConfigurationHistory([])
+    zab.marks = new Marks()
   }
   becomeLooking(zab, 'joins')
 }
@@ -268,14 +284,18 @@ function linkTo(zab: Zab, address: string): Link | undefined {
 }
 
 function isBlank(presence: MessageOf<'presence'>): boolean {
-  return presence.state !== 'member'
+  return presence.state !== 'member' && presence.state !== 'joining'
 }
 
 function isSameList(zab: Zab, link: Link): boolean {
   const theirs = link.presence?.founders ?? []
   const { founders } = zab.belonging
   if (founders.length === theirs.length && founders.every((address, index) => address === theirs[index])) return true
-  const reason = `${zab.self.address} lists [${founders.join(', ')}], ${link.peer.address} lists [${theirs.join(', ')}]: start every founder with the same peers`
+  const isChanged = founders.join() !== zab.options.founders.join()
+  const hint = isChanged
+    ? `${zab.self.address} was about to found with its list before it was started with another one: start it with that list, or empty its store`
+    : 'start every founder with the same peers'
+  const reason = `${zab.self.address} lists [${founders.join(', ')}], ${link.peer.address} lists [${theirs.join(', ')}]: ${hint}`
   zab.outputs.push({ type: 'refused', code: 'COORD_FOUNDERS_DIFFER', reason })
   return false
 }
@@ -399,6 +419,8 @@ function found(zab: Zab, founded: Preparation, snapshot?: RestoredSnapshot): voi
   zab.belonging = belonging
   zab.persist({ belonging, epochs }, { kind: 'remember' })
   zab.configurations = new ConfigurationHistory(snapshot?.head.configurations ?? foundedConfigurations(belonging))
+  // Ids may be those of an ensemble that was given up for this one: what they acknowledged there is not here.
+  zab.marks = new Marks()
   if (snapshot !== undefined) {
     const { head, state } = snapshot
     state.enforce()

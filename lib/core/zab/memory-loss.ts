@@ -9,19 +9,31 @@
 import type { MemberId } from './configuration.ts'
 import type { MessageOf } from './message.ts'
 import { isQuorum } from './quorum.ts'
+import { isServing } from './roles.ts'
 import type { Link, Zab } from './zab.ts'
 
-/** Whether no quorum is left, as far as this member sees, or was told by one that remembers. */
+/** Whether no quorum is left, as far as this member sees, or was told by one that saw it: who remembers less believes it. */
 export function isMajorityLost(zab: Zab): boolean {
+  if (zab.role.name === 'outside') return isTold(zab, () => true)
+  if (!isWithoutLeader(zab)) return false
+  return seesMajorityLost(zab) || isTold(zab, (cluster) => cluster === zab.belonging.cluster)
+}
+
+/** What is said to others: what this member sees itself, so that nobody hears an echo of what is no longer so. */
+export function seesMajorityLost(zab: Zab): boolean {
   const { active } = zab.configurations
-  const { name } = zab.role
-  if (name !== 'outside' && (name !== 'looking' || zab.belonging.presence !== 'member')) return false
-  // Who remembers nothing believes those who do: they alone belong to an ensemble and say so.
-  if (active.length === 0 || name === 'outside') {
-    return [...zab.links.values()].some(({ presence }) => presence?.majorityLost === true && presence.cluster !== '')
-  }
+  if (!isWithoutLeader(zab) || active.length === 0) return false
   const lost = lostVoters(zab)
   return lost.size > 0 && !isQuorum(active, (id) => !lost.has(id))
+}
+
+/** Also while somebody who knows less tries to lead. */
+function isWithoutLeader({ role, belonging }: Zab): boolean {
+  return role.name !== 'outside' && !isServing(role) && belonging.presence === 'member'
+}
+
+function isTold(zab: Zab, isOurs: (cluster: string) => boolean): boolean {
+  return [...zab.links.values()].some(({ presence }) => presence?.majorityLost === true && isOurs(presence.cluster))
 }
 
 /** Voters in whose place, by name and address, another one is now. */

@@ -32,8 +32,11 @@ export interface Preparation {
   readonly features: number
 }
 
-/** What a member is, in the order of becoming: see founding.ts. */
-export const presenceStates = ['blank', 'prepared', 'founded', 'member'] as const
+/**
+ * What a member is, in the order of becoming: see founding.ts. Who is `joining` belongs to an ensemble and holds nothing of it
+ * yet; only others need to be told that apart from a `member`.
+ */
+export const presenceStates = ['blank', 'prepared', 'founded', 'joining', 'member'] as const
 export type PresenceState = (typeof presenceStates)[number]
 
 /** What a member wants to be: `auto` and `voter` take a seat, `voter` first; who is `leaving` takes none any more. */
