@@ -55,12 +55,6 @@ export function lockCases(open: OpenStage): void {
       const [a, b] = stage.clients
       const held = await stage.until(a.lock('/l'))
       const acquired: Lock[] = []
-      const count = stage.isVirtual ? 200 : 40
-      const waiting = Array.from({ length: count }, async () => {
-        const lock = await b.lock('/l')
-        acquired.push(lock)
-      })
-      await stage.within(100, async () => assert.equal((await contenders(a, '/l')).length, count + 1))
       // Whoever is woken looks at the folder again: the count of reads is the count of those woken.
       let looks = 0
       const session = b.session
@@ -69,6 +63,16 @@ export function lockCases(open: OpenStage): void {
         looks += 1
         return original(...given)
       }) as typeof session.getChildren
+      const count = stage.isVirtual ? 200 : 40
+      const waiting = Array.from({ length: count }, async () => {
+        const lock = await b.lock('/l')
+        acquired.push(lock)
+      })
+      await stage.within(100, async () => {
+        assert.equal((await contenders(a, '/l')).length, count + 1)
+        assert.equal(looks, count)
+      })
+      looks = 0
       await stage.until(held.release())
       await stage.within(100, () => assert.equal(acquired.length, 1))
       await stage.quiet(100)
