@@ -205,6 +205,7 @@ export class Place {
       case 'applied':
       case 'installed':
       case 'members':
+      case 'progress':
     }
   }
 
