@@ -10,6 +10,7 @@ export const median = (values: readonly number[]): number => quantile(values, 0.
 /** Three digits that count, and no more. */
 export function digits(value: number): string {
   if (!Number.isFinite(value)) return '–'
+  if (value === 0) return '0'
   const size = Math.abs(value)
   const after = size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3
   return value.toLocaleString('en-US', { minimumFractionDigits: after, maximumFractionDigits: after })

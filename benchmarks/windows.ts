@@ -51,6 +51,7 @@ async function oneWindow(contender: Contender, load: Load, seconds: number): Pro
     'p99 ms': quantile(sample.latenciesMs, 0.99),
     'resident MiB': residentMiB(pids),
     'of the CPU, servers %': (100 * byServers) / used,
+    failed: sample.failed,
     "others' cores": Math.max(0, others / sample.seconds),
   }
 }

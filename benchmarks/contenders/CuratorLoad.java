@@ -11,7 +11,8 @@ import org.apache.curator.retry.ExponentialBackoffRetry;
 
 /**
  * Curator's lock: so many threads that take it and give it back, over one client. The connect string is the argument. A
- * command a line, `lock PATH CONTENDERS SECONDS`; count, seconds and latencies in microseconds for each.
+ * command a line, `lock PATH CONTENDERS SECONDS`; count, failures, seconds and latencies in microseconds
+ * for each.
  */
 public class CuratorLoad {
   static String lock(CuratorFramework client, String path, int contenders, double seconds) throws Exception {
@@ -36,7 +37,7 @@ public class CuratorLoad {
       threads.add(thread);
     }
     for (Thread thread : threads) thread.join();
-    StringBuilder line = new StringBuilder().append(latencies.size()).append(' ').append((System.nanoTime() - began) / 1e9);
+    StringBuilder line = new StringBuilder().append(latencies.size()).append(" 0 ").append((System.nanoTime() - began) / 1e9);
     for (int latency : latencies) line.append(' ').append(latency);
     return line.toString();
   }

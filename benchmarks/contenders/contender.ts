@@ -19,6 +19,8 @@ export interface Load {
 export interface Sample {
   /** Operations that were completed. */
   readonly count: number
+  /** Those that failed: a server lost its leader, a request took too long. */
+  readonly failed: number
   readonly seconds: number
   /** Of some of them, at random enough. */
   readonly latenciesMs: readonly number[]

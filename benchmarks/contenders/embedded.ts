@@ -1,10 +1,13 @@
 /** embedded-coord: each process is an application with its load and its member; there is nothing else. */
 import { join } from 'node:path'
-import { freePorts, removeFolder, scratchFolder } from '../processes.ts'
+import { freePorts, removeFolder, scratchFolder, until } from '../processes.ts'
 import type { Contender, ContenderKind, Durability, Load, Operation, Sample } from './contender.ts'
 import { NodeProcess } from './node-load.ts'
 
 const program = new URL('./worker.mjs', import.meta.url)
+
+/** Others work on the machine, too. */
+const requestTimeoutMs = 60_000
 
 /** What an ensemble is started with, beside its size and its stores. */
 export interface EmbeddedOptions {
@@ -57,6 +60,7 @@ export class EmbeddedEnsemble implements Contender {
         listen: { port: this.#peerPorts[index] },
         ...(this.#peerPorts.length === 1 ? {} : { peers }),
         voters: Math.max(5, this.#founders),
+        requestTimeoutMs,
         ...(index < this.#founders ? {} : { role: 'observer' }),
         ...this.#more.options,
       },
@@ -90,8 +94,12 @@ export class EmbeddedEnsemble implements Contender {
   }
 
   async leader(): Promise<NodeProcess> {
-    for (const member of this.members) if ((await member.ask('role')) === 'leader') return member
-    throw new Error('no member leads')
+    let leader: NodeProcess | undefined
+    await until('a leader', async () => {
+      for (const member of this.members) if ((await member.ask('role')) === 'leader') leader = member
+      return leader !== undefined
+    })
+    return leader as NodeProcess
   }
 
   async follower(): Promise<NodeProcess> {
@@ -109,6 +117,7 @@ export class EmbeddedEnsemble implements Contender {
 export function merged(samples: readonly Sample[]): Sample {
   return {
     count: samples.reduce((sum, { count }) => sum + count, 0),
+    failed: samples.reduce((sum, { failed }) => sum + failed, 0),
     seconds: Math.max(...samples.map(({ seconds }) => seconds)),
     latenciesMs: samples.flatMap(({ latenciesMs }) => [...latenciesMs]),
   }

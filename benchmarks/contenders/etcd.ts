@@ -61,11 +61,15 @@ export class EtcdServers {
   }
 
   async leader(): Promise<number> {
-    for (const index of this.ports.keys()) {
-      const { member, leader } = await this.#status(index)
-      if (member === leader) return index
-    }
-    throw new Error('no etcd member leads')
+    let found: number | undefined
+    await until('a leader of etcd', async () => {
+      for (const index of this.ports.keys()) {
+        const { member, leader } = await this.#status(index)
+        if (member === leader) found = index
+      }
+      return found !== undefined
+    })
+    return found as number
   }
 
   async #status(index: number): Promise<{ member: string; leader: string }> {

@@ -48,10 +48,10 @@ export class JavaLoad {
     return value.slice('ok '.length)
   }
 
-  /** Of a command that answers with a count, seconds, and latencies in microseconds. */
+  /** Of a command that answers with a count, failures, seconds, and latencies in microseconds. */
   async sample(...words: readonly (string | number)[]): Promise<Sample> {
-    const [count = 0, seconds = 0, ...micros] = (await this.ask(...words)).split(' ').map(Number)
-    return { count, seconds, latenciesMs: micros.map((one) => one / 1000) }
+    const [count = 0, failed = 0, seconds = 0, ...micros] = (await this.ask(...words)).split(' ').map(Number)
+    return { count, failed, seconds, latenciesMs: micros.map((one) => one / 1000) }
   }
 
   stop(): Promise<void> {

@@ -2,10 +2,14 @@
 
 /** Every so many operations of all lanes, the event loop turns: a lane of local reads would never let it. */
 const operationsPerTurn = 64
+/** Where nothing succeeds, it is not the moment's fault. */
+const failuresMax = 10_000
 /** Latencies that are kept of one window. */
 const samplesMax = 20_000
 
 /**
+ * Operations that fail, as when a server changes its leader, are counted apart.
+ *
  * @param {number} outstanding
  * @param {number} seconds
  * @param {(turn: number) => unknown} operation `turn` counts from 0, across the lanes
@@ -16,10 +20,19 @@ export async function inLanes(outstanding, seconds, operation) {
   const latenciesMs = []
   let turns = 0
   let count = 0
+  let failed = 0
   const lane = async () => {
     let before = performance.now()
     while (before < end) {
-      await operation(turns++)
+      try {
+        await operation(turns++)
+      } catch (error) {
+        failed += 1
+        if (count === 0 && failed > failuresMax) throw error
+        await new Promise((resolve) => setImmediate(resolve))
+        before = performance.now()
+        continue
+      }
       const after = performance.now()
       // Of more than fit, later ones take the place of earlier ones.
       latenciesMs[count++ % samplesMax] = after - before
@@ -31,7 +44,7 @@ export async function inLanes(outstanding, seconds, operation) {
     }
   }
   await Promise.all(Array.from({ length: outstanding }, lane))
-  return { count, seconds: (performance.now() - began) / 1000, latenciesMs }
+  return { count, failed, seconds: (performance.now() - began) / 1000, latenciesMs }
 }
 
 /** Whether the operation of this turn is a write, if this share of all are reads: evenly spread. */

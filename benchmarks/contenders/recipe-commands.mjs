@@ -21,7 +21,7 @@ export const recipeCommands = (coordOf) => ({
       await new Promise((resolve) => setImmediate(resolve))
     }
     await cache.close()
-    return { count, seconds: spent / 1000, latenciesMs: [], sum }
+    return { count, failed: 0, seconds: spent / 1000, latenciesMs: [], sum }
   },
 
   useQueue({ path, pairs, seconds }) {
@@ -60,6 +60,6 @@ export const recipeCommands = (coordOf) => ({
     }
     const seconds = (performance.now() - start) / 1000
     await Promise.all(candidates.map((candidate) => candidate.close()))
-    return { count: times, seconds, latenciesMs }
+    return { count: times, failed: 0, seconds, latenciesMs }
   },
 })

@@ -16,6 +16,7 @@ let clients
 
 const childrenPerParent = 1000
 const fillOutstanding = 2000
+const sessionsAtOnce = 200
 
 const operations = {
   write: (data, { keys }) => {
@@ -74,7 +75,11 @@ serveCommands({
 
   /** From now on writes come from so many sessions. */
   async openSessions({ count }) {
-    clients = await Promise.all(Array.from({ length: count }, () => coord.openSession()))
+    clients = []
+    while (clients.length < count) {
+      const some = Array.from({ length: Math.min(sessionsAtOnce, count - clients.length) }, () => coord.openSession())
+      clients.push(...(await Promise.all(some)))
+    }
   },
 
   /** Nodes by their number, a thousand below each parent. */

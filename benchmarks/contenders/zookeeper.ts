@@ -92,8 +92,12 @@ export class ZooKeeperServers {
   }
 
   async leader(): Promise<number> {
-    for (const index of this.ports.keys()) if ((await this.mode(index)) === 'leader') return index
-    throw new Error('no ZooKeeper server leads')
+    let leader: number | undefined
+    await until('a leader of ZooKeeper', async () => {
+      for (const index of this.ports.keys()) if ((await this.mode(index)) === 'leader') leader = index
+      return leader !== undefined
+    })
+    return leader as number
   }
 
   /** Of one server, after a full collection, bytes. */

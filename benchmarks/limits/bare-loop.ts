@@ -41,7 +41,7 @@ class BareLoop implements Contender {
   }
 
   async run(load: Load, seconds: number): Promise<Sample> {
-    if (load.operation !== 'write') return { count: 0, seconds, latenciesMs: [] }
+    if (load.operation !== 'write') return { count: 0, failed: 0, seconds, latenciesMs: [] }
     const loaded = load.outstanding === 1 ? this.#processes.slice(-1) : this.#processes
     const outstanding = load.outstanding / loaded.length
     return merged(

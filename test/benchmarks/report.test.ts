@@ -25,7 +25,14 @@ describe('the figures of a benchmark', () => {
   it('are said with their spread', () => {
     assert.equal(spread([3000, 1000, 2000]), '2,000 (1,000–3,000)')
     assert.equal(spread([0.5]), '0.500')
-    assert.deepEqual([12345.6, 12.34, 1.234, 0.1234, Number.NaN].map(digits), ['12,346', '12.3', '1.23', '0.123', '–'])
+    assert.deepEqual([12345.6, 12.34, 1.234, 0.1234, 0, Number.NaN].map(digits), [
+      '12,346',
+      '12.3',
+      '1.23',
+      '0.123',
+      '0',
+      '–',
+    ])
     assert.equal(quantile([5, 1, 3], 0.99), 5)
   })
 
