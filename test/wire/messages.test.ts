@@ -7,6 +7,7 @@ import type { Message } from '../../lib/core/zab/message.ts'
 import { zxidOf, zxidZero } from '../../lib/core/zab/zxid.ts'
 import { CoordError } from '../../lib/errors.ts'
 import { Random } from '../../lib/testing/random.ts'
+import { decodeHandshake, encodeHandshake, protocolVersion } from '../../lib/wire/handshake.ts'
 import { decodeBatch, encodeBatch } from '../../lib/wire/log.ts'
 import { decodeMessages, encodeMessage } from '../../lib/wire/messages.ts'
 
@@ -190,16 +191,55 @@ describe('messages', () => {
     })
   }
 
+  // FUZZ=10000000 npx mocha test/wire/messages.test.ts --timeout 0 for a long run.
+  const inputs = Number(process.env['FUZZ'] ?? 20_000)
+
   it('never break the reader, whatever is done to their bytes', () => {
-    const random = new Random(1, 'fuzz')
+    const random = new Random(Number(process.env['SEED'] ?? 1), 'fuzz')
     const frame = new Uint8Array(Buffer.concat(messages.map(encodeMessage)))
-    for (let round = 0; round < 20_000; round++) {
+    for (let round = 0; round < inputs; round++) {
       const bytes = frame.slice(random.between(0, 40), random.between(41, frame.length))
       for (let flips = random.between(0, 4); flips > 0; flips--) {
         bytes[random.between(0, bytes.length - 1)] = random.between(0, 255)
       }
       try {
         decodeMessages(bytes)
+      } catch (error) {
+        assert.ok(error instanceof CoordError, `round ${round}: ${String(error)}`)
+      }
+    }
+  })
+})
+
+describe('frames of a handshake', () => {
+  const introduction = {
+    version: protocolVersion,
+    id: memberIdFrom('a'),
+    name: 'orders-1',
+    address: 'ws://10.0.0.5:7400/embedded-coord',
+    cluster: 'c',
+    features: 1,
+    incarnation: new Uint8Array(16).fill(1),
+    nonce: new Uint8Array(16).fill(2),
+  }
+  const proof = new Uint8Array(32).fill(3)
+  const frames = [
+    encodeHandshake({ type: 'hello', ...introduction }),
+    encodeHandshake({ type: 'welcome', ...introduction, proof }),
+    encodeHandshake({ type: 'proof', proof }),
+    encodeHandshake({ type: 'reject', rejection: 'secret', reason: 'the secrets differ' }),
+  ]
+
+  it('never break the reader, whatever is done to their bytes', () => {
+    const random = new Random(Number(process.env['SEED'] ?? 1), 'handshakes')
+    for (let round = 0; round < Number(process.env['FUZZ'] ?? 5_000); round++) {
+      const whole = frames[round % frames.length] as Uint8Array
+      const bytes = whole.slice(0, random.chance(0.7) ? whole.length : random.between(1, whole.length))
+      for (let flips = random.between(0, 4); flips > 0; flips--) {
+        bytes[random.between(0, bytes.length - 1)] = random.between(0, 255)
+      }
+      try {
+        decodeHandshake(bytes)
       } catch (error) {
         assert.ok(error instanceof CoordError, `round ${round}: ${String(error)}`)
       }
