@@ -9,8 +9,8 @@ interface Report {
 
 /** Both ends of each are in this process, and so are the files of the tests themselves. */
 function connectionsPossible(): number {
-  const { userLimits } = process.report?.getReport() as Report
-  const soft = userLimits?.open_files?.soft
+  const report = process.report?.getReport() as Report | undefined
+  const soft = report?.userLimits?.open_files?.soft
   return typeof soft === 'number' ? Math.max(100, Math.floor((soft - 1000) / 2)) : 10_000
 }
 
