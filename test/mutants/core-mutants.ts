@@ -639,17 +639,6 @@ const ownRules: readonly Mutant[] = [
     ],
   },
   {
-    id: 'X10b',
-    title: 'a leader is established before its own log is durable',
-    edits: [
-      zab(
-        'synchronization',
-        '  if (!leading.epochCurrent || zab.log.durable !== zab.log.last) return\n',
-        '  if (!leading.epochCurrent) return\n',
-      ),
-    ],
-  },
-  {
     id: 'X11',
     title: 'a leader takes for committed what its own disk does not hold',
     edits: [zab('broadcast', '(acked < zab.log.durable ? acked : zab.log.durable) as Zxid', 'acked as Zxid')],
@@ -870,11 +859,6 @@ const ownRules: readonly Mutant[] = [
     ],
   },
   {
-    id: 'X36',
-    title: 'who joins brings the epoch of another ensemble along',
-    edits: [zab('founding', '    zab.epochs = { ...zab.epochs, current: 0 }\n', '')],
-  },
-  {
     id: 'X38',
     title: 'a member of an ensemble prepares another one',
     edits: [
@@ -913,25 +897,6 @@ const ownRules: readonly Mutant[] = [
     edits: [
       zab('discovery', 'id === zab.id ? leading.epochPromised :', 'id === zab.id ? leading.epoch !== undefined :'),
     ],
-  },
-  {
-    id: 'X42',
-    title: 'a promise of an earlier role is given in this one',
-    edits: [
-      zab(
-        'discovery',
-        '  if (zab.role !== role || role.epoch !== epoch) return\n',
-        '  if (zab.role.name !== role.name) return\n',
-      ),
-    ],
-  },
-  {
-    id: 'X43',
-    title: 'who is not synchronized confirms rounds',
-    edits: [
-      zab('broadcast', "return learner?.state === 'synced' ? learner.round : undefined", 'return learner?.round'),
-    ],
-    seedsMax: 10_000,
   },
   {
     id: 'X44',
@@ -977,29 +942,6 @@ const ownRules: readonly Mutant[] = [
     id: 'X50',
     title: 'an ensemble that is frozen by a founding still elects',
     edits: [zab('founding', "  if (role.name !== 'outside' || role.attempt !== undefined) becomeOutside(zab)\n", '')],
-    seedsMax: 10_000,
-  },
-  {
-    id: 'X51',
-    title: 'what a member of another ensemble says is listened to',
-    edits: [
-      zab(
-        'zab',
-        "return this.belonging.cluster !== '' && link.presence?.cluster === this.belonging.cluster",
-        "return this.belonging.cluster !== '' && link.presence !== undefined",
-      ),
-    ],
-  },
-  {
-    id: 'X52',
-    title: 'a deposed leader still answers what it was asked',
-    edits: [
-      zab(
-        'broadcast',
-        "  if (from.peer.id !== following.leader.id) return\n  zab.outputs.push({ type: 'readReady'",
-        "  if (from.peer.id === zab.id) return\n  zab.outputs.push({ type: 'readReady'",
-      ),
-    ],
     seedsMax: 10_000,
   },
   {

@@ -98,6 +98,8 @@ export class CoreWorld {
   traceHash = 0x811c9dc5
   /** Every session that any client ever opened. */
   readonly sessions: SimSession[] = []
+  /** The session that last went to another member. */
+  lastMoved: SimSession | undefined
   readonly #queue = new EventQueue()
   /** By hook, those that listen to it. */
   readonly #hooks = new Map<keyof Invariant, readonly Invariant[]>()
@@ -197,7 +199,7 @@ export class CoreWorld {
 
   diskDelay(member: SimMember): number {
     const disk = this.random('disk', member.name)
-    if (this.isCalm) return disk.real(0, 1)
+    if (this.isCalm) return Math.max(disk.real(0, 1), member.diskStalledUntil - this.now)
     const delay = disk.chance(0.02) ? disk.real(0, 40 * this.options.diskMs) : disk.exponential(this.options.diskMs)
     return Math.max(delay, member.diskStalledUntil - this.now)
   }

@@ -5,8 +5,8 @@
  */
 import type { Configuration, MemberId } from '../../lib/core/zab/configuration.ts'
 import type { MembershipOutcome, MembershipRequest } from '../../lib/core/zab/membership-request.ts'
-import { isQuorum } from '../../lib/core/zab/quorum.ts'
 import type { CoreWorld } from './core-world.ts'
+import { isTrueQuorum } from './invariants/quorum.ts'
 import type { SimMember } from './sim-member.ts'
 
 /** A member by its name, or by what it is when the fault happens. */
@@ -54,8 +54,18 @@ export type FaultEvent = { readonly at: number } & (
       readonly graceMs: number
       readonly downMs: number
     }
+  /**
+   * Whoever coordinates the founding is gone as soon as it has founded, and has forgotten it; what it wants to found anew
+   * comes to the others when they may be more than founded.
+   */
+  | { readonly type: 'lateFounder'; readonly afterMs: number; readonly downMs: number; readonly heldMs: number }
+  /** As soon as somebody is about to get a vote, it is gone, and all the others with it that would get one. */
+  | { readonly type: 'halfChange'; readonly forMs: number }
   | { readonly type: 'wallJump'; readonly member: Target; readonly byMs: number }
 )
+
+/** Within so long after the healing, everything is well. */
+export const healingMs = 30_000
 
 export class Faults {
   readonly #world: CoreWorld
@@ -82,21 +92,27 @@ export class Faults {
 
   /**
    * No more faults, and these alone are well. Each of the others reaches one of them at most, until `stop` heals all.
+   * `isHard`: the leader of before, where it is not among them, does; and the disks of some others hang all the while.
    */
-  stopFor(core: readonly SimMember[]): void {
+  stopFor(core: readonly SimMember[], isHard: boolean): void {
     const random = this.#world.random('network', 'core')
+    const { leader } = this.#world
     this.#stopped = true
     this.#world.network.heal()
     for (const member of core) this.#mend(member)
     for (const other of this.#world.members) {
       if (core.includes(other)) continue
-      const friend = random.chance(0.6) ? random.pick(core) : undefined
+      const hasFriend = random.chance(0.6) || (isHard && other === leader)
+      const friend = hasFriend ? random.pick(core) : undefined
       for (const member of this.#world.members) {
         if (member === other || member === friend) continue
         this.#world.network.block(member, other)
         this.#world.network.block(other, member)
       }
-      if (friend !== undefined) this.#mend(other)
+      if (friend === undefined) continue
+      this.#mend(other)
+      // Its disk may hang all the while: then it cannot lead, whatever it has in its log.
+      if (isHard && other !== leader && random.chance(0.3)) other.diskStalledUntil = this.#world.now + healingMs
     }
   }
 
@@ -104,6 +120,7 @@ export class Faults {
     member.resume()
     member.crashAfterSteps = undefined
     member.disk.failNext = undefined
+    member.diskStalledUntil = 0
     member.start()
   }
 
@@ -163,6 +180,14 @@ export class Faults {
       }
       case 'stop':
         return this.#stopInOrder(this.#find(event.member), event)
+      case 'lateFounder': {
+        const member = this.#world.members.find(({ spec }) => spec.founders[0] === spec.address)
+        if (member !== undefined) this.#awaitFounding(member, event, 2000)
+        return member !== undefined
+      }
+      case 'halfChange':
+        this.#awaitChange(event, 3000)
+        return true
       case 'wallJump': {
         const member = this.#find(event.member)
         if (member !== undefined) this.#world.jumpWall(member, event.byMs)
@@ -201,6 +226,43 @@ export class Faults {
     }
     this.#restartLater(member, event.downMs)
     return true
+  }
+
+  #awaitFounding(member: SimMember, event: FaultEvent & { type: 'lateFounder' }, tries: number): void {
+    const { presence } = member.peer?.zab.belonging ?? {}
+    if (presence !== 'founded') {
+      if (tries > 0) this.#unlessStopped(1, () => this.#awaitFounding(member, event, tries - 1))
+      return
+    }
+    this.#unlessStopped(event.afterMs, () => {
+      if (!this.#crash(member, { at: 0, type: 'crash', member: member.name, downMs: event.downMs, isWiped: true }))
+        return
+      const { network, members } = this.#world
+      for (const other of members) {
+        if (other === member) continue
+        network.hold(member, other, 'prepare')
+        // They elect only after it is back.
+        other.diskStalledUntil = this.#world.now + event.heldMs / 2
+      }
+      this.#unlessStopped(event.heldMs, () => {
+        for (const other of members) if (other !== member) network.release(member, other)
+      })
+    })
+  }
+
+  #awaitChange(event: FaultEvent & { type: 'halfChange' }, tries: number): void {
+    const { leader, members } = this.#world
+    const { active = [], pending } = leader?.peer?.zab.configurations ?? {}
+    const before = active[0]?.voters.map(({ id }) => id) ?? []
+    const voters = pending?.configuration.voters ?? []
+    const fresh = members.filter(({ id }) => !before.includes(id) && voters.some((voter) => voter.id === id))
+    if (fresh.length === 0) {
+      if (tries > 0) this.#unlessStopped(1, () => this.#awaitChange(event, tries - 1))
+      return
+    }
+    const others = members.filter((member) => !fresh.includes(member))
+    const pairs = fresh.flatMap((a) => others.flatMap((b) => [[a, b] as const, [b, a] as const]))
+    this.#cutFor({ forMs: event.forMs, isAbrupt: true }, pairs)
   }
 
   #stopInOrder(member: SimMember | undefined, event: FaultEvent & { type: 'stop' }): boolean {
@@ -258,7 +320,7 @@ export function mayForget(world: CoreWorld, lost: readonly SimMember[]): boolean
   }
   // Before there is an ensemble, there is nothing to forget: it is founded anew.
   if (!isFounded(world)) return true
-  return allConfigurations(world).every((configuration) => isQuorum([configuration], (id) => rememberers.has(id)))
+  return allConfigurations(world).every((configuration) => isTrueQuorum([configuration], (id) => rememberers.has(id)))
 }
 
 /** Whether anybody may rely on an ensemble by now. */

@@ -10,6 +10,7 @@ export const marks: Readonly<Record<string, string>> = {
   'broadcast.leaderSilent': 'a follower gives up a leader whose link is up',
   'broadcast.quorumLost': 'a leader that hears of no quorum steps down',
   'client.moved': 'a session goes on at another member',
+  'client.overtaken': 'a write arrives before an earlier one of its session',
   'client.silent': 'a client goes away without closing its session',
   'discovery.followerAhead': 'a would-be leader learns that its log is not the freshest',
   'discovery.laterPromise': 'an established leader is joined by a member that promised a later epoch',

@@ -171,6 +171,7 @@ export class Network {
   /** Nothing gets from one to the other any more; after a while their link times out. */
   block(from: SimMember, to: SimMember): void {
     this.#blocked.add(`${from.name}>${to.name}`)
+    this.#noteDisturbance(from, to)
     const link = this.#links.get(keyOf(from, to))
     if (link === undefined || !link.isOpen) return
     this.#world.after(this.#world.random('network', link.key).real(1900, 2100), () => {
@@ -180,9 +181,14 @@ export class Network {
 
   unblock(from: SimMember, to: SimMember): void {
     if (!this.#blocked.delete(`${from.name}>${to.name}`)) return
+    this.#noteDisturbance(from, to)
     const pipe = this.#links.get(keyOf(from, to))?.pipes.find((one) => one.from === from)
     for (const message of pipe?.held.splice(0) ?? []) this.send(from, to.id, message)
     this.dialAll()
+  }
+
+  #noteDisturbance(...ends: readonly SimMember[]): void {
+    for (const end of ends) end.disturbedAt = this.#world.now
   }
 
   heal(): void {

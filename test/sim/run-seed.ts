@@ -1,9 +1,9 @@
 /** One schedule from the founding to the end: chaos, healing, and then everything must be well again. */
 
-import { isQuorum } from '../../lib/core/zab/quorum.ts'
 import { CoreWorld, type Watching, type CoreWorld as World } from './core-world.ts'
-import { allConfigurations, Faults, isFounded } from './faults.ts'
+import { allConfigurations, Faults, healingMs, isFounded } from './faults.ts'
 import { Violation } from './invariants/invariant.ts'
+import { isTrueQuorum } from './invariants/quorum.ts'
 import { type Schedule, scheduleOf } from './schedule.ts'
 import type { SimMember } from './sim-member.ts'
 
@@ -18,9 +18,6 @@ export interface SeedResult {
   readonly traceHash: number
   readonly marks: ReadonlyMap<string, number>
 }
-
-/** Within so long after the healing, everything is well. */
-const healingMs = 30_000
 
 export function runSeed(seed: number, watching: Watching = {}): SeedResult {
   return runSchedule(scheduleOf(seed), watching)
@@ -38,7 +35,7 @@ export function runSchedule(schedule: Schedule, watching: Watching = {}): SeedRe
     })
   }
   world.run(chaosMs)
-  if (schedule.healsToCore) healToCore(world, faults)
+  if (schedule.healsToCore) healToCore(world, faults, schedule.isHardCore === true)
   faults.stop()
   settle(world)
   return {
@@ -54,11 +51,11 @@ export function runSchedule(schedule: Schedule, watching: Watching = {}): SeedRe
 }
 
 /** A quorum that is well must get along, whatever becomes of the others. */
-function healToCore(world: World, faults: Faults): void {
-  const core = coreOf(world)
+function healToCore(world: World, faults: Faults, isHard: boolean): void {
+  const core = coreOf(world, isHard)
   if (core === undefined) return
   world.mark('world.core')
-  faults.stopFor(core)
+  faults.stopFor(core, isHard)
   world.isCalm = true
   if (!world.runFor(healingMs, () => isLedByQuorum(world))) throw new Violation('Liveness', stuck(world, 'led'))
   world.isCalm = false
@@ -70,20 +67,23 @@ function isLedByQuorum({ leader, running }: World): boolean {
   const led = new Set(
     running.filter(({ status }) => status?.serving && status.leader?.id === leader.id).map(({ id }) => id),
   )
-  return isQuorum(leader.peer?.zab.configurations.active ?? [], (id) => led.has(id))
+  return isTrueQuorum(leader.peer?.zab.configurations.active ?? [], (id) => led.has(id))
 }
 
 /** The first members that remember and are a quorum of every configuration that anybody has. */
-function coreOf(world: World): readonly SimMember[] | undefined {
+function coreOf(world: World, isHard: boolean): readonly SimMember[] | undefined {
   const configurations = allConfigurations(world)
   if (!isFounded(world) || configurations.length === 0) return undefined
   const core: SimMember[] = []
-  for (const member of world.random('network', 'core').shuffled(world.members)) {
+  const order = world.random('network', 'core').shuffled(world.members)
+  const { leader } = world
+  if (isHard) order.sort((a, b) => Number(a === leader) - Number(b === leader))
+  for (const member of order) {
     if (!member.isUp && !member.spec.isDurable) continue
     if (member.peer === undefined || member.peer.zab.belonging.presence !== 'member') continue
     if (!configurations.every(({ voters }) => voters.some(({ id }) => id === member.id))) continue
     core.push(member)
-    if (isQuorum(configurations, (id) => core.some((one) => one.id === id))) return core
+    if (isTrueQuorum(configurations, (id) => core.some((one) => one.id === id))) return core
   }
   return undefined
 }
@@ -119,8 +119,16 @@ function stopNamesakes(world: World, limitMs: number): void {
   for (const member of world.members) {
     const namesakes = world.members.filter((other) => other.record.name === member.record.name && other.isUp)
     const heir = namesakes.find(isVoter)
+    if (heir !== undefined) awaitRefusal(world, namesakes, heir, limitMs)
     if (namesakes.length > 1) for (const other of namesakes) if (other !== (heir ?? namesakes[0])) other.crash()
   }
+}
+
+/** Whoever has the name of a voter that is well is told so. */
+function awaitRefusal(world: World, namesakes: readonly SimMember[], heir: SimMember, limitMs: number): void {
+  const isTold = (one: SimMember): boolean => one === heir || !one.isUp || one.refusals.length > 0
+  if (world.runFor(limitMs, () => !heir.isUp || namesakes.every(isTold))) return
+  throw new Violation('Liveness', stuck(world, `told that ${heir.record.name} is in use`))
 }
 
 function isEqual({ running }: World): boolean {

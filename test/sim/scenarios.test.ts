@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import type { Following } from '../../lib/core/zab/roles.ts'
 import { zxidPlus, zxidZero } from '../../lib/core/zab/zxid.ts'
 import type { CoreWorld, WorldOptions } from './core-world.ts'
+import { invariantNames } from './invariants/index.ts'
 import { settle } from './run-seed.ts'
 import { specsOf } from './schedule.ts'
 import type { MemberSpec, SimMember } from './sim-member.ts'
@@ -482,6 +483,36 @@ describe('core scenarios', () => {
       assert.equal(world.leader, undefined)
       a.start()
       assert.ok(world.runFor(10_000, () => world.leader !== undefined))
+    })
+
+    it('tells a newcomer that it has the name of the last founder', () => {
+      const impostor: MemberSpec = { name: 'x', alias: 'a', address: 'host-x:1', isDurable: true, founders: [] }
+      const world = worldOf([...durable(1), impostor])
+      const [a, x] = world.members as [SimMember, SimMember]
+      world.startAll()
+      assert.ok(world.runFor(10_000, () => x.refusals.includes('COORD_NAME_IN_USE')))
+      assert.deepEqual(votersOf(a), [a.id])
+    })
+
+    it('listens to nobody of another ensemble', () => {
+      // Two ensembles of one founder each that see each other: what is true of one history is not of the other.
+      const specs = durable(2).map((spec) => ({ ...spec, founders: [spec.address] }))
+      const world = worldOf(specs, {}, { without: [...invariantNames(), 'Leadership'] })
+      const [a, b] = world.members as [SimMember, SimMember]
+      const serves = (member: SimMember): boolean => member.status?.serving === true
+      world.startAll()
+      assert.ok(world.runFor(5000, () => serves(a) && serves(b)))
+      const { cluster } = b.status as { readonly cluster: string }
+      for (const member of [b, a]) {
+        member.crash()
+        world.runFor(500)
+        member.start()
+        assert.ok(world.runFor(5000, () => serves(member)))
+        world.runFor(1000)
+        assert.equal(member.status?.leader?.id, member.id)
+      }
+      assert.equal(b.status?.cluster, cluster)
+      assert.notEqual(a.status?.cluster, cluster)
     })
 
     it('lets a voter that was only paused go on as it was', () => {

@@ -21,6 +21,8 @@ export interface Schedule {
   readonly chaosMs: number
   /** Whether only a quorum heals first, and must get along without the others. */
   readonly healsToCore: boolean
+  /** Then one without the leader, where there is a choice; and the disks of some of the others hang. */
+  readonly isHardCore?: boolean | undefined
 }
 
 const letters = 'abcdefg'
@@ -37,21 +39,32 @@ export function specsOf(founders: number, joiners: number, isDurable: (index: nu
   }))
 }
 
+/** What one seed in four is about, besides all that it draws: situations that take a history of their own. */
+const themes = ['growing', 'founding', 'moves', 'namesakes', 'core'] as const
+type Theme = (typeof themes)[number]
+
 /** Each seed draws its own size, settings, faults and work; some draw no faults at all. */
 export function scheduleOf(seed: number): Schedule {
+  const theme = seed % 4 === 0 ? new Prng(seed, 'theme').pick(themes) : undefined
   const random = new Prng(seed, 'schedule')
-  const members = membersOf(random)
-  const options = optionsOf(seed, members, random)
+  const drawn = membersOf(random)
+  const members = membersFor(theme, new Prng(seed, 'members')) ?? drawn
+  const options = optionsOf(seed, members, random, theme)
   const chaosMs = round(random.real(2000, 12_000))
   const names = members.map(({ name }) => name)
   const startsAt = members.map(() => round(random.real(0, 200)))
-  const healsToCore = random.chance(0.3)
+  const healsToCore = random.chance(0.3) || theme === 'core'
   const faults = random.chance(0.1) ? [] : faultsOf(new Prng(seed, 'faults'), names, chaosMs)
   if (faults.length > 0) addChanges(new Prng(seed, 'operators'), members, chaosMs, faults)
   const actions = actionsOf(new Prng(seed, 'workload'), names, options, chaosMs)
   if (faults.length > 0) addSeesaws(new Prng(seed, 'seesaws'), names, chaosMs, faults)
   if (faults.length > 0) addLostTails(new Prng(seed, 'tails'), chaosMs, faults, actions)
-  return { options, startsAt, faults, actions, chaosMs, healsToCore }
+  const own = new Prng(seed, 'own')
+  if (theme === 'founding') addTroubledFounding(own, members, faults)
+  else if (theme === 'growing') addHalfChanges(own, chaosMs, faults)
+  else if (theme === 'namesakes') onlyResetNamesakes(own, members, chaosMs, faults)
+  else if (theme === 'moves') addMoves(own, names, chaosMs, actions)
+  return { options, startsAt, faults, actions, chaosMs, healsToCore, ...(theme === 'core' ? { isHardCore: true } : {}) }
 }
 
 function membersOf(random: Prng): MemberSpec[] {
@@ -67,11 +80,33 @@ function membersOf(random: Prng): MemberSpec[] {
   })
 }
 
+function membersFor(theme: Theme | undefined, random: Prng): MemberSpec[] | undefined {
+  if (theme === 'growing') {
+    // Around one founder or two: those who vote later are a majority, and no quorum without them.
+    const [founders, joiners] = random.pick([
+      [1, 2],
+      [1, 4],
+      [2, 3],
+      [2, 4],
+    ] as const)
+    return specsOf(founders, joiners, (index) => index < founders || random.chance(0.7))
+  }
+  if (theme === 'namesakes') {
+    const specs = specsOf(3, random.between(1, 2), () => random.chance(0.7))
+    return specs.map((spec) => (spec.founders.length > 0 ? spec : { ...spec, alias: letters[random.between(0, 2)] }))
+  }
+  if (theme === 'core') return specsOf(random.pick([3, 4, 5, 5, 5, 6, 7]), 0, () => random.chance(0.8))
+  return theme === 'founding'
+    ? specsOf(random.pick([2, 3, 3, 3, 5]), random.between(0, 1), () => random.chance(0.5))
+    : undefined
+}
+
 /** What is rare elsewhere is common here: short tails, small batches and chunks, counters that end. */
-function optionsOf(seed: number, members: readonly MemberSpec[], random: Prng): WorldOptions {
+function optionsOf(seed: number, members: readonly MemberSpec[], random: Prng, theme: Theme | undefined): WorldOptions {
   const size = members.length
   return {
     ...defaultOptions,
+    ...(theme === 'growing' ? { timing: { ...defaultOptions.timing, forgetMs: 600 } } : {}),
     seed,
     members,
     tail: random.chance(0.4) ? { entries: random.between(0, 8), bytes: 1 << 20 } : defaultOptions.tail,
@@ -84,7 +119,7 @@ function optionsOf(seed: number, members: readonly MemberSpec[], random: Prng): 
     drift: random.pick([0, 0.001, 0.05]),
     isChoppy: random.chance(0.3),
     isFrozen: random.chance(0.2),
-    seats: new Prng(seed, 'seats').pick([1, 3, 5, 5]),
+    seats: theme === 'growing' ? 5 : new Prng(seed, 'seats').pick([1, 3, 5, 5]),
     sessionsPerMember: random.between(1, 3),
     sessionTimeoutsMs: random.pick([[1000], [4000], [1000, 8000]]),
     actionMs: random.pick([20, 100, 100, 500, 2000]) * (size > 4 ? 2 : 1),
@@ -264,6 +299,67 @@ function addSeesaws(random: Prng, names: readonly string[], chaosMs: number, fau
   faults.sort(inTime)
 }
 
+/** Founders that come and go while an ensemble is founded: some have prepared, some know that all have, some have forgotten. */
+function addTroubledFounding(random: Prng, members: readonly MemberSpec[], faults: FaultEvent[]): void {
+  if (random.chance(0.6)) {
+    const times = { afterMs: round(random.real(0, 20)), downMs: round(random.real(0.1, 30)) }
+    faults.push({ at: 0, type: 'lateFounder', ...times, heldMs: round(random.real(200, 600)) })
+    faults.sort(inTime)
+    return
+  }
+  const names = members.filter(({ founders }) => founders.length > 0).map(({ name }) => name)
+  const lowest = names[0] as Target
+  const meanMs = random.pick([15, 40, 100])
+  const endMs = random.real(300, 1200)
+  for (let at = 20 + random.exponential(meanMs); at < endMs; at += 5 + random.exponential(meanMs)) {
+    const member = random.chance(0.5) ? lowest : random.pick(names)
+    const downMs = round(random.chance(0.8) ? random.real(0.1, 30) : random.exponential(300))
+    const dice = random.random()
+    if (dice < 0.6) faults.push({ at: round(at), type: 'crash', member, downMs, isWiped: random.chance(0.5) })
+    else if (dice < 0.8) faults.push({ at: round(at), type: 'reset', between: [member, random.pick(names)] })
+    else
+      faults.push({ at: round(at), type: 'cut', from: member, to: random.pick(names), isOneWay: false, forMs: downMs })
+  }
+  faults.sort(inTime)
+}
+
+/** Those who are about to get a vote are gone: the change can be neither committed nor waited for. */
+function addHalfChanges(random: Prng, chaosMs: number, faults: FaultEvent[]): void {
+  for (let at = random.real(300, 1500); at < chaosMs; at += random.real(3000, 5000)) {
+    faults.push({ at: round(at), type: 'halfChange', forMs: round(random.real(2500, 4500)) })
+  }
+  faults.sort(inTime)
+}
+
+/** In place of all other faults: two live members with one name, of which the one that has the place is out of sight for moments. */
+function onlyResetNamesakes(random: Prng, members: readonly MemberSpec[], chaosMs: number, faults: FaultEvent[]): void {
+  const names = members.flatMap(({ alias }) => alias ?? [])
+  faults.length = 0
+  const meanMs = random.real(50, 400)
+  for (let at = 2000 + random.exponential(meanMs); at < chaosMs; at += random.exponential(meanMs)) {
+    faults.push({ at: round(at), type: 'reset', between: ['leader', random.pick(names)] })
+  }
+}
+
+/** Clients that go from one member to another and on at once; and writes that overtake each other on the way. */
+function addMoves(random: Prng, names: readonly string[], chaosMs: number, actions: ActionEvent[]): void {
+  const meanMs = random.real(100, 1500)
+  for (let at = random.exponential(meanMs); at < chaosMs; at += random.exponential(meanMs)) {
+    const session = random.between(0, 5)
+    const [from, to] = random.shuffled(names)
+    const event = { at: round(at), session }
+    if (random.chance(0.4)) {
+      const operations = [anySubOperation(random), anySubOperation(random)] as const
+      actions.push({ ...event, member: random.pick(names), do: 'overtake', operations })
+    } else {
+      actions.push({ ...event, member: from as string, do: 'move' })
+      const later = round(at + random.real(0.1, 60))
+      actions.push({ ...event, at: later, member: to ?? (from as string), do: 'move', isSame: true })
+    }
+  }
+  actions.sort(inTime)
+}
+
 const paths = ['/a', '/b', '/c', '/a/x', '/a/y', '/b/z']
 
 /** What the clients of each member do, as long as there is chaos and a little longer. */
@@ -325,12 +421,16 @@ function anySubOperation(random: Prng): SubOperation {
 export function stringifySchedule(schedule: Schedule, more: object = {}): string {
   const plain = (_key: string, value: unknown): unknown => (value instanceof Uint8Array ? { bytes: [...value] } : value)
   const line = (value: unknown): string => `    ${JSON.stringify(value, plain)}`
-  const { options, startsAt, faults, actions, chaosMs, healsToCore } = schedule
+  const { options, startsAt, faults, actions, chaosMs, healsToCore, isHardCore } = schedule
   const list = (items: readonly unknown[]): string =>
     items.length === 0 ? '[]' : `[\n${items.map(line).join(',\n')}\n  ]`
-  const fields = Object.entries({ ...more, chaosMs, healsToCore, startsAt }).map(
-    ([key, value]) => `  ${JSON.stringify(key)}: ${JSON.stringify(value)}`,
-  )
+  const fields = Object.entries({
+    ...more,
+    chaosMs,
+    healsToCore,
+    ...(isHardCore === true ? { isHardCore } : {}),
+    startsAt,
+  }).map(([key, value]) => `  ${JSON.stringify(key)}: ${JSON.stringify(value)}`)
   const { members, ...rest } = options
   const settings = `  "options": ${JSON.stringify({ ...rest, members: 0 }).replace('"members":0', `"members": ${list(members)}`)}`
   return `{\n${[...fields, settings, `  "faults": ${list(faults)}`, `  "actions": ${list(actions)}`].join(',\n')}\n}\n`

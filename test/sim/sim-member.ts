@@ -61,6 +61,8 @@ export class SimMember {
   #lastTurnAt = -1
   /** Crash in the middle of a turn, after so many steps. */
   crashAfterSteps: number | undefined
+  /** When something last came between it and others: a crash, a start, a pause, a cut. */
+  disturbedAt = 0
   /** Until then nothing becomes durable. */
   diskStalledUntil = 0
   readonly refusals: string[] = []
@@ -153,6 +155,7 @@ export class SimMember {
     this.committed = this.log.length
     this.log.push(...image.batches)
     this.peer = new Peer(image.startOf(this.record), this.#world.zabOptions(this.spec))
+    this.disturbedAt = this.#world.now
     this.#world.trace(this, 'starts')
     this.receive({ type: 'tick', lateMs: 0 })
     this.host.start()
@@ -177,6 +180,7 @@ export class SimMember {
   /** The process dies: at once, with what its disk has by chance. */
   crash(): void {
     if (!this.isUp) return
+    this.disturbedAt = this.#world.now
     this.#world.trace(this, 'crashes')
     this.peer = undefined
     this.disk.crash(this.#world.random('disk', this.name).between(0, this.disk.backlog))
@@ -188,12 +192,14 @@ export class SimMember {
   pause(): void {
     if (!this.isPaused) this.#pausedAt = this.localNow
     this.isPaused = true
+    this.disturbedAt = this.#world.now
     this.#world.trace(this, 'pauses')
   }
 
   resume(): void {
     if (!this.isPaused) return
     this.isPaused = false
+    this.disturbedAt = this.#world.now
     this.#pausedMs += this.localNow - this.#pausedAt
     this.#world.trace(this, 'resumes')
     if (!this.isUp) return

@@ -17,8 +17,10 @@ export type ActionEvent = { readonly at: number; readonly member: string } & (
   | { readonly do: 'read' }
   /** The client goes away without a word: its session must expire. */
   | { readonly do: 'silence'; readonly session: number }
-  /** A session of another member, which may be down, goes on at this one. */
-  | { readonly do: 'move'; readonly session: number }
+  /** Two writes, of which the later one leaves first. */
+  | { readonly do: 'overtake'; readonly session: number; readonly operations: readonly [Operation, Operation] }
+  /** A session of another member, which may be down, goes on at this one; `isSame`: the one that moved last. */
+  | { readonly do: 'move'; readonly session: number; readonly isSame?: boolean | undefined }
 )
 
 /** A session, as the client and its host together know it. */
@@ -169,8 +171,13 @@ export class SimHost {
         this.#world.mark('client.silent')
         return
       }
+      case 'overtake': {
+        const session = this.#pickOpen(event.session)
+        if (session !== undefined) this.#sendInReverse(session, event.operations)
+        return
+      }
       case 'move':
-        this.#takeOver(event.session)
+        this.#takeOver(event.session, event.isSame === true)
     }
   }
 
@@ -207,12 +214,14 @@ export class SimHost {
   }
 
   /** The client goes on here. Its old host learns nothing of it: what it has on its way may still arrive. */
-  #takeOver(number: number): void {
-    const others = this.#world.sessions.filter(
-      ({ host, state, isSilent }) => host !== this && state === 'open' && !isSilent,
-    )
+  #takeOver(number: number, isSame: boolean): void {
+    const { sessions, lastMoved } = this.#world
+    const mayMove = ({ host, state, isSilent }: SimSession): boolean =>
+      host !== this && (state === 'open' || (isSame && state === 'attaching')) && !isSilent
+    const others = isSame && lastMoved !== undefined ? [lastMoved].filter(mayMove) : sessions.filter(mayMove)
     const session = others[number % others.length]
     if (session === undefined) return
+    this.#world.lastMoved = session
     this.#world.mark('client.moved')
     session.host.#sessions.delete(session.id)
     session.host = this
@@ -256,13 +265,28 @@ export class SimHost {
   }
 
   #send(session: SimSession, operation: Operation): void {
+    const request = this.#next(session, operation)
+    if (this.#serving) this.#submit(request)
+  }
+
+  /** As where two ways lead to the leader. */
+  #sendInReverse(session: SimSession, [first, second]: readonly [Operation, Operation]): void {
+    const late = this.#next(session, first)
+    const early = this.#next(session, second)
+    if (!this.#serving) return
+    this.#world.mark('client.overtaken')
+    this.#submit(early)
+    this.#submit(late)
+  }
+
+  #next(session: SimSession, operation: Operation): WriteRequest {
     const { id, generation, answeredThrough } = session
     const cxid = session.nextCxid
     session.nextCxid += 1
     if (operation.type === 'closeSession') session.isClosing = true
     const request: WriteRequest = { type: 'write', session: id, generation, cxid, answeredThrough, operation }
     session.unanswered.set(cxid, request)
-    if (this.#serving) this.#submit(request)
+    return request
   }
 
   #submit(request: TreeRequest): void {

@@ -133,8 +133,8 @@ function takeOverPlace(zab: Zab, leading: Leading, configuration: Configuration)
     const predecessor = members.find(({ name }) => name === member.name)
     if (predecessor === undefined) continue
     const change = replaceMember(configuration, predecessor, member)
-    // The last founder's seat is for a founder: without one there is no quorum.
-    if (hasFounder(change) && isGone(zab, leading, learner, predecessor)) {
+    // The last founder's seat is for a founder, without one there is no quorum; whoever has its name is told so all the same.
+    if (isGone(zab, leading, learner, predecessor) && hasFounder(change)) {
       zab.mark('membership.replaced')
       leading.probes.delete(predecessor.id)
       return change

@@ -3,11 +3,15 @@ import { Agreement } from './agreement.ts'
 import { CaughtUp } from './caught-up.ts'
 import { CommittedIsDurable } from './committed-is-durable.ts'
 import { CommittedLogDurability } from './committed-log-durability.ts'
+import { CounterEnds } from './counter-ends.ts'
 import { DigestEquality } from './digest-equality.ts'
+import { EpochQuorum } from './epoch-quorum.ts'
+import { GivesWay } from './gives-way.ts'
 import { Integrity } from './integrity.ts'
 import type { Invariant } from './invariant.ts'
 import { LeaderLogCompleteness } from './leader-log-completeness.ts'
 import { Leadership } from './leadership.ts'
+import { LivingNamesakes } from './living-namesakes.ts'
 import { LocalPrimaryOrder } from './local-primary-order.ts'
 import { MoreUpToDate } from './more-up-to-date.ts'
 import { PatientLeader } from './patient-leader.ts'
@@ -19,6 +23,7 @@ import { PromisesAreDurable } from './promises-are-durable.ts'
 import { QuorumLog } from './quorum-log.ts'
 import { ReferenceModel } from './reference-model.ts'
 import { SameConfiguration } from './same-configuration.ts'
+import { ServesEstablished } from './serves-established.ts'
 import { SoundConfiguration } from './sound-configuration.ts'
 import { TotalOrder } from './total-order.ts'
 
@@ -45,6 +50,11 @@ export function allInvariants(): readonly Invariant[] {
     new ReferenceModel(),
     new DigestEquality(),
     new SoundConfiguration(),
+    new ServesEstablished(),
+    new EpochQuorum(),
+    new CounterEnds(),
+    new GivesWay(),
+    new LivingNamesakes(),
   ]
 }
 

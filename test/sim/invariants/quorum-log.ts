@@ -5,18 +5,18 @@
  */
 import { type Batch, lastOf } from '../../../lib/core/zab/batch.ts'
 import type { Configuration, MemberId } from '../../../lib/core/zab/configuration.ts'
-import { isQuorum } from '../../../lib/core/zab/quorum.ts'
 import { formatZxid } from '../../../lib/core/zab/zxid.ts'
 import type { CoreWorld } from '../core-world.ts'
 import type { SimMember } from '../sim-member.ts'
 import { type Invariant, Violation } from './invariant.ts'
+import { isTrueQuorum } from './quorum.ts'
 
 export class QuorumLog implements Invariant {
   onCommitted(world: CoreWorld, member: SimMember, batch: Batch, index: number): void {
     if (index !== world.history.committed.length) return
     const active = member.peer?.zab.configurations.active ?? []
     const holds = holders(world, batch)
-    if (isQuorum(active, (id) => holds.get(id) !== false)) return check(world, batch, active)
+    if (isTrueQuorum(active, (id) => holds.get(id) !== false)) return check(world, batch, active)
     throw new Violation('QuorumLog', `${formatZxid(batch.first)} is committed without a quorum that holds it`)
   }
 
@@ -32,7 +32,7 @@ export class QuorumLog implements Invariant {
 function check(world: CoreWorld, last: Batch | undefined, active: readonly Configuration[]): void {
   if (last === undefined) return
   const holds = holders(world, last)
-  if (!isQuorum(active, (id) => holds.get(id) === false)) return
+  if (!isTrueQuorum(active, (id) => holds.get(id) === false)) return
   throw new Violation('QuorumLog', `a quorum remembers nothing of ${formatZxid(last.first)}, which is committed`)
 }
 
