@@ -142,6 +142,9 @@ function story(): { readonly story: Story; readonly calls: readonly Call[] } {
     it.write(alice, multi(setData('/a', 'two'), create('/m'))),
     it.write(alice, multi(setData('/a', 'three'), create('/m'))),
     it.read(alice, getData('/a')),
+    it.write(bob, { ...create('/g'), acl: [{ scheme: 'world', id: 'anyone', permissions: 'cd' }] }),
+    it.write(alice, setData('/g', 'four')),
+    it.read(alice, getData('/g')),
   ]
   return { story: it, calls }
 }
@@ -161,7 +164,7 @@ function watched(): { readonly history: History; readonly calls: readonly Call[]
 function follow(history: History, calls: readonly Call[]): void {
   const [made, read, first] = calls as [Call, Call, Call]
   const { zxid } = reply(made)
-  const changes = new Replay(history).changes.filter((change) => change.zxid > zxid)
+  const changes = new Replay(history).changes.filter((change) => change.zxid > zxid && change.isReadable)
   const events: StreamedEvent[] = [
     { type: 'created', path: '/', zxid: 0n, data: new Uint8Array(0) },
     { type: 'created', path: '/a', zxid, data: data('/a') },
@@ -336,6 +339,20 @@ const wrongs: Readonly<Record<string, readonly (readonly [string, (h: History, c
       },
     ],
   ],
+  G9: [
+    [
+      'a write that is let through without the right to it',
+      ({ entries }) => Object.assign(refusedWrite(entries), { result: { type: 'setData', stat: {} } }),
+    ],
+    [
+      'a read that is refused although everybody may read',
+      (_h, calls) => Object.assign(reply(calls[3]), { result: { type: 'error', code: 'COORD_NO_AUTH', path: '/a' } }),
+    ],
+    [
+      'a read that shows what nobody may read',
+      (_h, calls) => Object.assign(reply(calls[14]), { result: { ...reply(calls[3]).result } }),
+    ],
+  ],
   G10: [
     [
       'an entry that gave something else elsewhere',
@@ -404,6 +421,9 @@ const wrongs: Readonly<Record<string, readonly (readonly [string, (h: History, c
     ['two holders', ({ fencedWrites }) => fencedWrites.push({ ...fenced(2n), rivals: ['b'] })],
   ],
 }
+
+const refusedWrite = (entries: History['entries']): Entry =>
+  entries.find(({ result }) => result.type === 'error' && result.code === 'COORD_NO_AUTH') as Entry
 
 function reply(call: Call | undefined): NonNullable<Call['reply']> {
   return call?.reply as NonNullable<Call['reply']>

@@ -12,6 +12,7 @@ import { watches } from './g5-watches.ts'
 import { sessions } from './g6-sessions.ts'
 import { sequential } from './g7-sequential.ts'
 import { multi } from './g8-multi.ts'
+import { rights } from './g9-rights.ts'
 import { convergence } from './g10-convergence.ts'
 import { durability } from './g11-durability.ts'
 import { protocol } from './g12-protocol.ts'
@@ -25,6 +26,7 @@ export const checks: Readonly<Record<string, Check>> = {
   G12: protocol,
   G11: durability,
   G10: convergence,
+  G9: rights,
   G1: linearizableWrites,
   G2: fifo,
   G3: reads,
