@@ -63,15 +63,21 @@ function writesByStream({ calls }: History): Map<number, Write[]> {
   for (const call of calls) {
     if (call.request.kind !== 'write') continue
     const write = { call, text: textOf(call.request.operation), certainty: certaintyOf(call) }
-    byStream.set(call.stream, [...(byStream.get(call.stream) ?? []), write])
+    append(byStream, call.stream, write)
   }
   return byStream
 }
 
 function streamsBySession({ streams }: History): Map<bigint, Stream[]> {
   const bySession = new Map<bigint, Stream[]>()
-  for (const stream of streams) bySession.set(stream.session, [...(bySession.get(stream.session) ?? []), stream])
+  for (const stream of streams) append(bySession, stream.session, stream)
   return bySession
+}
+
+function append<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
+  const list = lists.get(key)
+  if (list === undefined) lists.set(key, [value])
+  else list.push(value)
 }
 
 /** Of each session, the writes that were evaluated, one list for each time that it was attached. */
@@ -82,7 +88,7 @@ function entriesBySession(log: readonly Replayed[]): Map<bigint, Replayed[][]> {
     if (request.type !== 'write' || !replayed.effect.isEvaluated) continue
     const byGeneration = bySession.get(request.session) ?? new Map<number, Replayed[]>()
     bySession.set(request.session, byGeneration)
-    byGeneration.set(request.generation, [...(byGeneration.get(request.generation) ?? []), replayed])
+    append(byGeneration, request.generation, replayed)
   }
   return new Map([...bySession].map(([session, byGeneration]) => [session, [...byGeneration.values()]]))
 }

@@ -148,9 +148,9 @@ export function planOf(seed: number): Plan {
   return { seed, ensemble: { ...ensemble, tight }, chaosMs, faults, clients, holders, watchers, recipes }
 }
 
-/** A third of the runs has a workload of recipes: those cost about as much as all else. */
+/** A quarter of the runs has a workload of recipes: those cost about as much as all else. */
 function drawRecipes(random: Random, machines: number): RecipePlan[] {
-  if (machines < 3 || !random.chance(0.4)) return []
+  if (machines < 3 || !random.chance(0.25)) return []
   return [{ name: random.pick(recipeNames), machines: 3 }]
 }
 
