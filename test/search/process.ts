@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto'
 import type { Input } from '../../lib/core/input.ts'
 import type { Output } from '../../lib/core/output.ts'
 import { Peer, type PeerStart } from '../../lib/core/peer.ts'
+import { ReplicatedState } from '../../lib/core/tree/apply.ts'
 import type { Batch } from '../../lib/core/zab/batch.ts'
 import type { Message } from '../../lib/core/zab/message.ts'
 import type { Role } from '../../lib/core/zab/roles.ts'
@@ -63,7 +64,9 @@ class LivePeer {
   attempts = 0
 
   constructor(start: PeerStart, options: ZabOptions) {
-    this.peer = new Peer(start, options)
+    // A start is played more than once, and a peer goes on with the state that it is given.
+    const state = start.state && ReplicatedState.fromSnapshot(start.state.snapshot())
+    this.peer = new Peer({ ...start, state }, options)
     this.#watch(this.peer.zab)
   }
 
