@@ -362,7 +362,8 @@ export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements
     else if (item.kind === 'event') this.#onEvent(item.event)
     else if (item.kind === 'stream') this.#streams.get(item.stream)?.onEvents(item.events, item.through)
     else {
-      this.#seen = item.seen
+      // A member that begins again from its store or its peers has seen nothing yet, and its sessions have.
+      if (item.seen > this.#seen) this.#seen = item.seen
       this.#loss = item.loss
       this.#setState(item.state, item.reason)
     }

@@ -54,6 +54,8 @@ async function perform(command: Command): Promise<object> {
       peers,
       valueEncoding: 'utf8',
       requestTimeoutMs: 3000,
+      // Before the parent gives up: it says why.
+      joinTimeoutMs: 50_000,
       ...storage,
     })
     const { member } = coord

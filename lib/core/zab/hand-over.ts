@@ -8,6 +8,7 @@
  */
 import type { MemberId, MemberRecord } from './configuration.ts'
 import type { MessageOf } from './message.ts'
+import { isQuorum } from './quorum.ts'
 import { becomeFollowing, becomeLeading, becomeLooking, type Following, type Leading, type Learner } from './roles.ts'
 import type { Link, Zab } from './zab.ts'
 
@@ -21,10 +22,13 @@ export function beginHandOver(zab: Zab, leading: Leading, name?: string, among?:
 }
 
 /**
- * A leader whose store hangs commits nothing, and nobody notices: its pings go on. It leaves leadership to somebody else, and cannot be elected before the store has answered.
+ * A leader whose store hangs commits nothing, and nobody notices: its pings go on. It leaves leadership to the others,
+ * where they are a quorum, and cannot be elected before the store has answered.
  */
 export function checkOwnStore(zab: Zab, leading: Leading): void {
   if (!isStoreHanging(zab) || leading.handOver !== undefined) return
+  // Those who could not do without this member's store would only lose their leader.
+  if (!isQuorum(zab.configurations.active, (id) => id !== zab.id && leading.learners.has(id))) return
   if (leading.phase !== 'broadcast') {
     zab.mark('transfer.storeHangsEarly')
     becomeLooking(zab, 'its own store does not answer')
