@@ -6,7 +6,7 @@
 import { abortError } from '../api/results.ts'
 import type { Session } from '../api/session.ts'
 import type { ValueCodec } from '../api/values.ts'
-import { type CreateOptions, rootUnder } from '../api/znodes.ts'
+import { type CreateOptions, rootUnder, type WatchListener } from '../api/znodes.ts'
 import { CoordError, type ErrorCode } from '../errors.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { SessionState } from '../ports/session-link.ts'
@@ -26,12 +26,16 @@ export type HostSession = Pick<
   | 'multi'
   | 'sync'
   | 'removeWatches'
-  | 'watchedBy'
   | 'id'
   | 'state'
-  | 'isCertain'
-  | 'hold'
->
+> & {
+  /** Whether the ensemble certainly has not given the session up. */
+  readonly isCertain: boolean
+  /** What is to be done as soon as that is no longer so. Returns what takes it back. */
+  hold(onEnd: () => void): () => void
+  /** The paths at which it would hear this listener. */
+  watchedBy(listener: WatchListener): readonly string[]
+}
 
 /** A client, or a session that is strict: once lost, it is over. */
 export interface RecipeHost<V = unknown> {
