@@ -529,6 +529,29 @@ describe('core scenarios', () => {
   })
 
   describe('changes of the configuration', () => {
+    it('lets the only voter go, although it leads and has forgotten nothing yet', () => {
+      for (let seed = 1; seed <= 10; seed += 1) {
+        const world = worldOf(volatile(3), { seed })
+        const leader = startAndServe(world)
+        writeAt(world, leader, 3)
+        let answers = 0
+        const answered = ({ code }: { readonly code?: string | undefined }): void => {
+          assert.equal(code, undefined)
+          answers += 1
+        }
+        leader.ask({ kind: 'change', add: [], remove: [], seats: 1 }, answered)
+        assert.ok(world.runFor(10_000, () => answers === 1 && votersOf(leader).length === 1))
+        const voter = world.leader as SimMember
+        assert.deepEqual(votersOf(voter), [voter.id])
+        voter.ask({ kind: 'close' }, answered)
+        assert.ok(world.runFor(10_000, () => answers === 2))
+        voter.crash()
+        const stay = others(world, voter)
+        assert.ok(world.runFor(10_000, () => world.isServing(stay)))
+        for (const member of stay) writeAt(world, member)
+      }
+    })
+
     it('elects without a voter that is to lose its vote and is ahead', () => {
       let met = 0
       for (let seed = 1; seed <= 10; seed += 1) {

@@ -130,6 +130,10 @@ function judge(zab: Zab, leading: Leading, { from, request }: OpenRequest, atten
   if (next.voters.some(({ id }) => id === zab.id) || !zab.isVoter) return { change: next }
   // Its own seat: another one leads first.
   if (beginHandOver(zab, leading, undefined, next.voters)) return 'later'
+  // Only a voter can lead: where all others have lost their seats, one of those who are to vote gets one first.
+  const isHeir = ({ id }: MemberRecord): boolean => attendance.isPresent(id) && !zab.configurations.isVoter(id)
+  const heir = next.voters.find(isHeir)
+  if (heir !== undefined) return { change: withVoter(configuration, heir) }
   return noQuorum('nobody is there to hand leadership over to')
 }
 
@@ -211,17 +215,19 @@ function withoutName(configuration: Configuration, name: string, attendance: Att
 
 /** Takes a free seat, or that of the voter that is needed least. */
 function promoted(configuration: Configuration, member: MemberRecord, attendance: Attendance): Configuration {
-  const { voters, observers, seats } = configuration
+  const { voters, seats } = configuration
   if (voters.includes(member)) return configuration
   const pinned = configuration.pinned.filter((name) => name !== member.name)
   const loser = voters.length < seats ? undefined : leastNeeded(configuration, attendance)
   if (loser !== undefined) return swap({ ...configuration, pinned }, loser, member)
-  return {
-    ...configuration,
-    pinned,
-    voters: [...voters, member],
-    observers: observers.filter((observer) => observer !== member),
-  }
+  return withVoter({ ...configuration, pinned }, member)
+}
+
+/** One more. */
+function withVoter(configuration: Configuration, { id }: MemberRecord): Configuration {
+  const { voters, observers } = configuration
+  const stays = observers.filter((observer) => observer.id !== id)
+  return { ...configuration, voters: [...voters, ...observers.filter((one) => one.id === id)], observers: stays }
 }
 
 function demoted(configuration: Configuration, member: MemberRecord, attendance: Attendance): Configuration {
