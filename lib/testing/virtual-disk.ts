@@ -45,6 +45,8 @@ export class VirtualDisk {
   #cache: Batch[] = []
   #errors: SyncError[] = []
 
+  #hurry: (() => void) | undefined
+
   constructor(durable: boolean, syncMs: () => number = () => 0) {
     this.durable = durable
     this.syncMs = syncMs
@@ -148,6 +150,11 @@ export class VirtualDisk {
     }
   }
 
+  /** A sync that is under way takes no longer: the disk is no longer slow. */
+  hurry(): void {
+    this.#hurry?.()
+  }
+
   #commit(process: VirtualProcess, batch: Batch, handle: Handle): Promise<void> {
     // Whoever is gone writes nothing more, although promises of it may still be under way here.
     if (process.isDead) return new Promise(() => {})
@@ -163,6 +170,7 @@ export class VirtualDisk {
         reject(new Error(reason))
       }
       const synced = (): void => {
+        this.#hurry = undefined
         this.onStep('syncing')
         if (process.isDead) return
         const error = this.#errors.shift()
@@ -180,8 +188,16 @@ export class VirtualDisk {
       }
       const syncMs = this.syncMs()
       // Without a delay no time passes at all, and nobody need advance the clock.
-      if (syncMs === 0) process.clock.defer(synced)
-      else process.clock.setTimer(syncMs, synced)
+      if (syncMs === 0) {
+        process.clock.defer(synced)
+        return
+      }
+      const timer = process.clock.setTimer(syncMs, synced)
+      this.#hurry = (): void => {
+        timer.cancel()
+        this.#hurry = undefined
+        if (!process.isDead) process.clock.defer(synced)
+      }
     })
   }
 }

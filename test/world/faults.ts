@@ -364,6 +364,7 @@ export class Faults {
     disk.syncMs = () => syncMs
     this.#later(forMs, () => {
       disk.syncMs = () => this.#chaos.syncMs
+      disk.hurry()
     })
     return true
   }

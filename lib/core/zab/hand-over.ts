@@ -26,9 +26,7 @@ export function beginHandOver(zab: Zab, leading: Leading, name?: string, among?:
  * where they are a quorum, and cannot be elected before the store has answered.
  */
 export function checkOwnStore(zab: Zab, leading: Leading): void {
-  if (!isStoreHanging(zab) || leading.handOver !== undefined) return
-  // Those who could not do without this member's store would only lose their leader.
-  if (!isQuorum(zab.configurations.active, (id) => id !== zab.id && leading.learners.has(id))) return
+  if (!hangsAlone(zab, leading) || leading.handOver !== undefined) return
   if (leading.phase !== 'broadcast') {
     zab.mark('transfer.storeHangsEarly')
     becomeLooking(zab, 'its own store does not answer')
@@ -69,12 +67,14 @@ export function handOverState(zab: Zab, leading: Leading): 'none' | 'waiting' | 
   if (learner?.state !== 'synced' || zab.now >= handOver.until) return 'failed'
   const { last } = zab.log
   // A leader commits nothing that its own store does not hold: where that hangs, its successor will.
-  const isCommitted = (zab.committed === last && leading.announcedCommit === last) || isStoreHanging(zab)
+  const isCommitted = (zab.committed === last && leading.announcedCommit === last) || hangsAlone(zab, leading)
   return learner.acked === last && isCommitted ? 'ready' : 'waiting'
 }
 
-function isStoreHanging(zab: Zab): boolean {
-  return zab.storeSilenceMs > zab.options.timing.syncLimitMs
+/** Whether our store hangs, and the others are a quorum without it: if they were none, they would only lose their leader. */
+function hangsAlone(zab: Zab, leading: Leading): boolean {
+  if (zab.storeSilenceMs <= zab.options.timing.syncLimitMs) return false
+  return isQuorum(zab.configurations.active, (id) => id !== zab.id && leading.learners.has(id))
 }
 
 export function giveUpHandOver(zab: Zab, leading: Leading): void {
