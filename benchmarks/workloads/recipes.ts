@@ -1,7 +1,8 @@
-/** The recipes: three processes in memory, each the application, its load and its member; locks beside Curator's. */
+/** The recipes: three processes in memory, each the application, its load and its member; locks beside Curator's and etcd's. */
 import type { Sample } from '../contenders/contender.ts'
 import { hasCurator, startCurator } from '../contenders/curator.ts'
 import { EmbeddedEnsemble, merged } from '../contenders/embedded.ts'
+import { EtcdServers, startEtcdLoad } from '../contenders/etcd.ts'
 import type { NodeProcess } from '../contenders/node-load.ts'
 import { ZooKeeperServers } from '../contenders/zookeeper.ts'
 import { cpuSeconds } from '../processes.ts'
@@ -48,24 +49,51 @@ function figuresOf({ count, seconds, latenciesMs }: Sample, cpu: number): Record
   }
 }
 
-/** Curator's lock, and how to stop all of it; nothing where it is not installed. */
-async function curatorLocks(
-  settings: Settings,
-): Promise<{ performer(contenders: number): Performer; stop(): Promise<void> } | undefined> {
-  if (!(hasPeer(settings, 'zookeeper') && hasCurator())) return undefined
+/** Those whose locks are compared. */
+interface Rival {
+  readonly contendersMax: number
+  lock(contenders: number): Performer
+  /** How long until the next one is elected; not where it has no measure of it. */
+  handOver?(times: number): Performer
+  stop(): Promise<void>
+}
+
+async function curatorLocks({ seconds, warmUpSeconds, progress }: Settings): Promise<Rival> {
   const servers = await ZooKeeperServers.start('memory')
   const load = await startCurator(servers.hosts)
-  const { seconds, warmUpSeconds, progress } = settings
   progress('Curator warms up')
   await load.sample('lock', '/warm-up', 10, warmUpSeconds)
   return {
-    performer: (contenders) => ({
+    // A thread for each contender: a thousand of them measure the threads.
+    contendersMax: 10,
+    lock: (contenders) => ({
       name: 'Curator on ZooKeeper',
       pids: [...servers.pids, load.pid],
       perform: () => load.sample('lock', `/lock-${contenders}`, contenders, seconds),
     }),
     async stop() {
       await load.stop()
+      await servers.stop()
+    },
+  }
+}
+
+/** The recipes of its Go package, by a client that costs almost nothing: contenders are leases of one process. */
+async function etcdLocks({ seconds }: Settings): Promise<Rival> {
+  const servers = await EtcdServers.start('memory')
+  const load = startEtcdLoad()
+  await load.ask('connect', { ports: servers.ports })
+  const performer = (command: string, message: object): Performer => ({
+    name: 'etcd',
+    pids: [...servers.pids, load.pid],
+    perform: () => load.ask(command, message),
+  })
+  return {
+    contendersMax: Number.POSITIVE_INFINITY,
+    lock: (contenders) => performer('useLock', { path: `lock-${contenders}`, contenders, seconds }),
+    handOver: (times) => performer('handOver', { path: 'election', times }),
+    async stop() {
+      await load.kill()
       await servers.stop()
     },
   }
@@ -90,19 +118,22 @@ async function measure(settings: Settings): Promise<readonly Row[]> {
     const setting = `queue: put, take and done, ${pairs} at a time in each of three processes, a queue each`
     rows.push(...(await inTurn(setting, [ours(perform)], settings)))
   }
-  const curator = await curatorLocks(settings)
+  const rivals = [
+    ...(hasPeer(settings, 'zookeeper') && hasCurator() ? [await curatorLocks(settings)] : []),
+    ...(hasPeer(settings, 'etcd') ? [await etcdLocks(settings)] : []),
+  ]
   for (const contenders of smoke ? contendersOfLock.slice(0, 2) : contendersOfLock) {
     const setting =
       contenders === 1 ? 'lock and unlock, uncontended' : `lock handed on among ${contenders} in one process`
     const own = ours(() => first.ask('useLock', { path: `/lock-${contenders}`, contenders, seconds }))
-    // A thread for each contender: a thousand of them measure the threads.
-    const others = curator === undefined || contenders > 10 ? [] : [curator.performer(contenders)]
-    rows.push(...(await inTurn(setting, [own, ...others], settings)))
+    const others = rivals.filter(({ contendersMax }) => contenders <= contendersMax)
+    rows.push(...(await inTurn(setting, [own, ...others.map((rival) => rival.lock(contenders))], settings)))
   }
-  await curator?.stop()
   const times = smoke ? 5 : 50
   const handOver = ours(() => first.ask('handOver', { path: '/election', times }))
-  rows.push(...(await inTurn('election: resigned, until the next one is elected', [handOver], settings)))
+  const others = rivals.flatMap((rival) => rival.handOver?.(times) ?? [])
+  rows.push(...(await inTurn('election: resigned, until the next one is elected', [handOver, ...others], settings)))
+  for (const rival of rivals) await rival.stop()
   await ensemble.stop()
   return rows
 }

@@ -10,7 +10,7 @@ import { emitSafely } from '../api/emit.ts'
 import { CoordError } from '../errors.ts'
 import { type Held, Lock } from './held.ts'
 import { absolutePath, below, fromJson, hasCode, isOver, lookUntil, pause, type RecipeHost, toJson } from './host.ts'
-import { bySequence, type Manner, sequenceOf, standInLine } from './line.ts'
+import { inSequence, type Manner, standInLine } from './line.ts'
 
 /** The leader as everybody sees it. */
 export interface LeaderView<V> {
@@ -178,7 +178,7 @@ export class Election<V = Uint8Array> extends EventEmitter<ElectionEvents> imple
       if (stat === undefined) return undefined
       try {
         const { children } = await session.getChildren(this.#folder, { watch })
-        const first = children.filter((name) => sequenceOf(name) !== undefined).sort(bySequence)[0]
+        const [first] = inSequence(children)
         return first === undefined ? undefined : below(this.#folder, first)
       } catch (error) {
         if (!hasCode(error, 'COORD_NO_NODE')) throw error

@@ -126,14 +126,28 @@ async function look(
 ): Promise<boolean | undefined> {
   for (;;) {
     const { children } = await session.getChildren(line, { signal })
-    const names = children.filter((name) => sequenceOf(name) !== undefined).sort(bySequence)
-    const index = names.indexOf(path.slice(path.lastIndexOf('/') + 1))
-    if (index === -1) return false
-    const before = names.slice(0, index).findLast((name) => manner.waitsFor(name))
+    const own = path.slice(path.lastIndexOf('/') + 1)
+    if (!children.includes(own)) return false
+    const before = nearestBefore(children, own, manner)
     if (before === undefined) return true
     if (watch === undefined) return undefined
     if ((await session.exists(below(line, before), { watch, signal })) !== undefined) return undefined
   }
+}
+
+/** Of those before `own` that must go first, the last. One pass: this is done at every hand-off, and a line may be long. */
+function nearestBefore(names: readonly string[], own: string, manner: Manner): string | undefined {
+  const ownSequence = sequenceOf(own) ?? ''
+  let nearest: string | undefined
+  let nearestSequence = ''
+  for (const name of names) {
+    const sequence = sequenceOf(name)
+    if (sequence === undefined || compareSequences(sequence, ownSequence) >= 0) continue
+    if (compareSequences(sequence, nearestSequence) < 0 || !manner.waitsFor(name)) continue
+    nearest = name
+    nearestSequence = sequence
+  }
+  return nearest
 }
 
 /** Deletes a sequential node of our own that was asked for and may or may not have come. Never rejects. */
@@ -159,16 +173,37 @@ export async function afterEarlierWrites(session: HostSession): Promise<void> {
   await session.multi([{ type: 'check', path: '/' }])
 }
 
+const sequenceDigitsMin = 10
+
 /** What a sequential create has put behind the name; undefined: somebody else's node. */
 export function sequenceOf(name: string): string | undefined {
-  return /(\d{10,})$/.exec(name)?.[1]
+  let start = name.length
+  while (start > 0 && isDigit(name.charCodeAt(start - 1))) start -= 1
+  return name.length - start < sequenceDigitsMin ? undefined : name.slice(start)
 }
 
-/** By the sequence alone; past ten digits it is simply longer. */
-export function bySequence(one: string, other: string): number {
-  const [left = '', right = ''] = [sequenceOf(one), sequenceOf(other)]
+const isDigit = (code: number): boolean => code >= 48 && code <= 57
+
+/** Past ten digits it is simply longer. */
+function compareSequences(left: string, right: string): number {
   return left.length - right.length || (left < right ? -1 : left > right ? 1 : 0)
 }
+
+/** The sequential nodes among these, by their number, or by `compare` and then by their number. */
+export function inSequence(
+  names: readonly string[],
+  compare: (one: string, other: string) => number = equal,
+): string[] {
+  const numbered: { readonly name: string; readonly sequence: string }[] = []
+  for (const name of names) {
+    const sequence = sequenceOf(name)
+    if (sequence !== undefined) numbered.push({ name, sequence })
+  }
+  numbered.sort((one, other) => compare(one.name, other.name) || compareSequences(one.sequence, other.sequence))
+  return numbered.map(({ name }) => name)
+}
+
+const equal = (): number => 0
 
 /** Whether somebody was faster: look again. */
 export function isConflict(error: unknown): error is CoordError {

@@ -25,7 +25,7 @@ import {
   type RecipeHost,
   toJson,
 } from './host.ts'
-import { afterEarlierWrites, bySequence, isConflict, lineLength, type Place, sequenceOf, standInLine } from './line.ts'
+import { afterEarlierWrites, inSequence, isConflict, lineLength, type Place, standInLine } from './line.ts'
 
 export interface PutOptions extends HandleOptions {
   /** Of a priority queue: a whole number from 0 to 999,999,999; the least comes first. Default 0. */
@@ -168,8 +168,8 @@ export class Queue<V> {
     const { children: items } = await session.getChildren(this.#paths.items, { watch: head?.watch, signal })
     const { children } = await session.getChildren(this.#paths.taken, { watch: head?.watch, signal })
     const taken = new Set(children)
-    const free = items.filter((name) => !taken.has(name) && sequenceOf(name) !== undefined)
-    free.sort(this.#hasPriorities ? byPriority : bySequence)
+    const others = items.filter((name) => !taken.has(name))
+    const free = inSequence(others, this.#hasPriorities ? byPriority : undefined)
     this.#page = free.slice(0, pageSize)
     if (head === undefined && free.length <= spare) return undefined
     return this.#claimOf(session, this.#page, head?.place, signal)
@@ -392,5 +392,5 @@ async function giveBack(host: RecipeHost, paths: Paths, claim: Claim): Promise<v
 
 function byPriority(one: string, other: string): number {
   const [left, right] = [one.slice(0, priorityDigits), other.slice(0, priorityDigits)]
-  return left < right ? -1 : left > right ? 1 : bySequence(one, other)
+  return left < right ? -1 : left > right ? 1 : 0
 }

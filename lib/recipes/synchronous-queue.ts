@@ -20,7 +20,7 @@ import {
   lookUntil,
   type RecipeHost,
 } from './host.ts'
-import { bySequence, deleteByPrefix, isConflict, lineLength, type Place, sequenceOf, standInLine } from './line.ts'
+import { deleteByPrefix, inSequence, isConflict, lineLength, type Place, standInLine } from './line.ts'
 
 type Taken<V> = { readonly value: V } | { readonly error: CoordError }
 
@@ -138,7 +138,7 @@ export class SynchronousQueue<V> {
     for (;;) {
       try {
         const { children } = await session.getChildren(this.#offers, { watch, signal })
-        return children.filter((name) => sequenceOf(name) !== undefined).sort(bySequence)
+        return inSequence(children)
       } catch (error) {
         if (!hasCode(error, 'COORD_NO_NODE')) throw error
         await session.create(this.#offers, undefined, { parents: true, signal }).catch((failure: unknown) => {

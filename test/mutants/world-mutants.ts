@@ -208,7 +208,13 @@ const recipes: readonly Mutant[] = [
     title: 'everybody in line watches the first',
     in: 'world',
     scenario: 'lines',
-    edits: [recipe('line', '.findLast((name) => manner', '.find((name) => manner')],
+    edits: [
+      recipe(
+        'line',
+        'compareSequences(sequence, nearestSequence) < 0 ||',
+        "(nearestSequence !== '' && compareSequences(sequence, nearestSequence) > 0) ||",
+      ),
+    ],
   },
   {
     id: 'M70c',

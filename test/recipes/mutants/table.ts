@@ -24,13 +24,13 @@ export const recipeMutants: readonly RecipeMutant[] = [
   ...of(
     'lock',
     'lock',
+    ['nobody waits for who is before', 'line', '|| !manner.waitsFor(name)) continue', '|| name !== path) continue'],
     [
-      'nobody waits for who is before',
+      'everybody watches the first',
       'line',
-      'findLast((name) => manner.waitsFor(name))',
-      'findLast((name) => name === path)',
+      'compareSequences(sequence, nearestSequence) < 0 ||',
+      "(nearestSequence !== '' && compareSequences(sequence, nearestSequence) > 0) ||",
     ],
-    ['everybody watches the first', 'line', '.findLast((name) => manner', '.find((name) => manner'],
     [
       'readers wait for readers',
       'lock',
@@ -114,8 +114,8 @@ export const recipeMutants: readonly RecipeMutant[] = [
     [
       'priorities are ignored',
       'queue',
-      'free.sort(this.#hasPriorities ? byPriority : bySequence)',
-      'free.sort(bySequence)',
+      'inSequence(others, this.#hasPriorities ? byPriority : undefined)',
+      'inSequence(others)',
     ],
   ),
   ...of(
