@@ -39,8 +39,8 @@ export interface LinkLimits {
 }
 
 export interface LinkHandlers {
-  /** For the acceptor: whether to go on with this peer. Answers a rejection, or nothing. */
-  introduced(link: PeerLink, peer: Introduction): Rejection | undefined
+  /** Whether to go on with this peer: answers a rejection, or nothing. The acceptor asks before the proof, and after it. */
+  introduced(link: PeerLink, peer: Introduction, isProved: boolean): Rejection | undefined
   up(link: PeerLink, peer: Introduction): void
   messages(link: PeerLink, messages: readonly Message[]): void
   /** Once, also where it never came up. `rejection`: what the other side said instead. */
@@ -100,6 +100,11 @@ export class PeerLink {
 
   get isUp(): boolean {
     return this.#state === 'up'
+  }
+
+  /** Whether anything came from the other end since it is up: then it is up there, too. */
+  get hasHeard(): boolean {
+    return this.#received > 0
   }
 
   get remoteAddress(): string {
@@ -199,7 +204,7 @@ export class PeerLink {
     const { type: _, ...peer } = hello
     this.#peer = peer
     if (!this.#isReadable(peer)) return
-    const rejection = this.#handlers.introduced(this, peer)
+    const rejection = this.#handlers.introduced(this, peer, false)
     if (rejection !== undefined) {
       this.reject(rejection, rejection === 'duplicate' ? 'a link to this member is up' : 'this is the same process')
       return
@@ -217,7 +222,7 @@ export class PeerLink {
       this.reject('secret', 'the secrets differ')
       return
     }
-    const rejection = this.#handlers.introduced(this, peer)
+    const rejection = this.#handlers.introduced(this, peer, true)
     if (rejection !== undefined) {
       this.#rejection = rejection
       this.reject(rejection, 'a link to this member is up')
@@ -233,7 +238,7 @@ export class PeerLink {
       return
     }
     // Somebody else may have come up with this peer between its hello and its proof.
-    const rejection = this.#handlers.introduced(this, peer)
+    const rejection = this.#handlers.introduced(this, peer, true)
     if (rejection === undefined) this.#comeUp(peer, linkTag(peer, this.#self))
     else this.reject(rejection, 'a link to this member is up')
   }

@@ -1,9 +1,12 @@
 /**
  * All links of a member: it dials the addresses where others may be, again and again, and accepts who dials it. Between
  * two members exactly one link is kept:
- * - a dial that reaches ourselves, or somebody to whom a link is up, ends by itself;
- * - whoever dials although our link to it is up has lost its end of it, so the new one replaces the old;
- * - where both dialed at once, the link that the lower id dialed stays.
+ * - a dial that reaches ourselves, or somebody to whom a link is up, ends by itself, whoever had dialed that one;
+ * - so whoever proves itself although our link to it is up has lost its end of it, and the new one replaces the old;
+ * - where both dialed at once, the first that is up stays; if neither side can know which that is, the lower id's.
+ *
+ * A link that is replaced without need costs a synchronisation. So the lower id dials at once where one is lost, and the
+ * higher one a little later.
  */
 
 import type { MemberId, MemberRecord } from '../core/zab/configuration.ts'
@@ -300,7 +303,7 @@ export class PeerLinks {
 
   #linkHandlers(target: Target | undefined): LinkHandlers {
     return {
-      introduced: (link, peer) => this.#onIntroduced(link, peer),
+      introduced: (link, peer, isProved) => this.#onIntroduced(link, peer, isProved),
       up: (link, peer) => this.#onUp(link, peer, target),
       messages: (link, messages) => {
         if (link.peer !== undefined) this.#handlers.messages(link.peer.id, messages)
@@ -309,16 +312,18 @@ export class PeerLinks {
     }
   }
 
-  #onIntroduced(link: PeerLink, peer: Introduction): Rejection | undefined {
+  #onIntroduced(link: PeerLink, peer: Introduction, isProved: boolean): Rejection | undefined {
     if (sameBytes(peer.incarnation, this.#incarnation)) return 'self'
     if (this.#closed || !this.#started) return 'closing'
     const existing = this.#byId.get(peer.id)
     if (existing === undefined || existing === link) return undefined
     const isAnotherLife = existing.peer !== undefined && !sameBytes(existing.peer.incarnation, peer.incarnation)
     if (isAnotherLife) return undefined
-    // Both dialed: the lower id's dial stays. The other side dialed twice: it has lost the first.
-    const keepsExisting = existing.dialed !== link.dialed && existing.dialed === this.#isLower(peer.id)
-    return keepsExisting || (link.dialed && existing.dialed) ? 'duplicate' : undefined
+    // Our own dial came too late, or was not needed.
+    if (link.dialed) return 'duplicate'
+    // Both dialed. Until something was heard over ours, the proof that brings it up at the other end is under way.
+    const isOurs = this.#isLower(peer.id) || (!isProved && !existing.hasHeard)
+    return existing.dialed && isOurs ? 'duplicate' : undefined
   }
 
   #isLower(than: MemberId): boolean {
@@ -347,7 +352,8 @@ export class PeerLinks {
     this.#links.delete(link)
     this.#strangers.delete(link)
     const id = link.peer?.id
-    if (id !== undefined && this.#byId.get(id) === link) {
+    const wasUp = id !== undefined && this.#byId.get(id) === link
+    if (wasUp) {
       this.#byId.delete(id)
       this.#handlers.down(id, reason)
       this.#hurry(id)
@@ -355,20 +361,26 @@ export class PeerLinks {
     if (target === undefined) return
     if (target.link === link) target.link = undefined
     if (id !== undefined) target.id = id
+    if (wasUp) target.delayMs = this.#firstDelayMs(target)
     target.lastFailure = reason
     target.lastRejection = rejection
     if (rejection === 'self') target.isSelf = true
     else this.#redialLater(target)
   }
 
-  /** A link was lost: dial its address at once, whoever had dialed. */
+  /** A link was lost: dial its address soon, whoever had dialed. */
   #hurry(id: MemberId): void {
     for (const target of this.#targets.values()) {
       if (target.id !== id || target.timer === undefined) continue
       target.timer.cancel()
       target.timer = undefined
-      target.delayMs = 0
+      target.delayMs = this.#firstDelayMs(target)
       this.#redialLater(target)
     }
+  }
+
+  /** After the loss of a link: not both at once. */
+  #firstDelayMs({ id }: Target): number {
+    return id === undefined || this.#isLower(id) ? 0 : this.#options.redialMs.first
   }
 }

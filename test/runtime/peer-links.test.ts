@@ -1,12 +1,14 @@
-/** The links of a member, as far as a transport sees them: what it is asked to dial. */
+/** The links of a member: what its transport is asked to dial, and which links stay between two that dial each other. */
 import assert from 'node:assert/strict'
-import type { MemberRecord } from '../../lib/core/zab/configuration.ts'
+import type { MemberId, MemberRecord } from '../../lib/core/zab/configuration.ts'
 import type { Transport } from '../../lib/ports/transport.ts'
+import { Secret } from '../../lib/runtime/handshake.ts'
 import { defaultLimits } from '../../lib/runtime/limits.ts'
 import { PeerLinks } from '../../lib/runtime/peer-links.ts'
 import { VirtualProcess } from '../../lib/testing/process.ts'
 import { Random } from '../../lib/testing/random.ts'
 import { Scheduler } from '../../lib/testing/scheduler.ts'
+import { VirtualNetwork } from '../../lib/testing/virtual-network.ts'
 
 /** Nobody answers it: what was dialed waits until it is given up. */
 class SilentTransport {
@@ -17,6 +19,52 @@ class SilentTransport {
     return new Promise((_resolve, reject) => {
       signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
     })
+  }
+}
+
+/** One end: what it was told of its links, in order. */
+interface End {
+  readonly links: PeerLinks
+  readonly told: string[]
+  readonly process: VirtualProcess
+}
+
+/** Members on one virtual network, called by their ids, which are their addresses, too. */
+class Neighbourhood {
+  readonly scheduler = new Scheduler()
+  readonly network: VirtualNetwork
+  readonly random: Random
+  readonly #seed: number
+
+  constructor(seed: number) {
+    this.#seed = seed
+    this.random = new Random(seed, 'test')
+    this.network = new VirtualNetwork(this.scheduler, seed, { delayMs: { min: 0.1, max: 2 } })
+  }
+
+  async begin(id: string): Promise<End> {
+    const process = new VirtualProcess(id, this.scheduler, { offsetMs: 0, rate: 1, timersFirst: false })
+    const told: string[] = []
+    const links = new PeerLinks(
+      {
+        transport: this.network.transport(process, id),
+        clock: process.clock,
+        entropy: new Random(this.#seed, `links of ${id}`),
+        secret: new Secret('of all'),
+        about: () => ({ cluster: 'cluster', features: 1 }),
+        limits: defaultLimits.link,
+        dialTimeoutMs: 1000,
+        redialMs: defaultLimits.redialMs,
+      },
+      {
+        up: (peer) => told.push(`up ${peer.id}`),
+        down: (peer, reason) => told.push(`down ${peer}: ${reason}`),
+        messages: () => {},
+      },
+    )
+    await links.listen()
+    links.start({ id: id as MemberId, name: id, address: id })
+    return { links, told, process }
   }
 }
 
@@ -48,5 +96,71 @@ describe('the links of a member', () => {
     // What comes late is not begun at all.
     assert.equal(await links.probe('b' as never, 'mem://b'), false)
     assert.equal(transport.signals.length, 25)
+  })
+
+  for (const [early, late] of [
+    ['a', 'b'],
+    ['b', 'a'],
+  ] as const) {
+    it(`leave a link alone that is up: ${early}, who was there first, dials ${late} again`, async () => {
+      const neighbourhood = new Neighbourhood(1)
+      const { scheduler } = neighbourhood
+      const first = await neighbourhood.begin(early)
+      // Nobody is there yet, so it tries again, later and later.
+      first.links.want([late])
+      await scheduler.advance(200)
+      const second = await neighbourhood.begin(late)
+      second.links.want([early])
+      await scheduler.advance(10_000)
+      assert.deepEqual([first.told, second.told], [[`up ${late}`], [`up ${early}`]])
+      // As when a configuration leaves an address out and names it again.
+      first.links.want([])
+      first.links.want([late])
+      await scheduler.advance(10_000)
+      assert.deepEqual([first.told, second.told], [[`up ${late}`], [`up ${early}`]])
+      await Promise.all([first.links.close(), second.links.close()])
+    })
+  }
+
+  it('leave one link where both dial at once, at the start and when it is lost', async () => {
+    let replaced = 0
+    for (let seed = 1; seed <= 100; seed++) {
+      const neighbourhood = new Neighbourhood(seed)
+      const { scheduler, random } = neighbourhood
+      const [lower, higher] = [await neighbourhood.begin('a'), await neighbourhood.begin('b')] as const
+      lower.links.want(['b'])
+      await scheduler.advance(random.random() * 8)
+      higher.links.want(['a'])
+      await scheduler.advance(5000)
+      // Where neither knew, the higher one had a link of its own for a moment.
+      assert.deepEqual(lower.told, ['up b'], `seed ${seed}`)
+      assert.equal(higher.told.at(-1), 'up a', `seed ${seed}`)
+      replaced += higher.told.length - 1
+      const ends = [lower, higher] as const
+      for (const { told } of ends) told.length = 0
+      ends[seed % 2 === 0 ? 0 : 1].links.closeLink((seed % 2 === 0 ? 'b' : 'a') as MemberId, 'for the test')
+      await scheduler.advance(5000)
+      for (const { told } of ends) assert.match(told.at(-1) ?? '', /^up/, `seed ${seed}`)
+      replaced += lower.told.length + higher.told.length - 4
+      await Promise.all(ends.map(({ links }) => links.close()))
+    }
+    assert.ok(replaced < 50, `${replaced} links were replaced`)
+  })
+
+  it('replace a link of which the other end has gone without a word, once that is noticed there', async () => {
+    for (const noticing of ['a', 'b'] as const) {
+      const neighbourhood = new Neighbourhood(1)
+      const { scheduler, network } = neighbourhood
+      const ends = { a: await neighbourhood.begin('a'), b: await neighbourhood.begin('b') }
+      const other = noticing === 'a' ? 'b' : 'a'
+      for (const dialer of ['a', 'b'] as const) {
+        ends[dialer].links.want([dialer === 'a' ? 'b' : 'a'])
+        await scheduler.advance(1000)
+      }
+      network.resetHalf(ends[noticing].process, ends[other].process)
+      await scheduler.advance(10_000)
+      for (const { told } of Object.values(ends)) assert.equal(told.length, 3, told.join(', '))
+      await Promise.all([ends.a.links.close(), ends.b.links.close()])
+    }
   })
 })
