@@ -1,8 +1,8 @@
 /** Elections and epochs. */
 import assert from 'node:assert/strict'
 import { settle } from '../sim/run-seed.ts'
-import { specsOf } from '../sim/schedule.ts'
 import type { SimMember } from '../sim/sim-member.ts'
+import { specsOf } from '../sim/specs.ts'
 import { durable, epochIn, isolate, others, startAndServe, submitAt, worldOf, writeAt } from '../sim/stage.ts'
 import type { Exhibit } from './exhibit.ts'
 

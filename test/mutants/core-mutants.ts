@@ -444,6 +444,23 @@ const membership: readonly Mutant[] = [
     ],
   },
   {
+    id: 'M48',
+    title: 'the configuration changes while a change of it is on its way',
+    edits: [
+      zab('membership', '  if (pending !== undefined) {\n', '  if (pending !== undefined && zab.now < 0) {\n'),
+      zab(
+        'requests',
+        "  if (pending !== undefined || latest?.settledAt === undefined) return 'later'",
+        "  if (latest === undefined) return 'later'",
+      ),
+      zab(
+        'requests',
+        'return latest.settledAt <= zab.committed ? done',
+        'return (latest.settledAt ?? 0n) <= zab.committed ? done',
+      ),
+    ],
+  },
+  {
     id: 'M50',
     title: 'during a change of the configuration the new quorum is enough',
     edits: [
@@ -1047,6 +1064,7 @@ const ownRules: readonly Mutant[] = [
         'received !== undefined && received.id.epoch === id.epoch && received.id.number === id.number',
         'received !== undefined',
       ),
+      zab('snapshot-stream', 'reception.chunks !== from || reception.zxid !== zxid) {', 'reception.chunks !== from) {'),
     ],
     seedsMax: 10_000,
   },

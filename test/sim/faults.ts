@@ -5,6 +5,8 @@
  */
 import type { Configuration, MemberId } from '../../lib/core/zab/configuration.ts'
 import type { MembershipOutcome, MembershipRequest } from '../../lib/core/zab/membership-request.ts'
+import { type Credentials, compareCredentials } from '../../lib/core/zab/zab.ts'
+import { zxidZero } from '../../lib/core/zab/zxid.ts'
 import type { CoreWorld } from './core-world.ts'
 import { isTrueQuorum } from './invariants/quorum.ts'
 import type { SimMember } from './sim-member.ts'
@@ -56,11 +58,19 @@ export type FaultEvent = { readonly at: number } & (
     }
   /**
    * Whoever coordinates the founding is gone as soon as it has founded, and has forgotten it; what it wants to found anew
-   * comes to the others when they may be more than founded.
+   * comes to the others when they may be more than founded. `isSplit`: just then the others lose sight of each other.
    */
-  | { readonly type: 'lateFounder'; readonly afterMs: number; readonly downMs: number; readonly heldMs: number }
+  | {
+      readonly type: 'lateFounder'
+      readonly afterMs: number
+      readonly downMs: number
+      readonly heldMs: number
+      readonly isSplit?: boolean | undefined
+    }
   /** As soon as somebody is about to get a vote, it is gone, and all the others with it that would get one. */
   | { readonly type: 'halfChange'; readonly forMs: number }
+  /** As soon as a learner has a part of a snapshot, it stands still, or cannot be reached, or has to come back for the rest. */
+  | { readonly type: 'midSnapshot'; readonly stop: 'reset' | 'cut' | 'pause'; readonly forMs: number }
   | { readonly type: 'wallJump'; readonly member: Target; readonly byMs: number }
 )
 
@@ -92,7 +102,8 @@ export class Faults {
 
   /**
    * No more faults, and these alone are well. Each of the others reaches one of them at most, until `stop` heals all.
-   * `isHard`: the leader of before, where it is not among them, does; and the disks of some others hang all the while.
+   * `isHard`: the leader of before, where it is not among them, does, namely the one that would lead next; or it reaches
+   * all of them, and its disk hangs all the while, as those of some others do.
    */
   stopFor(core: readonly SimMember[], isHard: boolean): void {
     const random = this.#world.random('network', 'core')
@@ -100,10 +111,12 @@ export class Faults {
     this.#stopped = true
     this.#world.network.heal()
     for (const member of core) this.#mend(member)
+    const hung = isHard && leader !== undefined && !core.includes(leader) && random.chance(0.5) ? leader : undefined
     for (const other of this.#world.members) {
-      if (core.includes(other)) continue
+      if (core.includes(other) || other === hung) continue
       const hasFriend = random.chance(0.6) || (isHard && other === leader)
-      const friend = hasFriend ? random.pick(core) : undefined
+      const anyFriend = random.pick(core)
+      const friend = !hasFriend ? undefined : isHard && other === leader ? foremost(core) : anyFriend
       for (const member of this.#world.members) {
         if (member === other || member === friend) continue
         this.#world.network.block(member, other)
@@ -112,8 +125,25 @@ export class Faults {
       if (friend === undefined) continue
       this.#mend(other)
       // Its disk may hang all the while: then it cannot lead, whatever it has in its log.
-      if (isHard && other !== leader && random.chance(0.3)) other.diskStalledUntil = this.#world.now + healingMs
+      if (isHard && other !== leader && random.chance(0.3)) this.#hang(other)
     }
+    if (hung === undefined) return
+    this.#mend(hung)
+    if (random.chance(0.5)) {
+      // All look for a leader, and this one has the best log.
+      for (const member of this.#world.members) {
+        if (!member.spec.isDurable || !member.isUp) continue
+        member.crash()
+        member.start()
+      }
+    }
+    this.#hang(hung)
+    // A store that is asked for nothing does not hang, as far as anybody knows.
+    hung.host.openSession(1000)
+  }
+
+  #hang(member: SimMember): void {
+    member.diskStalledUntil = this.#world.now + healingMs
   }
 
   #mend(member: SimMember): void {
@@ -188,6 +218,9 @@ export class Faults {
       case 'halfChange':
         this.#awaitChange(event, 3000)
         return true
+      case 'midSnapshot':
+        this.#awaitSnapshot(event, 2000)
+        return true
       case 'wallJump': {
         const member = this.#find(event.member)
         if (member !== undefined) this.#world.jumpWall(member, event.byMs)
@@ -237,16 +270,21 @@ export class Faults {
     this.#unlessStopped(event.afterMs, () => {
       if (!this.#crash(member, { at: 0, type: 'crash', member: member.name, downMs: event.downMs, isWiped: true }))
         return
-      const { network, members } = this.#world
-      for (const other of members) {
-        if (other === member) continue
+      const { network } = this.#world
+      const others = this.#world.members.filter((other) => other !== member)
+      for (const other of others) {
         network.hold(member, other, 'prepare')
         // They elect only after it is back.
         other.diskStalledUntil = this.#world.now + event.heldMs / 2
       }
-      this.#unlessStopped(event.heldMs, () => {
-        for (const other of members) if (other !== member) network.release(member, other)
-      })
+      const release = (): void => {
+        for (const other of others) network.release(member, other)
+      }
+      if (event.isSplit === true) {
+        const pairs = others.flatMap((a) => others.flatMap((b) => (a === b ? [] : [[a, b] as const])))
+        this.#unlessStopped(event.heldMs - 40, () => this.#cutFor({ forMs: event.heldMs, isAbrupt: true }, pairs))
+      }
+      this.#unlessStopped(event.heldMs, release)
     })
   }
 
@@ -263,6 +301,25 @@ export class Faults {
     const others = members.filter((member) => !fresh.includes(member))
     const pairs = fresh.flatMap((a) => others.flatMap((b) => [[a, b] as const, [b, a] as const]))
     this.#cutFor({ forMs: event.forMs, isAbrupt: true }, pairs)
+  }
+
+  #awaitSnapshot(event: FaultEvent & { type: 'midSnapshot' }, tries: number): void {
+    const { leader, network } = this.#world
+    const readers = [...(leader?.peer?.zab.stream?.readers ?? [])]
+    const [id] = readers.find(([, { acked }]) => acked > 0) ?? []
+    const learner = this.#world.members.find((member) => member.id === id)
+    if (leader === undefined || learner === undefined) {
+      if (tries > 0) this.#unlessStopped(1, () => this.#awaitSnapshot(event, tries - 1))
+      return
+    }
+    if (event.stop === 'reset') network.reset(leader, learner)
+    else if (event.stop === 'cut') {
+      const pairs = [[leader, learner] as const, [learner, leader] as const]
+      this.#cutFor({ forMs: event.forMs, isAbrupt: true }, pairs)
+    } else {
+      learner.pause()
+      this.#unlessStopped(event.forMs, () => learner.resume())
+    }
   }
 
   #stopInOrder(member: SimMember | undefined, event: FaultEvent & { type: 'stop' }): boolean {
@@ -310,6 +367,15 @@ export class Faults {
     })
     return directions.length > 0
   }
+}
+
+/** The one that would be elected, of these. */
+function foremost(members: readonly SimMember[]): SimMember | undefined {
+  const credentials = ({ id, peer }: SimMember): Credentials => {
+    const { epochs, log } = peer?.zab ?? {}
+    return { currentEpoch: epochs?.current ?? 0, lastZxid: log?.last ?? zxidZero, id }
+  }
+  return [...members].sort((a, b) => compareCredentials(credentials(b), credentials(a)))[0]
 }
 
 /** Whether those who remember would still be a quorum of every configuration that anybody knows, without these. */

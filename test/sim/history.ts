@@ -18,6 +18,8 @@ export class History {
   readonly #indexByEnd = new Map<Zxid, number>()
   /** Who was ever established in an epoch. */
   readonly leaders: Map<number, Set<MemberId>> = new Map()
+  /** Those that ever had a leader. */
+  readonly ensembles: Set<string> = new Set()
   /** How often leadership began. */
   terms = 0
   /** The configurations in force where the last batch was committed. */
@@ -32,6 +34,7 @@ export class History {
     for (const batch of this.#proposed) copy.#proposed.add(batch)
     for (const [end, index] of this.#indexByEnd) copy.#indexByEnd.set(end, index)
     for (const [epoch, ids] of this.leaders) copy.leaders.set(epoch, new Set(ids))
+    for (const cluster of this.ensembles) copy.ensembles.add(cluster)
     copy.terms = this.terms
     copy.active = this.active
     return copy

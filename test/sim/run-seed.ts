@@ -61,9 +61,9 @@ function healToCore(world: World, faults: Faults, isHard: boolean): void {
   world.isCalm = false
 }
 
-/** Whether a leader serves with a quorum: of the core, or of one of it and others that it reaches. */
-function isLedByQuorum({ leader, running }: World): boolean {
-  if (leader?.status?.serving !== true) return false
+/** Whether a leader serves, and can write, with a quorum: of the core, or of one of it and others that it reaches. */
+function isLedByQuorum({ leader, running, now }: World): boolean {
+  if (leader?.status?.serving !== true || leader.diskStalledUntil > now) return false
   const led = new Set(
     running.filter(({ status }) => status?.serving && status.leader?.id === leader.id).map(({ id }) => id),
   )

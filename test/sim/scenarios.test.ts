@@ -5,8 +5,8 @@ import { zxidPlus, zxidZero } from '../../lib/core/zab/zxid.ts'
 import type { CoreWorld, WorldOptions } from './core-world.ts'
 import { invariantNames } from './invariants/index.ts'
 import { settle } from './run-seed.ts'
-import { specsOf } from './schedule.ts'
 import type { MemberSpec, SimMember } from './sim-member.ts'
+import { specsOf } from './specs.ts'
 import {
   durable,
   epochIn,

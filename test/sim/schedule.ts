@@ -3,12 +3,14 @@
  * stands for one; a file can hold one, which is what is left of a failure after shrinking. All numbers are milliseconds of
  * virtual time. The same schedule gives the same run.
  */
-import type { Operation, SubOperation } from '../../lib/core/tree/operation.ts'
 import type { MembershipRequest } from '../../lib/core/zab/membership-request.ts'
 import { defaultOptions, type WorldOptions } from './core-world.ts'
 import type { FaultEvent, Target } from './faults.ts'
+import { anyOperation } from './operations.ts'
 import { Prng } from './prng.ts'
 import type { MemberSpec } from './sim-member.ts'
+import { inTime, letters, round, specsOf } from './specs.ts'
+import { applyTheme, membersFor, type Theme, themeOf } from './themes.ts'
 import type { ActionEvent } from './workload.ts'
 
 export interface Schedule {
@@ -25,32 +27,14 @@ export interface Schedule {
   readonly isHardCore?: boolean | undefined
 }
 
-const letters = 'abcdefg'
-
-/** Founders named a, b, c …, and newcomers that only join. */
-export function specsOf(founders: number, joiners: number, isDurable: (index: number) => boolean): MemberSpec[] {
-  const addressOf = (index: number): string => `host-${letters[index]}:1`
-  const list = Array.from({ length: founders }, (_, index) => addressOf(index)).sort()
-  return Array.from({ length: founders + joiners }, (_, index) => ({
-    name: letters[index] as string,
-    address: addressOf(index),
-    isDurable: isDurable(index),
-    founders: index < founders ? list : [],
-  }))
-}
-
-/** What one seed in four is about, besides all that it draws: situations that take a history of their own. */
-const themes = ['growing', 'founding', 'moves', 'namesakes', 'core'] as const
-type Theme = (typeof themes)[number]
-
 /** Each seed draws its own size, settings, faults and work; some draw no faults at all. */
 export function scheduleOf(seed: number): Schedule {
-  const theme = seed % 4 === 0 ? new Prng(seed, 'theme').pick(themes) : undefined
+  const theme = themeOf(seed)
   const random = new Prng(seed, 'schedule')
   const drawn = membersOf(random)
   const members = membersFor(theme, new Prng(seed, 'members')) ?? drawn
   const options = optionsOf(seed, members, random, theme)
-  const chaosMs = round(random.real(2000, 12_000))
+  const chaosMs = round(random.real(2000, 12_000) + (theme === 'namesakes' ? 3000 : 0))
   const names = members.map(({ name }) => name)
   const startsAt = members.map(() => round(random.real(0, 200)))
   const healsToCore = random.chance(0.3) || theme === 'core'
@@ -59,11 +43,7 @@ export function scheduleOf(seed: number): Schedule {
   const actions = actionsOf(new Prng(seed, 'workload'), names, options, chaosMs)
   if (faults.length > 0) addSeesaws(new Prng(seed, 'seesaws'), names, chaosMs, faults)
   if (faults.length > 0) addLostTails(new Prng(seed, 'tails'), chaosMs, faults, actions)
-  const own = new Prng(seed, 'own')
-  if (theme === 'founding') addTroubledFounding(own, members, faults)
-  else if (theme === 'growing') addHalfChanges(own, chaosMs, faults)
-  else if (theme === 'namesakes') onlyResetNamesakes(own, members, chaosMs, faults)
-  else if (theme === 'moves') addMoves(own, names, chaosMs, actions)
+  applyTheme(theme, new Prng(seed, 'own'), { members, chaosMs, faults, actions })
   return { options, startsAt, faults, actions, chaosMs, healsToCore, ...(theme === 'core' ? { isHardCore: true } : {}) }
 }
 
@@ -80,38 +60,18 @@ function membersOf(random: Prng): MemberSpec[] {
   })
 }
 
-function membersFor(theme: Theme | undefined, random: Prng): MemberSpec[] | undefined {
-  if (theme === 'growing') {
-    // Around one founder or two: those who vote later are a majority, and no quorum without them.
-    const [founders, joiners] = random.pick([
-      [1, 2],
-      [1, 4],
-      [2, 3],
-      [2, 4],
-    ] as const)
-    return specsOf(founders, joiners, (index) => index < founders || random.chance(0.7))
-  }
-  if (theme === 'namesakes') {
-    const specs = specsOf(3, random.between(1, 2), () => random.chance(0.7))
-    return specs.map((spec) => (spec.founders.length > 0 ? spec : { ...spec, alias: letters[random.between(0, 2)] }))
-  }
-  if (theme === 'core') return specsOf(random.pick([3, 4, 5, 5, 5, 6, 7]), 0, () => random.chance(0.8))
-  return theme === 'founding'
-    ? specsOf(random.pick([2, 3, 3, 3, 5]), random.between(0, 1), () => random.chance(0.5))
-    : undefined
-}
-
 /** What is rare elsewhere is common here: short tails, small batches and chunks, counters that end. */
 function optionsOf(seed: number, members: readonly MemberSpec[], random: Prng, theme: Theme | undefined): WorldOptions {
   const size = members.length
+  const isShort = theme === 'snapshots'
   return {
     ...defaultOptions,
     ...(theme === 'growing' ? { timing: { ...defaultOptions.timing, forgetMs: 600 } } : {}),
     seed,
     members,
-    tail: random.chance(0.4) ? { entries: random.between(0, 8), bytes: 1 << 20 } : defaultOptions.tail,
+    tail: random.chance(0.4) || isShort ? { entries: random.between(0, 8), bytes: 1 << 20 } : defaultOptions.tail,
     batchBytesMax: random.chance(0.3) ? 1 : defaultOptions.batchBytesMax,
-    chunkBytesMax: random.chance(0.3) ? 1 : defaultOptions.chunkBytesMax,
+    chunkBytesMax: random.chance(0.3) || isShort ? 1 : defaultOptions.chunkBytesMax,
     ...(random.chance(0.15) ? { counterLast: random.between(3, 40) } : {}),
     latencyMs: random.pick([0.3, 2, 2, 20]),
     spikeChance: random.pick([0, 0, 0.01, 0.1]),
@@ -125,11 +85,6 @@ function optionsOf(seed: number, members: readonly MemberSpec[], random: Prng, t
     actionMs: random.pick([20, 100, 100, 500, 2000]) * (size > 4 ? 2 : 1),
     checkpointEvery: random.chance(0.5) ? random.between(5, 60) : 0,
   }
-}
-
-/** To the hundredth of a millisecond: short in a file, and fine enough. */
-function round(ms: number): number {
-  return Math.round(ms * 100) / 100
 }
 
 /** The kinds of a seed are drawn first, each with a rate of its own. */
@@ -232,10 +187,6 @@ function changeOf(random: Prng, dice: number, name: string): MembershipRequest |
   return dice < 0.7 ? { kind: 'mayStop' } : undefined
 }
 
-function inTime(a: { readonly at: number }, b: { readonly at: number }): number {
-  return a.at - b.at
-}
-
 /**
  * A leader that appends what reaches few or nobody, and comes back later with it: what truncation is for. The leader is
  * cut off, or its messages are, or the others' disks are slow; it goes on writing, and crashes or is deposed.
@@ -299,69 +250,6 @@ function addSeesaws(random: Prng, names: readonly string[], chaosMs: number, fau
   faults.sort(inTime)
 }
 
-/** Founders that come and go while an ensemble is founded: some have prepared, some know that all have, some have forgotten. */
-function addTroubledFounding(random: Prng, members: readonly MemberSpec[], faults: FaultEvent[]): void {
-  if (random.chance(0.6)) {
-    const times = { afterMs: round(random.real(0, 20)), downMs: round(random.real(0.1, 30)) }
-    faults.push({ at: 0, type: 'lateFounder', ...times, heldMs: round(random.real(200, 600)) })
-    faults.sort(inTime)
-    return
-  }
-  const names = members.filter(({ founders }) => founders.length > 0).map(({ name }) => name)
-  const lowest = names[0] as Target
-  const meanMs = random.pick([15, 40, 100])
-  const endMs = random.real(300, 1200)
-  for (let at = 20 + random.exponential(meanMs); at < endMs; at += 5 + random.exponential(meanMs)) {
-    const member = random.chance(0.5) ? lowest : random.pick(names)
-    const downMs = round(random.chance(0.8) ? random.real(0.1, 30) : random.exponential(300))
-    const dice = random.random()
-    if (dice < 0.6) faults.push({ at: round(at), type: 'crash', member, downMs, isWiped: random.chance(0.5) })
-    else if (dice < 0.8) faults.push({ at: round(at), type: 'reset', between: [member, random.pick(names)] })
-    else
-      faults.push({ at: round(at), type: 'cut', from: member, to: random.pick(names), isOneWay: false, forMs: downMs })
-  }
-  faults.sort(inTime)
-}
-
-/** Those who are about to get a vote are gone: the change can be neither committed nor waited for. */
-function addHalfChanges(random: Prng, chaosMs: number, faults: FaultEvent[]): void {
-  for (let at = random.real(300, 1500); at < chaosMs; at += random.real(3000, 5000)) {
-    faults.push({ at: round(at), type: 'halfChange', forMs: round(random.real(2500, 4500)) })
-  }
-  faults.sort(inTime)
-}
-
-/** In place of all other faults: two live members with one name, of which the one that has the place is out of sight for moments. */
-function onlyResetNamesakes(random: Prng, members: readonly MemberSpec[], chaosMs: number, faults: FaultEvent[]): void {
-  const names = members.flatMap(({ alias }) => alias ?? [])
-  faults.length = 0
-  const meanMs = random.real(50, 400)
-  for (let at = 2000 + random.exponential(meanMs); at < chaosMs; at += random.exponential(meanMs)) {
-    faults.push({ at: round(at), type: 'reset', between: ['leader', random.pick(names)] })
-  }
-}
-
-/** Clients that go from one member to another and on at once; and writes that overtake each other on the way. */
-function addMoves(random: Prng, names: readonly string[], chaosMs: number, actions: ActionEvent[]): void {
-  const meanMs = random.real(100, 1500)
-  for (let at = random.exponential(meanMs); at < chaosMs; at += random.exponential(meanMs)) {
-    const session = random.between(0, 5)
-    const [from, to] = random.shuffled(names)
-    const event = { at: round(at), session }
-    if (random.chance(0.4)) {
-      const operations = [anySubOperation(random), anySubOperation(random)] as const
-      actions.push({ ...event, member: random.pick(names), do: 'overtake', operations })
-    } else {
-      actions.push({ ...event, member: from as string, do: 'move' })
-      const later = round(at + random.real(0.1, 60))
-      actions.push({ ...event, at: later, member: to ?? (from as string), do: 'move', isSame: true })
-    }
-  }
-  actions.sort(inTime)
-}
-
-const paths = ['/a', '/b', '/c', '/a/x', '/a/y', '/b/z']
-
 /** What the clients of each member do, as long as there is chaos and a little longer. */
 function actionsOf(random: Prng, names: readonly string[], options: WorldOptions, chaosMs: number): ActionEvent[] {
   const events: ActionEvent[] = []
@@ -387,34 +275,6 @@ function actionsOf(random: Prng, names: readonly string[], options: WorldOptions
     }
   }
   return events.sort(inTime)
-}
-
-function anyOperation(random: Prng): Operation {
-  if (random.chance(0.85)) return anySubOperation(random)
-  const operations = Array.from({ length: random.between(1, 4) }, () => anySubOperation(random))
-  return { type: 'multi', operations: random.chance(0.6) ? operations.filter(isLikely) : operations }
-}
-
-/** What fails seldom: so that some transactions go through. */
-function isLikely(operation: SubOperation): boolean {
-  return operation.type === 'create'
-    ? operation.path.endsWith('-')
-    : !('version' in operation) || operation.version === -1
-}
-
-function anySubOperation(random: Prng): SubOperation {
-  const path = random.pick(paths)
-  const data = new Uint8Array([random.between(0, 255)])
-  const version = random.chance(0.5) ? -1 : random.between(0, 3)
-  const dice = random.random()
-  if (dice < 0.25)
-    return { type: 'create', path, data, mode: 'persistent', ...(random.chance(0.2) ? { parents: true } : {}) }
-  if (dice < 0.35) return { type: 'create', path, data, mode: 'ephemeral' }
-  if (dice < 0.45) return { type: 'create', path: '/a/n-', data, mode: 'ephemeral-sequential' }
-  if (dice < 0.5) return { type: 'create', path: '/b/s-', data, mode: 'persistent-sequential' }
-  if (dice < 0.75) return { type: 'setData', path, data, version }
-  if (dice < 0.92) return { type: 'delete', path, version, ...(random.chance(0.3) ? { recursive: true } : {}) }
-  return { type: 'check', path, version }
 }
 
 /** A schedule as a file holds it; bytes are lists of numbers. */

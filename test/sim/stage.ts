@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import type { MemberId } from '../../lib/core/zab/configuration.ts'
 import { CoreWorld, defaultOptions, type Watching, type WorldOptions } from './core-world.ts'
-import { specsOf } from './schedule.ts'
 import type { MemberSpec, SimMember } from './sim-member.ts'
+import { specsOf } from './specs.ts'
 
 /** A world without random work and faults: what happens is what the scenario does. */
 export function worldOf(

@@ -14,6 +14,7 @@ import { Leadership } from './leadership.ts'
 import { LivingNamesakes } from './living-namesakes.ts'
 import { LocalPrimaryOrder } from './local-primary-order.ts'
 import { MoreUpToDate } from './more-up-to-date.ts'
+import { OneEnsemble } from './one-ensemble.ts'
 import { PatientLeader } from './patient-leader.ts'
 import { PossibleMessages } from './possible-messages.ts'
 import { PrefixConsistency } from './prefix-consistency.ts'
@@ -55,6 +56,7 @@ export function allInvariants(): readonly Invariant[] {
     new CounterEnds(),
     new GivesWay(),
     new LivingNamesakes(),
+    new OneEnsemble(),
   ]
 }
 
