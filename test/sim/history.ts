@@ -18,7 +18,7 @@ export class History {
   readonly #indexByEnd = new Map<Zxid, number>()
   /** Who was ever established in an epoch. */
   readonly leaders: Map<number, Set<MemberId>> = new Map()
-  /** Those that ever had a leader. */
+  /** Those in which anything was ever committed. */
   readonly ensembles: Set<string> = new Set()
   /** How often leadership began. */
   terms = 0

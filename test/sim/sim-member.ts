@@ -31,6 +31,8 @@ export interface MemberSpec {
 
 type Answered = (outcome: MembershipOutcome) => void
 
+/** As long as a call of the library waits for its answer. */
+const askedForMs = 10_000
 /** A timer that is later than this lets waiting input go first. */
 const latenessMs = 20
 
@@ -122,11 +124,13 @@ export class SimMember {
     return this.#bootedAt + (local - this.#bootLocal) / this.#rate
   }
 
-  /** Wants something of the configuration. */
+  /** Wants something of the configuration, for a while: what contradicts what others want may never come to pass. */
   ask(request: MembershipRequest, answered?: Answered): void {
     this.#lastAsked += 1
-    this.#asked.set(this.#lastAsked, { request, answered })
-    this.receive({ type: 'membership', id: this.#lastAsked, request })
+    const id = this.#lastAsked
+    this.#asked.set(id, { request, answered })
+    this.receive({ type: 'membership', id, request })
+    this.later(askedForMs, () => this.#asked.delete(id))
   }
 
   start(): void {
