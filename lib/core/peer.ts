@@ -274,6 +274,12 @@ export class Peer {
     return Math.min(contact, this.#tracker.nextDeadline, this.#reaper.nextCheck(this.#state.tree))
   }
 
+  /** The level of the state machine that the log asks for, where this version does not know it (features.ts). */
+  get unknownLevel(): number | undefined {
+    const level = this.#zab.configurations.latest?.configuration.features ?? 0
+    return level > this.#zab.features ? level : undefined
+  }
+
   /** Where other members may be found: the configuration's addresses, and those of leaders that others speak of. */
   contacts(): readonly string[] {
     const addresses = new Set<string>()

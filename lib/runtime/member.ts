@@ -418,31 +418,48 @@ export class Member {
   /** What a store that forgets holds is nobody's: a member of it is another one at each start (design D7). */
   async #begin({ stored, damage }: Opened, self: MemberRecord): Promise<void> {
     if (damage !== undefined) {
-      this.#beginLife({}, { ...self, id: this.#freshId() }, damage)
+      this.#repair(self, damage)
       return
     }
+    let peer: Peer
     try {
       const start = this.#options.storage.durable ? await recoverStart(stored, this.#recoveryHandlers()) : {}
-      if (!this.#closed) this.#beginLife(start, self)
+      if (this.#closed) return
+      peer = this.#newPeer({ ...start, self }, true)
     } catch (error) {
       // Each entry is sound, and together they make no sense.
       const found = asDamage(error)
       if (!this.#canBeRepaired(found)) throw found
-      this.#beginLife({}, { ...self, id: this.#freshId() }, found)
+      this.#repair(self, found)
+      return
     }
+    if (peer.unknownLevel !== undefined) {
+      const reason = `the store is at level ${peer.unknownLevel} of the state machine, this version knows ${featureLevel}`
+      throw new CoordError('COORD_PROTOCOL', `${reason}: deploy a newer version`)
+    }
+    this.#beginLife(peer, self)
+  }
+
+  /** Begins with nothing, under a fresh id. */
+  #repair(self: MemberRecord, damage: CoordError): void {
+    const fresh = { ...self, id: this.#freshId() }
+    this.#beginLife(this.#newPeer({ self: fresh }, false), fresh, damage)
   }
 
   /** Whoever repairs its store belongs to an ensemble already, even if it no longer knows to which: it founds none. */
-  #beginLife(start: Omit<PeerStart, 'self'>, self: MemberRecord, damage?: CoordError): void {
-    const { storage, peers, founds, role: wish, seats, givenName, limits, counterLast, mark } = this.#options
-    const mayFound = founds && damage === undefined
-    const founders = mayFound ? [...new Set(peers.length === 0 ? [self.address] : peers)].sort() : []
+  #newPeer(start: PeerStart, mayFound: boolean): Peer {
+    const { peers, founds, role: wish, seats, limits, counterLast, mark } = this.#options
+    const lists = peers.length === 0 ? [start.self.address] : peers
+    const founders = mayFound && founds ? [...new Set(lists)].sort() : []
     const { timing, tail, batchBytesMax, chunkBytesMax, reapIntervalMs } = limits
     const sizes = { tail, batchBytesMax, chunkBytesMax }
-    const restoration = this.#restoration
-    const also = { restoration, counterLast, reapIntervalMs, mark }
+    const also = { restoration: this.#restoration, counterLast, reapIntervalMs, mark }
     const options: PeerOptions = { timing, ...sizes, founders, wish, seats, ...also }
-    const peer = new Peer({ ...start, self }, options, (applied) => this.#onApplied(applied))
+    return new Peer(start, options, (applied) => this.#onApplied(applied))
+  }
+
+  #beginLife(peer: Peer, self: MemberRecord, damage?: CoordError): void {
+    const { storage, givenName, mark } = this.#options
     this.#self = self
     this.#peer = peer
     this.#outage = undefined
@@ -534,7 +551,9 @@ export class Member {
     this.sessions.loseAll(reason)
     this.#seen = undefined
     this.#reopenTimer = this.#options.clock.setTimer(0, () => {
-      if (!this.#closed) this.#beginLife({}, { ...this.self, id: this.#freshId() })
+      if (this.#closed) return
+      const fresh = { ...this.self, id: this.#freshId() }
+      this.#beginLife(this.#newPeer({ self: fresh }, true), fresh)
     })
   }
 

@@ -13,6 +13,7 @@ type Command =
       readonly port: number
       readonly peers: string[]
       readonly dir?: string
+      readonly joinTimeoutMs?: number
     }
   | { readonly type: 'write'; readonly paceMs?: number }
   | { readonly type: 'stop' | 'role' | 'list' | 'close' }
@@ -46,7 +47,7 @@ process.on('disconnect', () => process.exit())
 
 async function perform(command: Command): Promise<object> {
   if (command.type === 'join') {
-    const { name, port, peers, dir } = command
+    const { name, port, peers, dir, joinTimeoutMs = 50_000 } = command
     const storage = dir === undefined ? {} : { storage: new ClassicLevel(dir) }
     coord = await joinEnsemble({
       name,
@@ -55,7 +56,7 @@ async function perform(command: Command): Promise<object> {
       valueEncoding: 'utf8',
       requestTimeoutMs: 3000,
       // Before the parent gives up: it says why.
-      joinTimeoutMs: 50_000,
+      joinTimeoutMs,
       ...storage,
     })
     const { member } = coord

@@ -27,10 +27,10 @@ export class App {
   readonly #fleet: Fleet
   readonly #waiting: { readonly type: string; resolve(answer: Answer): void }[] = []
 
-  constructor(fleet: Fleet) {
+  constructor(fleet: Fleet, script: string) {
     this.#fleet = fleet
-    const execArgv = fleet.script.endsWith('.ts') ? ['--import', 'tsx'] : []
-    this.#child = fork(fleet.script, { execArgv, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+    const execArgv = script.endsWith('.ts') ? ['--import', 'tsx'] : []
+    this.#child = fork(script, { execArgv, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
     this.#child.on('message', (answer: Answer) => {
       if (answer.acknowledged !== undefined) fleet.noteAcknowledged(answer.acknowledged, answer.path as string)
       if (answer.leads !== undefined) fleet.leaders.set(answer.leads.epoch, answer.leads.id)
@@ -124,12 +124,18 @@ export class Fleet {
     await Promise.all(this.#ports.map((_, index) => this.launch(index)))
   }
 
-  async launch(index: number): Promise<App> {
-    const app = new App(this)
+  /** `build`: the script of another one than this fleet's. Rejects where it cannot join; then the process is gone. */
+  async launch(index: number, build: string = this.script, joinTimeoutMs?: number): Promise<App> {
+    const app = new App(this, build)
     this.apps[index] = app
     const peers = this.#ports.map((port) => `ws://127.0.0.1:${port}`)
     const dir = this.#durable ? { dir: join(this.#directory, `${index}`) } : {}
-    await app.ask('join', { name: `app-${index}`, port: this.#ports[index], peers, ...dir })
+    try {
+      await app.ask('join', { name: `app-${index}`, port: this.#ports[index], peers, joinTimeoutMs, ...dir })
+    } catch (error) {
+      await app.kill()
+      throw error
+    }
     return app
   }
 
@@ -169,7 +175,14 @@ export class Fleet {
     await Promise.all(this.running().map((app) => app.ask('stop')))
     const [app] = this.running()
     assert.ok(app !== undefined)
-    const { entries = [] } = await this.eventually(async () => app.ask('list').catch(() => undefined))
+    let failure: unknown
+    const list = (): Promise<Answer | undefined> =>
+      app.ask('list').catch((error: unknown) => {
+        failure = error
+        return undefined
+      })
+    const listed = this.eventually(list)
+    const { entries = [] } = await listed.catch(() => assert.fail(`the writes cannot be listed: ${String(failure)}`))
     const paths = new Map<string, string>()
     for (const [path, value] of entries) {
       assert.ok(!paths.has(value), `${value} is there twice`)

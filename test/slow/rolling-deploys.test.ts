@@ -1,6 +1,6 @@
 /**
  * Deploys of members without a disk, under load: each process is replaced in turn by a new one of its name, which is waited
- * for as an orchestrator does, until it has joined. ROUNDS=20 for a long run.
+ * for as an orchestrator does, until it has joined. ROUNDS=20 for a long run, whose writers pause between two writes: all that they wrote is read back in the end.
  */
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -8,13 +8,14 @@ import { type App, Fleet } from '../process/fleet.ts'
 import { Prng } from '../sim/prng.ts'
 
 const rounds = (short: number): number => Number(process.env['ROUNDS'] ?? short)
+const paceMs = rounds(0) > 5 ? 10 : 0
 const seed = Number(process.env['SEED'] ?? 1)
 
 async function withFleet(size: number, run: (fleet: Fleet) => Promise<void>): Promise<void> {
   const fleet = new Fleet(false, size)
   try {
     await fleet.start()
-    await Promise.all(fleet.running().map((app) => app.ask('write')))
+    await Promise.all(fleet.running().map((app) => app.ask('write', { paceMs })))
     await fleet.progress(20)
     await run(fleet)
     await fleet.leader()
@@ -36,7 +37,7 @@ describe('a rolling deploy of members in memory', () => {
           const before = fleet.leaderChanges
           await (fleet.apps[index] as App).end()
           const back = await fleet.launch(index)
-          await back.ask('write')
+          await back.ask('write', { paceMs })
           await fleet.progress(10)
           await fleet.leader()
           const changes = fleet.leaderChanges - before
@@ -57,12 +58,12 @@ describe('a rolling deploy of members in memory', () => {
             await sleep(random.between(0, 1500))
             await (fleet.apps[victim] as App).kill()
             const again = await fleet.launch(victim)
-            await again.ask('write')
+            await again.ask('write', { paceMs })
           }
           const replace = async (): Promise<void> => {
             await (fleet.apps[index] as App).end()
             const back = await fleet.launch(index)
-            await back.ask('write')
+            await back.ask('write', { paceMs })
           }
           await Promise.all(index % 2 === round % 2 ? [kill(), replace()] : [replace()])
           await fleet.progress(10)

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { Encoder } from 'cbor-x'
 import { sessionIdFrom } from '../../lib/core/tree/session-id.ts'
 import type { Batch, LogRequest } from '../../lib/core/zab/batch.ts'
@@ -197,7 +199,9 @@ describe('messages', () => {
   it('never break the reader, whatever is done to their bytes', () => {
     const random = new Random(Number(process.env['SEED'] ?? 1), 'fuzz')
     const frame = new Uint8Array(Buffer.concat(messages.map(encodeMessage)))
+    const memory = new MemoryWatch()
     for (let round = 0; round < inputs; round++) {
+      memory.look(round, inputs)
       const bytes = frame.slice(random.between(0, 40), random.between(41, frame.length))
       for (let flips = random.between(0, 4); flips > 0; flips--) {
         bytes[random.between(0, bytes.length - 1)] = random.between(0, 255)
@@ -208,6 +212,7 @@ describe('messages', () => {
         assert.ok(error instanceof CoordError, `round ${round}: ${String(error)}`)
       }
     }
+    memory.check()
   })
 })
 
@@ -232,7 +237,10 @@ describe('frames of a handshake', () => {
 
   it('never break the reader, whatever is done to their bytes', () => {
     const random = new Random(Number(process.env['SEED'] ?? 1), 'handshakes')
-    for (let round = 0; round < Number(process.env['FUZZ'] ?? 5_000); round++) {
+    const inputs = Number(process.env['FUZZ'] ?? 5_000)
+    const memory = new MemoryWatch()
+    for (let round = 0; round < inputs; round++) {
+      memory.look(round, inputs)
       const whole = frames[round % frames.length] as Uint8Array
       const bytes = whole.slice(0, random.chance(0.7) ? whole.length : random.between(1, whole.length))
       for (let flips = random.between(0, 4); flips > 0; flips--) {
@@ -244,5 +252,32 @@ describe('frames of a handshake', () => {
         assert.ok(error instanceof CoordError, `round ${round}: ${String(error)}`)
       }
     }
+    memory.check()
   })
 })
+
+/** Whether what is alive grows with what is read: after a fifth of it and in the end, when the rest has been collected. */
+class MemoryWatch {
+  readonly #collect: () => void
+  #before = 0
+
+  constructor() {
+    setFlagsFromString('--expose-gc')
+    this.#collect = runInNewContext('gc') as () => void
+  }
+
+  look(round: number, rounds: number): void {
+    if (round === Math.floor(rounds / 5)) this.#before = this.#alive()
+  }
+
+  check(): void {
+    const grown = this.#alive() - this.#before
+    assert.ok(grown < 2 * 1024 * 1024, `${grown} more bytes are alive`)
+  }
+
+  #alive(): number {
+    this.#collect()
+    const { heapUsed, external } = process.memoryUsage()
+    return heapUsed + external
+  }
+}
