@@ -127,9 +127,9 @@ export class InvariantError extends Error {
   }
 }
 
-/** States what must hold; stays on in production. */
-export function assert(condition: unknown, what: string): asserts condition {
-  if (!condition) throw new InvariantError(what)
+/** States what must hold; stays on in production. `what`: a function where making the text takes work. */
+export function assert(condition: unknown, what: string | (() => string)): asserts condition {
+  if (!condition) throw new InvariantError(typeof what === 'string' ? what : what())
 }
 
 /** Marks what the type system says cannot be reached. */

@@ -24,6 +24,7 @@ const vocabulary = [
 ]
 
 const walls: readonly Wall[] = [
+  { where: 'lib/bytes.ts', values: [] },
   { where: 'lib/errors.ts', values: [] },
   {
     where: 'lib/core/zab/',
@@ -33,14 +34,22 @@ const walls: readonly Wall[] = [
   { where: 'lib/core/', values: ['lib/errors.ts'] },
   {
     where: 'lib/wire/',
-    values: ['lib/errors.ts', 'cbor-x', ...vocabulary, 'lib/core/zab/configuration.ts', 'lib/core/zab/message.ts'],
+    values: [
+      'lib/bytes.ts',
+      'lib/errors.ts',
+      'cbor-x',
+      ...vocabulary,
+      'lib/core/zab/configuration.ts',
+      'lib/core/zab/message.ts',
+    ],
     types: ['lib/core/'],
   },
   { where: 'lib/ports/', values: [], types: ['lib/errors.ts', 'lib/core/'] },
-  { where: 'lib/runtime/', values: ['lib/errors.ts', 'lib/core/', 'lib/wire/', 'lib/ports/', 'node:'] },
+  { where: 'lib/runtime/', values: ['lib/bytes.ts', 'lib/errors.ts', 'lib/core/', 'lib/wire/', 'lib/ports/', 'node:'] },
   {
     where: 'lib/api/',
     values: [
+      'lib/bytes.ts',
       'lib/errors.ts',
       'lib/ports/',
       'lib/core/tree/path.ts',

@@ -53,8 +53,12 @@ export interface SessionOptions {
 }
 
 interface PendingCall {
-  settle(result: CallResult): void
   readonly watch: WatchRequest | undefined
+  readonly settle: (result: CallResult) => unknown
+  readonly resolve: (value: never) => void
+  readonly reject: (reason: unknown) => void
+  /** Stops listening to the signal that may abort it, where there is one. */
+  readonly release: (() => void) | undefined
 }
 
 /** What a session leaves to the one that takes its place: who listens to what, and what they have heard of. */
@@ -310,23 +314,20 @@ export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements
     return new Promise<T>((resolve, reject) => {
       this.#lastId += 1
       const id = this.#lastId
-      const onAbort = (): void => {
-        this.#pending.delete(id)
-        this.#link.call({ kind: 'cancel', id })
-        reject(abortError(signal as AbortSignal))
-      }
-      signal?.addEventListener('abort', onAbort, { once: true })
-      const onResult = (result: CallResult): void => {
-        signal?.removeEventListener('abort', onAbort)
-        try {
-          resolve(settle(result))
-        } catch (error) {
-          reject(error)
-        }
-      }
-      this.#pending.set(id, { settle: onResult, watch })
+      const release = signal === undefined ? undefined : this.#abortable(id, signal, reject)
+      this.#pending.set(id, { watch, settle, resolve, reject, release })
       this.#link.call({ ...body, id })
     })
+  }
+
+  #abortable(id: number, signal: AbortSignal, reject: (reason: unknown) => void): () => void {
+    const onAbort = (): void => {
+      this.#pending.delete(id)
+      this.#link.call({ kind: 'cancel', id })
+      reject(abortError(signal))
+    }
+    signal.addEventListener('abort', onAbort, { once: true })
+    return () => signal.removeEventListener('abort', onAbort)
   }
 
   async #close(timeoutMs: number): Promise<void> {
@@ -375,7 +376,12 @@ export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements
     this.#pending.delete(id)
     // Registered before anything else is delivered: no event of this watch can come earlier.
     if (pending.watch !== undefined && result.type !== 'error') this.#listeners.add(asRegistered(pending.watch, result))
-    pending.settle(result)
+    pending.release?.()
+    try {
+      pending.resolve(pending.settle(result) as never)
+    } catch (error) {
+      pending.reject(error)
+    }
   }
 
   /** The member sends one event per change and path; here it fans out, each listener being called once. */

@@ -1,4 +1,5 @@
 /** How the data of znodes becomes the application's values, and back. */
+import { copyOf } from '../bytes.ts'
 import { CoordError } from '../errors.ts'
 
 /** Both directions of an encoding. `decode` throws for bytes that are not of it. */
@@ -45,10 +46,10 @@ function requireJson(value: unknown): string {
 
 const codecs: { readonly [N in Extract<ValueEncoding, string>]: ValueCodec<unknown> } = {
   // Copies: the application may reuse its buffer.
-  view: { name: 'view', encode: (value) => requireBytes(value).slice(), decode: (bytes) => bytes },
+  view: { name: 'view', encode: (value) => copyOf(requireBytes(value)), decode: (bytes) => bytes },
   buffer: {
     name: 'buffer',
-    encode: (value) => new Uint8Array(requireBytes(value)),
+    encode: (value) => copyOf(requireBytes(value)),
     decode: (bytes) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
   },
   utf8: {
@@ -85,7 +86,7 @@ export function encodeValue<V>(codec: ValueCodec<V>, value: V | undefined): Uint
 
 /** The same of data that belongs to somebody else: where the value would share it, it gets a copy. */
 export function decodeForeign<V>(codec: ValueCodec<V>, bytes: Uint8Array | undefined, path: string): V | undefined {
-  const own = bytes === undefined || copyingCodecs.has(codec as ValueCodec<unknown>) ? bytes : bytes.slice()
+  const own = bytes === undefined || copyingCodecs.has(codec as ValueCodec<unknown>) ? bytes : copyOf(bytes)
   return decodeValue(codec, own, path)
 }
 

@@ -215,11 +215,11 @@ export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends Ev
 
   /** Creates a node; resolves with its real path, which has a suffix in sequential modes. */
   async create(path: string, data?: V, options?: CreateOptions): Promise<string> {
-    return this.#create(path, data, options, ({ path: real }) => this.#strip(real))
+    return await this.#create(path, data, options, ({ path: real }) => this.#strip(real))
   }
 
   async createWithStat(path: string, data?: V, options?: CreateOptions): Promise<{ path: string; stat: Stat }> {
-    return this.#create(path, data, options, ({ path: real, stat }) =>
+    return await this.#create(path, data, options, ({ path: real, stat }) =>
       withJson({ path: this.#strip(real), stat: statView(stat) }),
     )
   }
@@ -231,14 +231,14 @@ export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends Ev
       version: versionOf(options?.version),
       ...(options?.recursive === true ? { recursive: true } : {}),
     }
-    return this.#write(operation, () => undefined, options)
+    return await this.#write(operation, () => undefined, options)
   }
 
   /** The node's stat, or `undefined` where there is none. */
   async exists(path: string, options?: ReadOptions): Promise<Stat | undefined> {
     const now = this.#readAtOnce('exists', path, options)
     if (now !== undefined) return now.type === 'stat' && now.stat !== undefined ? statView(now.stat) : undefined
-    return this.#read('exists', path, options, (result) => {
+    return await this.#read('exists', path, options, (result) => {
       const { stat } = expect(result, 'stat')
       return stat === undefined ? undefined : statView(stat)
     })
@@ -248,7 +248,7 @@ export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends Ev
   async getData(path: string, options?: ReadOptions): Promise<{ data: V | undefined; stat: Stat }> {
     const now = this.#readAtOnce('getData', path, options)
     if (now?.type === 'data') return { data: decodeForeign(this.#codec, now.data, path), stat: statView(now.stat) }
-    return this.#read('getData', path, options, (result) => {
+    return await this.#read('getData', path, options, (result) => {
       const { data, stat } = expect(result, 'data')
       return { data: decodeValue(this.#codec, data, path), stat: statView(stat) }
     })
@@ -256,14 +256,14 @@ export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends Ev
 
   async setData(path: string, data: V | undefined, options?: VersionOptions): Promise<Stat> {
     const operation = this.#setDataOperation({ type: 'setData', path, data, version: options?.version })
-    return this.#write(operation, (result) => statView(expect(result, 'setData').stat), options)
+    return await this.#write(operation, (result) => statView(expect(result, 'setData').stat), options)
   }
 
   /** The names of the node's children, sorted, and its stat. Of very many, a page at a time: `limit` and `after`. */
   async getChildren(path: string, options?: ChildrenOptions): Promise<{ children: string[]; stat: Stat }> {
     const now = this.#readAtOnce('getChildren', path, options)
     if (now?.type === 'childNames') return { children: now.children, stat: statView(now.stat) }
-    return this.#read('getChildren', path, options, (result) => {
+    return await this.#read('getChildren', path, options, (result) => {
       const { children, stat } = expect(result, 'childNames')
       return { children, stat: statView(stat) }
     })
@@ -460,7 +460,11 @@ export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends Ev
     }
     if (operations.length === 0 && held === undefined) return [] as never
     requireSmall(operation.operations)
-    return this.#write(operation, (result) => this.#multiResults(expect(result, 'multi').results) as never, options)
+    return await this.#write(
+      operation,
+      (result) => this.#multiResults(expect(result, 'multi').results) as never,
+      options,
+    )
   }
 
   /** A builder for `multi`. */

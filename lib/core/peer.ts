@@ -49,7 +49,7 @@ import {
 import * as snapshotStream from './zab/snapshot-stream.ts'
 import * as synchronization from './zab/synchronization.ts'
 import { type Installation, type Link, type StateMachine, Zab, type ZabOptions, type ZabStart } from './zab/zab.ts'
-import { type Zxid, zxidPlus, zxidZero } from './zab/zxid.ts'
+import { type Zxid, zxidBefore, zxidNext, zxidZero } from './zab/zxid.ts'
 
 type Handler<R extends Role, K extends MessageType> = (zab: Zab, role: R, from: Link, message: MessageOf<K>) => void
 type RoleHandlers<R extends Role> = { readonly [K in MessageType]: Handler<R, K> }
@@ -392,7 +392,7 @@ export class Peer {
     const { role } = this.#zab
     if (isEstablished(role)) {
       for (const request of requests) this.#noteEnding(request)
-      broadcast.enqueue(role, requests)
+      broadcast.enqueue(this.#zab, role, requests)
     } else if (role.name === 'following' && role.phase === 'broadcast') {
       broadcast.forward(this.#zab, role, requests)
     }
@@ -455,6 +455,7 @@ export class Peer {
     if (isEstablished(role)) {
       this.#expireSessions(role)
       broadcast.enqueue(
+        this.#zab,
         role,
         this.#reaper.takeReapable(this.#state.tree, broadcast.logClock(this.#zab, role), this.#zab.now),
       )
@@ -473,7 +474,7 @@ export class Peer {
     for (const session of this.#tracker.takeOverdue(this.#zab.now)) {
       const tracked = this.#state.sessions.get(session)
       if (tracked === undefined) continue
-      broadcast.enqueue(leading, [{ type: 'expireSession', session, generation: tracked.generation }])
+      broadcast.enqueue(this.#zab, leading, [{ type: 'expireSession', session, generation: tracked.generation }])
     }
   }
 
@@ -548,8 +549,11 @@ export class Peer {
   /** The one apply path: live commits, recovery and synchronization alike. */
   #deliver(batch: Batch): void {
     if (this.#state.lastZxid === zxidZero) this.#publishFoundingConfiguration()
-    batch.requests.forEach((request, index) => {
-      const stamp: EntryStamp = { zxid: zxidPlus(batch.first, index), timeMs: batch.timeMs, clockMs: batch.clockMs }
+    const { timeMs, clockMs, requests } = batch
+    let zxid = zxidBefore(batch.first)
+    for (const request of requests) {
+      zxid = zxidNext(zxid)
+      const stamp: EntryStamp = { zxid, timeMs, clockMs }
       if (request.type === 'noop') {
         this.#state.advance(stamp)
       } else if (request.type === 'reconfigure') {
@@ -560,7 +564,7 @@ export class Peer {
         if (request.type !== 'reap' && isEstablished(this.#zab.role)) this.#trackApplied(request, applied.endedSession)
         this.#onApplied(applied)
       }
-    })
+    }
   }
 
   /** The first configuration is no entry: it is in the tree before the first one. */

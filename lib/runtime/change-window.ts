@@ -13,17 +13,15 @@ export interface WindowLimits {
 export interface WindowEntry {
   readonly zxid: Zxid
   readonly changes: readonly TreeChange[]
-  readonly bytes: number
 }
-
-const bytesPerChange = 64
 
 export class ChangeWindow {
   readonly #limits: WindowLimits
-  #entries: WindowEntry[] = []
-  /** The entries before this index are forgotten; they are cut off now and then. */
+  /** The changes of all entries, one behind the other, and the zxid of each: thousands of lists of one would cost more. */
+  #changes: TreeChange[] = []
+  #zxids: Zxid[] = []
+  /** The changes before this index are forgotten; they are cut off now and then. */
   #head = 0
-  #changes = 0
   #bytes = 0
   #start: Zxid
 
@@ -39,42 +37,59 @@ export class ChangeWindow {
   }
 
   push(zxid: Zxid, changes: readonly TreeChange[]): void {
-    const bytes = changes.reduce((sum, { path, data }) => sum + bytesPerChange + path.length + (data?.length ?? 0), 0)
-    this.#entries.push({ zxid, changes, bytes })
-    this.#changes += changes.length
-    this.#bytes += bytes
-    while (this.#changes > this.#limits.changes || this.#bytes > this.#limits.bytes) this.#forgetFirst()
+    for (const change of changes) {
+      this.#changes.push(change)
+      this.#zxids.push(zxid)
+      this.#bytes += weightOf(change)
+    }
+    while (this.#changes.length - this.#head > this.#limits.changes || this.#bytes > this.#limits.bytes) {
+      this.#forgetFirst()
+    }
   }
 
   /** Nothing before `start` is known: a snapshot took the place of entries. */
   reset(start: Zxid): void {
-    this.#entries = []
+    this.#changes = []
+    this.#zxids = []
     this.#head = 0
-    this.#changes = 0
     this.#bytes = 0
     this.#start = start
   }
 
-  /** The first entry after a zxid. Only for one that the window still reaches back to. */
+  /** The first entry after a zxid that changed anything. Only for one that the window still reaches back to. */
   next(after: Zxid): WindowEntry | undefined {
     let low = this.#head
-    let high = this.#entries.length
+    let high = this.#zxids.length
     while (low < high) {
       const middle = (low + high) >>> 1
-      if ((this.#entries[middle] as WindowEntry).zxid > after) high = middle
+      if ((this.#zxids[middle] as Zxid) > after) high = middle
       else low = middle + 1
     }
-    return this.#entries[low]
+    const zxid = this.#zxids[low]
+    return zxid === undefined ? undefined : { zxid, changes: this.#changes.slice(low, this.#endOfEntry(low)) }
   }
 
+  #endOfEntry(start: number): number {
+    let end = start + 1
+    while (this.#zxids[end] === this.#zxids[start]) end += 1
+    return end
+  }
+
+  /** Whole entries alone: a stream tells all of one, or nothing. */
   #forgetFirst(): void {
-    const first = this.#entries[this.#head] as WindowEntry
-    this.#head += 1
-    this.#changes -= first.changes.length
-    this.#bytes -= first.bytes
-    this.#start = first.zxid
-    if (this.#head < 1024 || this.#head < this.#entries.length / 2) return
-    this.#entries = this.#entries.slice(this.#head)
+    const end = this.#endOfEntry(this.#head)
+    this.#start = this.#zxids[this.#head] as Zxid
+    for (let index = this.#head; index < end; index += 1) this.#bytes -= weightOf(this.#changes[index] as TreeChange)
+    this.#head = end
+    if (this.#head < 1024 || this.#head < this.#changes.length / 2) return
+    this.#changes = this.#changes.slice(this.#head)
+    this.#zxids = this.#zxids.slice(this.#head)
     this.#head = 0
   }
+}
+
+const bytesPerChange = 64
+
+function weightOf({ path, data }: TreeChange): number {
+  return bytesPerChange + path.length + (data?.length ?? 0)
 }

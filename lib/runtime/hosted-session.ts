@@ -6,6 +6,7 @@
  * leader; the tree evaluates it once. A read is evaluated when everything before it is answered, between two entries.
  */
 
+import { copyOf } from '../bytes.ts'
 import { type Identity, isPermitted, noIdentities, userOf, visibleAcl } from '../core/tree/acl.ts'
 import type { ReplicatedState } from '../core/tree/apply.ts'
 import type { RequestResult, TreeRequest, WriteRequest } from '../core/tree/operation.ts'
@@ -651,5 +652,5 @@ function refused(error: unknown): CallResult {
 function ownCopy(result: ReadResult): ReadResult {
   if (result.type === 'reads')
     return { ...result, results: result.results.map((one) => ownCopy(one) as NodeReadResult) }
-  return result.type === 'data' && result.data !== undefined ? { ...result, data: result.data.slice() } : result
+  return result.type === 'data' && result.data !== undefined ? { ...result, data: copyOf(result.data) } : result
 }

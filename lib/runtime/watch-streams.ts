@@ -7,6 +7,7 @@
  * What exists is stated in slices, from the tree as it is at each: a change made meanwhile is told behind `synced`, since
  * that carries the zxid at which the statement began. A node that a change made after that zxid is not stated.
  */
+import { copyOf } from '../bytes.ts'
 import { type Identity, isPermitted } from '../core/tree/acl.ts'
 import type { ReplicatedState } from '../core/tree/apply.ts'
 import type { TreeChange } from '../core/tree/operation.ts'
@@ -227,6 +228,6 @@ export class WatchStream {
 
   /** The application gets a copy of its own: it cannot corrupt the replica. */
   #withData(event: StreamEvent & { type: 'created' | 'changed' }, { data }: Pick<Znode, 'data'>): StreamEvent {
-    return this.request.includeData && data !== undefined ? { ...event, data: data.slice() } : event
+    return this.request.includeData && data !== undefined ? { ...event, data: copyOf(data) } : event
   }
 }

@@ -22,6 +22,18 @@ export function decodeEach<T>(schema: Schema<T>, bytes: Uint8Array): readonly T[
   return orMalformed(() => (cbor.decodeMultiple(bytes as Buffer) as unknown[]).map((item) => schema.read(item)))
 }
 
+/** One value, and behind it any number of another kind. */
+export function decodeHeaded<H, T>(
+  headSchema: Schema<H>,
+  schema: Schema<T>,
+  bytes: Uint8Array,
+): { readonly head: H; readonly rest: readonly T[] } {
+  return orMalformed(() => {
+    const [head, ...rest] = cbor.decodeMultiple(bytes as Buffer) as unknown[]
+    return { head: headSchema.read(head), rest: rest.map((item) => schema.read(item)) }
+  })
+}
+
 /** Whatever goes wrong while bytes from outside are read is those bytes' fault. */
 function orMalformed<T>(read: () => T): T {
   try {

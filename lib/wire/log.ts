@@ -14,7 +14,7 @@ import {
 } from '../core/tree/operation.ts'
 import { type SessionId, sessionIdFrom } from '../core/tree/session-id.ts'
 import type { Stat } from '../core/tree/stat.ts'
-import type { Batch, LogRequest } from '../core/zab/batch.ts'
+import type { Batch, EncodedBatch, LogRequest, Parcel } from '../core/zab/batch.ts'
 import {
   type Configuration,
   type LoggedConfiguration,
@@ -26,7 +26,7 @@ import type { MarkOf } from '../core/zab/marks.ts'
 import type { Preparation } from '../core/zab/message.ts'
 import { type Zxid, zxidFrom } from '../core/zab/zxid.ts'
 import { type ErrorCode, errorCodes } from '../errors.ts'
-import { decode, encode } from './cbor.ts'
+import { decode, decodeHeaded, encode } from './cbor.ts'
 import {
   boolean,
   branded,
@@ -34,10 +34,12 @@ import {
   copied,
   integer,
   list,
+  malformed,
   natural,
   oneOf,
   optional,
   type Schema,
+  type Struct,
   struct,
   text,
   union,
@@ -112,7 +114,7 @@ export const configuration: Schema<Configuration> = struct<Configuration>({
   removed: list(memberId, 1024),
 })
 
-export const preparation: Schema<Preparation> = struct<Preparation>({
+export const preparation: Struct<Preparation> = struct<Preparation>({
   cluster: text(128),
   epoch: natural,
   wallMs: natural,
@@ -155,26 +157,48 @@ export const logRequest: Schema<LogRequest> = union<LogRequest, 'type'>('type', 
   reap: struct<Variant<LogRequest, 'reap'>>({ path, czxid: zxid }),
 })
 
-const batchBody = struct<Omit<Batch, 'encoded'>>({
+const logRequests = list(logRequest, countMax)
+
+/** Requests inside a message or a batch: bytes of their own, which go on as they came (design D4). */
+export const parcel: Schema<Parcel> = {
+  write: ({ requests, encoded }) => encoded ?? encode(logRequests, requests),
+  read: (plain) => {
+    const encoded = bytes(batchBytesMax).read(plain)
+    return { requests: decode(logRequests, encoded), encoded }
+  },
+}
+
+/** What a batch begins with; its parcels follow. */
+const batchHeader = struct<Omit<Batch, 'requests' | 'parcels' | 'encoded'>>({
   first: zxid,
   previous: zxid,
   timeMs: natural,
   clockMs: natural,
   settled: zxid,
-  requests: list(logRequest, countMax),
   acknowledged: optional(list(zxid, 1024)),
 })
 
 export const markOf: Schema<MarkOf> = struct<MarkOf>({ id: memberId, epoch: natural, zxid })
 
-/** The bytes of a batch; made at most once. */
+/** The bytes of a batch; made at most once. Parcels that came from others are copied, not encoded again. */
 export function encodeBatch(batch: Batch): Uint8Array {
-  batch.encoded ??= encode(batchBody, batch)
-  return batch.encoded
+  if (batch.encoded === undefined) {
+    const parcels = (batch.parcels ?? [{ requests: batch.requests }]).map((one) => parcel.write(one) as Uint8Array)
+    batch.encoded = encodedBatch(Buffer.concat([encode(batchHeader, batch), ...parcels]))
+    batch.parcels = undefined
+  }
+  return batch.encoded.bytes
 }
 
 export function decodeBatch(encoded: Uint8Array): Batch {
-  return { ...decode(batchBody, encoded), encoded }
+  const { head, rest } = decodeHeaded(batchHeader, logRequests, encoded)
+  const requests = rest.length === 1 ? (rest[0] as readonly LogRequest[]) : rest.flat()
+  if (requests.length === 0) malformed('a batch without requests')
+  return { ...head, requests, encoded: encodedBatch(encoded) }
+}
+
+function encodedBatch(bytes: Uint8Array): EncodedBatch {
+  return { bytes, readRequests: () => decodeBatch(bytes).requests }
 }
 
 /** A batch inside a message: its bytes, as they are. */

@@ -2,7 +2,6 @@
  * The bytes of what members say to each other: one schema per message type, in one list that may only grow at its end.
  */
 
-import type { LogRequest } from '../core/zab/batch.ts'
 import type { Mark } from '../core/zab/marks.ts'
 import type { MemberChoice, MembershipOutcome, MembershipRequest } from '../core/zab/membership-request.ts'
 import type { Message, MessageMap, MessageType, StreamId } from '../core/zab/message.ts'
@@ -12,16 +11,28 @@ import { decodeEach, encode } from './cbor.ts'
 import {
   batch,
   loggedConfiguration,
-  logRequest,
   markOf,
   memberId,
   memberRecord,
+  parcel,
   preparation,
   sessionId,
   snapshotRecord,
   zxid,
 } from './log.ts'
-import { boolean, integer, list, natural, oneOf, optional, type Schema, struct, text, union } from './schema.ts'
+import {
+  boolean,
+  integer,
+  list,
+  natural,
+  oneOf,
+  optional,
+  type Schema,
+  type Struct,
+  struct,
+  text,
+  union,
+} from './schema.ts'
 
 const countMax = 0x10_0000
 const cluster = text(128)
@@ -48,7 +59,7 @@ const membershipOutcome = struct<MembershipOutcome>({
 
 const streamId = struct<StreamId>({ epoch: natural, number: natural })
 
-const schemas: { readonly [K in MessageType]: Schema<MessageMap[K]> } = {
+const schemas: { readonly [K in MessageType]: Struct<MessageMap[K]> } = {
   presence: struct<MessageMap['presence']>({
     state: oneOf(presenceStates),
     cluster,
@@ -110,7 +121,7 @@ const schemas: { readonly [K in MessageType]: Schema<MessageMap[K]> } = {
   commit: struct<MessageMap['commit']>({ committed: zxid }),
   ping: struct<MessageMap['ping']>({ round: natural, committed: zxid }),
   pong: struct<MessageMap['pong']>({ round: natural }),
-  request: struct<MessageMap['request']>({ requests: list<LogRequest>(logRequest, countMax) }),
+  request: struct<MessageMap['request']>({ parcel }),
   readIndex: struct<MessageMap['readIndex']>({ id: natural }),
   readIndexReply: struct<MessageMap['readIndexReply']>({ id: natural, zxid }),
   heartbeat: struct<MessageMap['heartbeat']>({ id: integer, sessions: list(sessionId, countMax) }),

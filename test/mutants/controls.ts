@@ -82,7 +82,7 @@ export const controls: readonly Mutant[] = [
   {
     id: 'H8',
     title: 'each request is a batch of its own',
-    edits: [zab('broadcast', '(count === 0 || bytes < zab.options.batchBytesMax)', 'count === 0')],
+    edits: [zab('broadcast', 'count > 0 && bytes > zab.options.batchBytesMax', 'count > 0')],
   },
   {
     id: 'H9',

@@ -1,6 +1,6 @@
 /** How values look in a trace: short, and the same every time. */
 import type { TreeRequest } from '../../lib/core/tree/operation.ts'
-import type { Batch, LogRequest } from '../../lib/core/zab/batch.ts'
+import type { Batch, LogRequest, Parcel } from '../../lib/core/zab/batch.ts'
 import type { MembershipRequest } from '../../lib/core/zab/membership-request.ts'
 import type { Message } from '../../lib/core/zab/message.ts'
 import type { PersistChange } from '../../lib/core/zab/zab.ts'
@@ -37,7 +37,7 @@ function formatField(key: string, value: unknown): string {
   if (key === 'request') return describeRequest(value as MembershipRequest)
   if (key === 'outcome') return (value as { code?: string }).code ?? 'done'
   if (key === 'batch') return formatBatch(value as Batch)
-  if (key === 'requests') return `[${(value as LogRequest[]).map(formatRequest).join(', ')}]`
+  if (key === 'parcel') return `[${(value as Parcel).requests.map(formatRequest).join(', ')}]`
   if (key === 'records' && Array.isArray(value)) return `${(value as unknown[]).length} records`
   if (key === 'configurations' || key === 'marks' || key === 'mark') return ''
   if (key === 'cluster') return value === '' ? '' : 'cluster'

@@ -115,7 +115,7 @@ const messages: readonly Message[] = [
   },
   { type: 'membershipReply', id: 2, outcome: { code: 'COORD_NEW_CONFIG_NO_QUORUM', reason: 'why' } },
   { type: 'propose', batch: batch(), committed: zxidOf(1, 2) },
-  { type: 'request', requests: requests.slice(-2) },
+  { type: 'request', parcel: { requests: requests.slice(-2) } },
   { type: 'ping', round: 2 ** 40, committed: zxidOf(1, 2) },
   { type: 'heartbeat', id: 1, sessions: [session, small] },
   {
@@ -154,12 +154,26 @@ describe('messages', () => {
     assert.equal(encodeBatch(original), bytes)
     const [message] = decodeMessages(encodeMessage({ type: 'propose', batch: original, committed: zxidZero }))
     assert.ok(message?.type === 'propose')
-    assert.deepEqual(message.batch.encoded === undefined ? [] : [...message.batch.encoded], [...bytes])
+    assert.deepEqual(message.batch.encoded === undefined ? [] : [...message.batch.encoded.bytes], [...bytes])
     assert.deepEqual(bare(decodeBatch(bytes)), bare(original))
   })
 
+  it('hand requests on as they came: a batch takes over the bytes of its parcels', () => {
+    const sent = encodeMessage({ type: 'request', parcel: { requests: requests.slice(-2) } })
+    const [received] = decodeMessages(sent)
+    assert.ok(received?.type === 'request')
+    const own = { requests: requests.slice(0, 1) }
+    const parcels = [own, received.parcel]
+    const original: Batch = { ...batch(), requests: parcels.flatMap((parcel) => parcel.requests), parcels }
+    const { encoded } = received.parcel
+    assert.ok(encoded !== undefined && Buffer.from(encodeBatch(original)).includes(Buffer.from(encoded)))
+    assert.equal(original.parcels, undefined, 'the frame that they came in is let go of')
+    assert.deepEqual(bare(decodeBatch(encodeBatch(original))), bare({ ...original, parcels: undefined }))
+    assert.deepEqual(bare(original.encoded?.readRequests()), bare(original.requests))
+  })
+
   it('have data of their own: a frame that is overwritten changes nothing', () => {
-    const frame = new Uint8Array(encodeMessage({ type: 'request', requests: requests.slice(-2) }))
+    const frame = new Uint8Array(encodeMessage({ type: 'request', parcel: { requests: requests.slice(-2) } }))
     const before = decodeMessages(frame).map(bare)
     const decoded = decodeMessages(frame)
     frame.fill(0)

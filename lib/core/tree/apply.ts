@@ -24,11 +24,13 @@ import type {
   TreeRequest,
   WriteRequest,
 } from './operation.ts'
-import type { QuotaWarning } from './quota.ts'
 import { Restoration, type RestoredState } from './restoration.ts'
 import { noSession } from './session-id.ts'
 import { SessionTable } from './sessions.ts'
 import { snapshotVersion } from './snapshot.ts'
+
+/** Shared: nothing is ever added to it. */
+const nothing: readonly never[] = []
 
 export class ReplicatedState {
   readonly tree: DataTree
@@ -60,22 +62,16 @@ export class ReplicatedState {
 
   apply(stamp: EntryStamp, request: TreeRequest): Applied {
     this.advance(stamp)
-    const changes: TreeChange[] = []
-    const warnings: QuotaWarning[] = []
-    const result = this.#answer(this.#contextOf(request, stamp, changes, warnings), request)
+    const context = this.#contextOf(request, stamp)
+    const result = this.#answer(context, request)
     const endedSession = result.type === 'closeSession' && 'session' in request ? request.session : undefined
-    return { stamp, request, result, changes, warnings, endedSession }
+    return { stamp, request, result, changes: context.changes, warnings: context.warnings, endedSession }
   }
 
-  #contextOf(
-    request: TreeRequest,
-    stamp: EntryStamp,
-    changes: TreeChange[],
-    warnings: QuotaWarning[],
-  ): EvaluationContext {
+  #contextOf(request: TreeRequest, stamp: EntryStamp): EvaluationContext {
     const session = 'session' in request ? request.session : noSession
     const identities = (request.type === 'write' ? request.identities : undefined) ?? noIdentities
-    return { tree: this.tree, session, identities, stamp, changes, warnings }
+    return { tree: this.tree, session, identities, stamp, changes: nothing, warnings: nothing }
   }
 
   /** The entry changed the configuration of the ensemble: its text is in the tree, for everybody to read and watch. */
@@ -95,8 +91,8 @@ export class ReplicatedState {
 
   /** Moves on to an entry that is not for the tree. */
   advance({ zxid, clockMs }: EntryStamp): void {
-    assert(zxid > this.#lastZxid, `${formatZxid(zxid)} after ${formatZxid(this.#lastZxid)}`)
-    assert(clockMs >= this.#clockMs, `the log clock went back from ${this.#clockMs} to ${clockMs}`)
+    assert(zxid > this.#lastZxid, () => `${formatZxid(zxid)} after ${formatZxid(this.#lastZxid)}`)
+    assert(clockMs >= this.#clockMs, () => `the log clock went back from ${this.#clockMs} to ${clockMs}`)
     this.#lastZxid = zxid
     this.#clockMs = clockMs
   }

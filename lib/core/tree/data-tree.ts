@@ -216,7 +216,7 @@ export class DataTree {
 
   /** Takes a node without children off the tree; returns its parent. */
   detach({ path, node }: Place, zxid: Zxid): Znode {
-    assert(node.numChildren === 0 && !isReservedPath(path), `cannot detach ${path}`)
+    assert(node.numChildren === 0 && !isReservedPath(path), () => `cannot detach ${path}`)
     const parent = this.#existing(parentOf(path))
     const { pzxid } = parent
     this.#freeze?.keep(path, node)
@@ -234,16 +234,16 @@ export class DataTree {
 
   /** Gives a node other data, and its next version. */
   setData({ path, node }: Place, data: Uint8Array | undefined, stamp: EntryStamp): void {
-    const { data: oldData, mzxid, mtime, touchedClockMs, version } = node
+    const oldSize = sizeOf(node.data)
     this.#freeze?.keep(path, node)
     this.#noteQuotaChange(path)
-    this.#undo?.push(() => Object.assign(node, { data: oldData, mzxid, mtime, touchedClockMs, version }))
+    this.#undo?.push(restoringData(node))
     node.data = data
     node.mzxid = stamp.zxid
     node.mtime = stamp.timeMs
     node.touchedClockMs = stamp.clockMs
-    node.version = nextVersion(version)
-    this.#use(path, { count: 0, bytes: sizeOf(data) - sizeOf(oldData) })
+    node.version = nextVersion(node.version)
+    this.#use(path, { count: 0, bytes: sizeOf(data) - oldSize })
     this.#onQuotaNode(path, node)
   }
 
@@ -280,11 +280,11 @@ export class DataTree {
   /** Hangs up a node of a snapshot. The nodes come parents first; the counters are in the records. */
   restore(record: NodeRecord): void {
     const { path } = record
-    requireIntact(validatePath(path) === undefined, `a node at ${JSON.stringify(path)}`)
+    requireIntact(validatePath(path) === undefined, () => `a node at ${JSON.stringify(path)}`)
     const parent = this.find(parentOf(path))
-    requireIntact(parent !== undefined, `no parent for ${path}`)
-    requireIntact(parent.mode !== 'ephemeral', `${path} is the child of an ephemeral node`)
-    requireIntact(this.find(path) === undefined, `${path} occurs twice`)
+    requireIntact(parent !== undefined, () => `no parent for ${path}`)
+    requireIntact(parent.mode !== 'ephemeral', () => `${path} is the child of an ephemeral node`)
+    requireIntact(this.find(path) === undefined, () => `${path} occurs twice`)
     this.#link(parent, path, new Znode(record))
   }
 
@@ -308,7 +308,7 @@ export class DataTree {
   }
 
   #use(path: string, more: QuotaUsage): void {
-    const quota = this.#quotas.enclosing(path)
+    const quota = this.hasQuotas ? this.#quotas.enclosing(path) : undefined
     if (quota === undefined || (more.count === 0 && more.bytes === 0)) return
     // Of the quota that the path has then: the table may have been counted anew in between.
     this.#undo?.push(() => this.#count(path, { count: -more.count, bytes: -more.bytes }))
@@ -355,7 +355,7 @@ export class DataTree {
 
   #existing(path: string): Znode {
     const node = this.find(path)
-    assert(node !== undefined, `no node at ${path}`)
+    assert(node !== undefined, () => `no node at ${path}`)
     return node
   }
 
@@ -381,16 +381,22 @@ export class DataTree {
 
   #disownEphemeral(owner: SessionId, path: string): void {
     const owned = this.#ephemerals.get(owner)
-    assert(owned?.has(path) === true, `${path} is not among the ephemeral nodes of its owner`)
+    assert(owned?.has(path) === true, () => `${path} is not among the ephemeral nodes of its owner`)
     owned.delete(path)
     if (owned.size === 0) this.#ephemerals.delete(owner)
   }
 }
 
+/** What gives a node the data back that it has now. */
+function restoringData(node: Znode): () => void {
+  const { data, mzxid, mtime, touchedClockMs, version } = node
+  return () => Object.assign(node, { data, mzxid, mtime, touchedClockMs, version })
+}
+
 function* childPlaces({ path, node }: Place): Generator<Place, void, undefined> {
   for (const name of node.childNames()) {
     const child = node.child(name)
-    assert(child !== undefined, `the tree changed while ${path} was walked`)
+    assert(child !== undefined, () => `the tree changed while ${path} was walked`)
     yield { path: joinPath(path, name), node: child }
   }
 }

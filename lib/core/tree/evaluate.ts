@@ -47,10 +47,16 @@ export interface EvaluationContext {
   /** Whom the session was proven to be. */
   readonly identities: readonly Identity[]
   readonly stamp: EntryStamp
-  /** Collects the changes of the entry. */
-  readonly changes: TreeChange[]
-  /** Collects the soft quotas that it went over. */
-  readonly warnings: QuotaWarning[]
+  /** The changes of the entry so far. */
+  changes: readonly TreeChange[]
+  /** The soft quotas that it went over. */
+  warnings: readonly QuotaWarning[]
+}
+
+/** Most entries make one change, and a list of one that never grows takes a fifth of the memory of one that may. */
+function noteChange(context: EvaluationContext, change: TreeChange): void {
+  if (context.changes.length === 0) context.changes = [change]
+  else (context.changes as TreeChange[]).push(change)
 }
 
 /** Everything but the end of the session, which concerns more than the tree. */
@@ -203,14 +209,14 @@ function newNode(
   })
 }
 
-function addNode({ tree, changes }: EvaluationContext, parent: Znode, { path, node }: Place): void {
-  tree.attach(parent, path, node)
-  changes.push({ type: 'created', path, acl: node.acl, parentAcl: parent.acl, data: node.data })
+function addNode(context: EvaluationContext, parent: Znode, { path, node }: Place): void {
+  context.tree.attach(parent, path, node)
+  noteChange(context, { type: 'created', path, acl: node.acl, parentAcl: parent.acl, data: node.data })
 }
 
-function warnOfQuota({ tree, warnings }: EvaluationContext, path: string): void {
-  const quota = tree.quotaOf(path)
-  if (quota !== undefined) warnings.push(...quota.warnings())
+function warnOfQuota(context: EvaluationContext, path: string): void {
+  const quota = context.tree.quotaOf(path)
+  if (quota !== undefined) context.warnings = [...context.warnings, ...quota.warnings()]
 }
 
 function remove(context: EvaluationContext, operation: DeleteOperation): SingleResult {
@@ -238,24 +244,34 @@ function removeSubtree(context: EvaluationContext, path: string): SingleResult {
   return { type: 'delete' }
 }
 
-function removeNode({ tree, stamp, changes }: EvaluationContext, place: Place): void {
-  const parent = tree.detach(place, stamp.zxid)
-  changes.push({ type: 'deleted', path: place.path, acl: place.node.acl, parentAcl: parent.acl, data: undefined })
+function removeNode(context: EvaluationContext, place: Place): void {
+  const parent = context.tree.detach(place, context.stamp.zxid)
+  noteChange(context, {
+    type: 'deleted',
+    path: place.path,
+    acl: place.node.acl,
+    parentAcl: parent.acl,
+    data: undefined,
+  })
 }
 
 function setData(context: EvaluationContext, operation: SetDataOperation): SingleResult {
-  const { tree, stamp, changes } = context
+  const { tree, stamp } = context
   const { path, data, version } = operation
   const node = findPermitted(context, path, 'w')
   if (!(node instanceof Znode)) return node
-  const more = { count: 0, bytes: (data?.length ?? 0) - (node.data?.length ?? 0) }
-  if (tree.quotaOf(path)?.refuses(more) === true) return failure('COORD_QUOTA_EXCEEDED', path)
+  if (tree.hasQuotas && outgrowsQuota(tree, path, node, data)) return failure('COORD_QUOTA_EXCEEDED', path)
   if (!hasVersion(node, version)) return failure('COORD_BAD_VERSION', path)
   tree.setData({ path, node }, data, stamp)
   // Nobody is told of the children here, so the parent's ACL does not matter.
-  changes.push({ type: 'changed', path, acl: node.acl, parentAcl: undefined, data })
+  noteChange(context, { type: 'changed', path, acl: node.acl, parentAcl: undefined, data })
   warnOfQuota(context, path)
   return { type: 'setData', stat: node.stat() }
+}
+
+function outgrowsQuota(tree: DataTree, path: string, node: Znode, data: Uint8Array | undefined): boolean {
+  const bytes = (data?.length ?? 0) - (node.data?.length ?? 0)
+  return tree.quotaOf(path)?.refuses({ count: 0, bytes }) === true
 }
 
 function setAcl(context: EvaluationContext, { path, acl: given, version }: SetAclOperation): SingleResult {
@@ -288,11 +304,9 @@ function hasVersion(node: Znode, version: number): boolean {
 }
 
 function multi(context: EvaluationContext, { operations, ifHeld }: MultiOperation): MultiResult | ErrorResult {
-  const { tree, changes, warnings } = context
+  const { tree } = context
   if (ifHeld !== undefined && !isHeld(tree, ifHeld)) return failure('COORD_LOCK_LOST', ifHeld.path)
   const results: SingleResult[] = []
-  const changesBefore = changes.length
-  const warningsBefore = warnings.length
   const succeeded = tree.atomically(() =>
     operations.every((operation) => {
       const result = evaluateSingle(context, operation)
@@ -301,8 +315,8 @@ function multi(context: EvaluationContext, { operations, ifHeld }: MultiOperatio
     }),
   )
   if (succeeded) return { type: 'multi', results }
-  changes.length = changesBefore
-  warnings.length = warningsBefore
+  context.changes = []
+  context.warnings = []
   return failedMulti(operations.length, results)
 }
 

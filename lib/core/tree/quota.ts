@@ -10,6 +10,7 @@
 import { joinPath, parentOf } from './path.ts'
 
 const quotaRoot = '/zookeeper/quota'
+const belowQuotaRoot = `${quotaRoot}/`
 const limitsName = 'zookeeper_limits'
 const statsName = 'zookeeper_stats'
 
@@ -42,7 +43,7 @@ export interface QuotaWarning {
  * count for none: the stats of a quota would be among them.
  */
 export function quotaNodeAt(path: string): { readonly path: string; readonly kind: 'limits' | 'stats' } | undefined {
-  if (!path.startsWith(`${quotaRoot}/`)) return undefined
+  if (!path.startsWith(belowQuotaRoot)) return undefined
   const kind = path.endsWith(`/${limitsName}`) ? 'limits' : path.endsWith(`/${statsName}`) ? 'stats' : undefined
   const quota = parentOf(path).slice(quotaRoot.length)
   return kind === undefined || !mayHaveQuota(quota) ? undefined : { path: quota, kind }

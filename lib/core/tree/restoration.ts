@@ -48,14 +48,16 @@ export class Restoration {
   finish(): RestoredState {
     const tree = this.#tree
     requireIntact(this.#header !== undefined && tree !== undefined, 'it ends before the first node')
-    for (const { path } of new DataTree().walk('/')) requireIntact(tree.find(path) !== undefined, `${path} is missing`)
+    for (const { path } of new DataTree().walk('/')) {
+      requireIntact(tree.find(path) !== undefined, () => `${path} is missing`)
+    }
     tree.recountQuotas()
     return { tree, sessions: this.#sessions, lastZxid: this.#header.zxid, clockMs: this.#header.clockMs }
   }
 
   #addHeader(header: Header): void {
     requireIntact(this.#header === undefined, 'a second header')
-    requireIntact(header.version === snapshotVersion, `version ${header.version} is not known here`)
+    requireIntact(header.version === snapshotVersion, () => `version ${header.version} is not known here`)
     this.#header = header
   }
 
@@ -73,12 +75,12 @@ export class Restoration {
 
   #checkNode(record: NodeRecord, header: Header): void {
     const { path, mode, czxid, mzxid, pzxid, version, creates, aversion, ephemeralOwner } = record
-    requireIntact(czxid <= mzxid && czxid <= pzxid, `${path} was changed before it was created`)
-    requireIntact(mzxid <= header.zxid && pzxid <= header.zxid, `${path} is of the future`)
-    requireIntact([version, creates, aversion].every(Number.isSafeInteger), `the counters of ${path}`)
-    requireIntact((mode === 'ephemeral') === (ephemeralOwner !== noSession), `${path} has the wrong mode`)
+    requireIntact(czxid <= mzxid && czxid <= pzxid, () => `${path} was changed before it was created`)
+    requireIntact(mzxid <= header.zxid && pzxid <= header.zxid, () => `${path} is of the future`)
+    requireIntact([version, creates, aversion].every(Number.isSafeInteger), () => `the counters of ${path}`)
+    requireIntact((mode === 'ephemeral') === (ephemeralOwner !== noSession), () => `${path} has the wrong mode`)
     const owned = ephemeralOwner === noSession || this.#sessions.get(ephemeralOwner) !== undefined
-    requireIntact(owned, `the owner of ${path} is gone`)
+    requireIntact(owned, () => `the owner of ${path} is gone`)
   }
 }
 

@@ -9,6 +9,6 @@ export type SessionId = bigint & { readonly [brand]: 'SessionId' }
 export const noSession: SessionId = 0n as SessionId
 
 export function sessionIdFrom(value: bigint): SessionId {
-  assert(value > 0n && value >> 63n === 0n, `not a session id: ${value}`)
+  assert(value > 0n && value >> 63n === 0n, () => `not a session id: ${value}`)
   return value as SessionId
 }

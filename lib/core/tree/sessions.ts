@@ -144,12 +144,15 @@ export class SessionTable {
 
   restore(record: SessionRecord): void {
     const { session: id, passwordHash, timeoutMs, generation, lastCxid } = record
-    requireIntact(!this.#sessions.has(id), `session ${id} occurs twice`)
-    requireIntact(record.results.at(-1)?.cxid === (lastCxid === 0 ? undefined : lastCxid), `results of session ${id}`)
+    requireIntact(!this.#sessions.has(id), () => `session ${id} occurs twice`)
+    requireIntact(
+      record.results.at(-1)?.cxid === (lastCxid === 0 ? undefined : lastCxid),
+      () => `results of session ${id}`,
+    )
     const results = new Map<number, OperationResult>()
     let previous = 0
     for (const { cxid, result } of record.results) {
-      requireIntact(cxid > previous, `the results of session ${id} are out of order`)
+      requireIntact(cxid > previous, () => `the results of session ${id} are out of order`)
       results.set(cxid, result)
       previous = cxid
     }

@@ -13,6 +13,7 @@ export function weightOfRecord(record: SnapshotRecord): number {
   return record.kind === 'node' ? 160 + record.path.length + (record.data?.length ?? 0) : 128
 }
 
-export function requireIntact(condition: unknown, what: string): asserts condition {
-  if (!condition) throw new CoordError('COORD_STORE_DAMAGED', `damaged snapshot: ${what}`)
+export function requireIntact(condition: unknown, what: string | (() => string)): asserts condition {
+  if (condition) return
+  throw new CoordError('COORD_STORE_DAMAGED', `damaged snapshot: ${typeof what === 'string' ? what : what()}`)
 }

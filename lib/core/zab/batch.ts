@@ -20,6 +20,19 @@ export interface NoopRequest {
 
 export type LogRequest = TreeRequest | ReconfigureRequest | NoopRequest
 
+/** Requests that travel together, from the member where they were made into a batch of the leader. */
+export interface Parcel {
+  readonly requests: readonly LogRequest[]
+  /** Their bytes, where they came from another member: the batch that they become part of takes these over. */
+  readonly encoded?: Uint8Array | undefined
+}
+
+/** The bytes of a batch, from which its requests can be read again. */
+export interface EncodedBatch {
+  readonly bytes: Uint8Array
+  readRequests(): readonly LogRequest[]
+}
+
 export interface Batch {
   /** The zxid of the first request. */
   readonly first: Zxid
@@ -34,12 +47,67 @@ export interface Batch {
   readonly requests: readonly LogRequest[]
   /** Through which zxid each voter of the configuration before this batch had acknowledged the log, as the leader knew (marks.ts). */
   readonly acknowledged?: readonly Zxid[] | undefined
-  /** The bytes of this batch, once somebody has made or received them: encoded once, sent and stored many times. */
-  encoded?: Uint8Array | undefined
+  /** The requests as they came to the leader, where some came as bytes; until the batch is encoded. */
+  parcels?: readonly Parcel[] | undefined
+  /** Once somebody has made or received the bytes of this batch: encoded once, sent and stored many times. */
+  encoded?: EncodedBatch | undefined
+}
+
+/**
+ * A batch that was applied, in the tail of a log: its bytes are all that a DIFF needs. Thousands of requests as objects,
+ * each just old enough to be moved by the garbage collector, cost more than everything else that is done with them.
+ */
+export class PackedBatch implements Batch {
+  readonly first: Zxid
+  readonly previous: Zxid
+  readonly timeMs: number
+  readonly clockMs: number
+  readonly settled: Zxid
+  readonly acknowledged: readonly Zxid[] | undefined
+  readonly encoded: EncodedBatch
+  readonly count: number
+
+  constructor(batch: Batch, encoded: EncodedBatch) {
+    this.first = batch.first
+    this.previous = batch.previous
+    this.timeMs = batch.timeMs
+    this.clockMs = batch.clockMs
+    this.settled = batch.settled
+    this.acknowledged = batch.acknowledged
+    this.encoded = encoded
+    this.count = batch.requests.length
+  }
+
+  /** Read again each time. */
+  get requests(): readonly LogRequest[] {
+    return this.encoded.readRequests()
+  }
+}
+
+/** How many entries a batch is. */
+export function countOf(batch: Batch): number {
+  return batch instanceof PackedBatch ? batch.count : batch.requests.length
 }
 
 export function lastOf(batch: Batch): Zxid {
-  return zxidPlus(batch.first, batch.requests.length - 1)
+  return zxidPlus(batch.first, countOf(batch) - 1)
+}
+
+/** The same requests in parcels of about so many bytes: each fits a frame and a batch. */
+export function parcelsOf(requests: readonly LogRequest[], bytesMax: number): Parcel[] {
+  const parcels: Parcel[] = []
+  let start = 0
+  let bytes = 0
+  requests.forEach((request, index) => {
+    if (bytes >= bytesMax) {
+      parcels.push({ requests: requests.slice(start, index) })
+      start = index
+      bytes = 0
+    }
+    bytes += weightOfRequest(request)
+  })
+  if (start < requests.length) parcels.push({ requests: start === 0 ? requests : requests.slice(start) })
+  return parcels
 }
 
 const weightPerRequest = 64
@@ -60,7 +128,10 @@ function weightOfOperation(operation: Exclude<Operation, MultiOperation>): numbe
   return weightPerRequest + operation.path.length + data
 }
 
+export function weightOfParcel({ encoded, requests }: Parcel): number {
+  return encoded?.length ?? requests.reduce((sum, request) => sum + weightOfRequest(request), 0)
+}
+
 export function weightOf(batch: Batch): number {
-  if (batch.encoded !== undefined) return batch.encoded.length
-  return batch.requests.reduce((sum, request) => sum + weightOfRequest(request), weightPerRequest)
+  return batch.encoded?.bytes.length ?? weightPerRequest + weightOfParcel({ requests: batch.requests })
 }

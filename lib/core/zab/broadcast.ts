@@ -8,7 +8,7 @@
  * established. Linearizable reads and confirmed session heartbeats wait for a round that began after they came.
  */
 import type { TreeRequest } from '../tree/operation.ts'
-import { type Batch, type LogRequest, weightOfRequest } from './batch.ts'
+import { type Batch, type LogRequest, type Parcel, parcelsOf, weightOfParcel } from './batch.ts'
 import type { MemberId } from './configuration.ts'
 import { giveUpChange, startEpoch } from './discovery.ts'
 import type { MessageOf } from './message.ts'
@@ -21,27 +21,15 @@ import { counterMax, counterOf, epochOf, type Zxid, zxidOf, zxidPlus, zxidZero }
 const counterLastDefault = counterMax - 0x100_0000
 
 /** Takes requests in, to be proposed at the end of the turn. Only for a leader that is, or is about to be, established. */
-export function enqueue(leading: Leading, requests: readonly LogRequest[]): void {
-  for (const request of requests) {
-    leading.pending.push(request)
-    leading.pendingBytes += weightOfRequest(request)
-  }
+export function enqueue(zab: Zab, leading: Leading, requests: readonly LogRequest[]): void {
+  leading.pending.push(...parcelsOf(requests, zab.options.batchBytesMax))
 }
 
-/** A follower hands requests on, in messages of about the size of a batch: each fits a frame, however many there are. */
+/** A follower hands requests on, in parcels of about the size of a batch. */
 export function forward(zab: Zab, following: Following, requests: readonly TreeRequest[]): void {
-  let part: TreeRequest[] = []
-  let bytes = 0
-  for (const request of requests) {
-    if (bytes >= zab.options.batchBytesMax) {
-      zab.send(following.leader.id, { type: 'request', requests: part })
-      part = []
-      bytes = 0
-    }
-    part.push(request)
-    bytes += weightOfRequest(request)
+  for (const parcel of parcelsOf(requests, zab.options.batchBytesMax)) {
+    zab.send(following.leader.id, { type: 'request', parcel })
   }
-  if (part.length > 0) zab.send(following.leader.id, { type: 'request', requests: part })
 }
 
 /** An established leader whose counter nears its end goes to its next epoch. Before anything of this turn is proposed. */
@@ -62,25 +50,26 @@ export function flushLeading(zab: Zab, leading: Leading): void {
   if (leading.roundWanted || zab.now >= leading.nextPing) ping(zab, leading)
 }
 
-function takeBatch(zab: Zab, leading: Leading): LogRequest[] {
+function takeBatch(zab: Zab, leading: Leading): Parcel[] {
   let bytes = 0
   let count = 0
-  while (count < leading.pending.length && (count === 0 || bytes < zab.options.batchBytesMax)) {
-    bytes += weightOfRequest(leading.pending[count] as LogRequest)
+  while (count < leading.pending.length) {
+    bytes += weightOfParcel(leading.pending[count] as Parcel)
+    if (count > 0 && bytes > zab.options.batchBytesMax) break
     count += 1
   }
-  leading.pendingBytes -= bytes
   return leading.pending.splice(0, count)
 }
 
-function propose(zab: Zab, leading: Leading & { epoch: number }, requests: readonly LogRequest[]): void {
+function propose(zab: Zab, leading: Leading & { epoch: number }, parcels: readonly Parcel[]): void {
   const batch: Batch = {
     first: nextZxid(zab, leading.epoch),
     previous: zab.log.last,
     timeMs: zab.wallMs,
     clockMs: logClock(zab, leading),
     settled: settledConfiguration(zab),
-    requests,
+    requests: parcels.length === 1 ? (parcels[0] as Parcel).requests : parcels.flatMap(({ requests }) => requests),
+    parcels: parcels.some(({ encoded }) => encoded !== undefined) ? parcels : undefined,
     acknowledged: acknowledgedByVoters(zab, leading.epoch),
   }
   zab.append(batch)
@@ -137,13 +126,13 @@ function ping(zab: Zab, leading: Leading): void {
 }
 
 /** A learner's writes. The host of a session sends what it has not seen applied again when the leader changes. */
-export function onRequest(zab: Zab, leading: Leading, from: Link, message: MessageOf<'request'>): void {
+export function onRequest(zab: Zab, leading: Leading, from: Link, { parcel }: MessageOf<'request'>): void {
   if (!leading.learners.has(from.peer.id)) return
-  const isForSessions = message.requests.every(
+  const isForSessions = parcel.requests.every(
     ({ type }) => type !== 'reconfigure' && type !== 'noop' && type !== 'expireSession' && type !== 'reap',
   )
-  if (isForSessions) enqueue(leading, message.requests)
-  else zab.closeLink(from.peer.id, 'asked for what only a leader may propose')
+  if (!isForSessions) zab.closeLink(from.peer.id, 'asked for what only a leader may propose')
+  else if (parcel.requests.length > 0) leading.pending.push(parcel)
 }
 
 export function onPropose(zab: Zab, following: Following, from: Link, message: MessageOf<'propose'>): void {

@@ -16,7 +16,7 @@ declare const brand: unique symbol
 export type MemberId = string & { readonly [brand]: 'MemberId' }
 
 export function memberIdFrom(text: string): MemberId {
-  assert(text.length > 0 && text.length <= 64, `not a member id: ${text}`)
+  assert(text.length > 0 && text.length <= 64, () => `not a member id: ${text}`)
   return text as MemberId
 }
 

@@ -5,7 +5,7 @@
  * never counts (`fence`).
  */
 import { assert } from '../../errors.ts'
-import { type Batch, lastOf, weightOf } from './batch.ts'
+import { type Batch, countOf, lastOf, PackedBatch, weightOf } from './batch.ts'
 import { formatZxid, type Zxid } from './zxid.ts'
 
 /** How much of the log stays in memory behind what was applied, for DIFF. */
@@ -61,7 +61,8 @@ export class Log {
     assert(batch.requests.length > 0, 'a batch has at least one request')
     assert(
       batch.previous === this.#last && batch.first > this.#last,
-      `a hole in the log: ${formatZxid(batch.first)} follows ${formatZxid(batch.previous)}, the log ends at ${formatZxid(this.#last)}`,
+      () =>
+        `a hole in the log: ${formatZxid(batch.first)} follows ${formatZxid(batch.previous)}, the log ends at ${formatZxid(this.#last)}`,
     )
     const weight = weightOf(batch)
     this.#batches.push(batch)
@@ -73,7 +74,7 @@ export class Log {
 
   /** Called for a write of the current fence alone. */
   markDurable(through: Zxid): void {
-    assert(through <= this.#last, `durable beyond the log: ${formatZxid(through)}`)
+    assert(through <= this.#last, () => `durable beyond the log: ${formatZxid(through)}`)
     if (through > this.#durable) this.#durable = through
   }
 
@@ -100,14 +101,14 @@ export class Log {
   entriesAfter(zxid: Zxid): number {
     let entries = 0
     for (let index = this.#indexAfter(zxid); index < this.#batches.length; index += 1) {
-      entries += (this.#batches[index] as Batch).requests.length
+      entries += countOf(this.#batches[index] as Batch)
     }
     return entries
   }
 
   /** Cuts everything after a batch end that is held. */
   truncateAfter(zxid: Zxid): void {
-    assert(this.isBatchEnd(zxid), `cannot cut the log at ${formatZxid(zxid)}`)
+    assert(this.isBatchEnd(zxid), () => `cannot cut the log at ${formatZxid(zxid)}`)
     this.#drop(this.#indexAfter(zxid), this.#batches.length)
     this.#last = zxid
     if (this.#durable > zxid) this.#durable = zxid
@@ -123,6 +124,15 @@ export class Log {
     this.#fence += 1
   }
 
+  /** What was applied is kept as bytes alone, where there are any. */
+  pack(applied: Zxid): void {
+    for (let index = this.#indexAfter(applied) - 1; index >= 0; index -= 1) {
+      const batch = this.#batches[index] as Batch
+      if (batch.encoded === undefined || batch instanceof PackedBatch) return
+      this.#batches[index] = new PackedBatch(batch, batch.encoded)
+    }
+  }
+
   /** Drops old batches, none after `applied`, until the rest fits the tail. Returns whether any went. */
   trim(applied: Zxid, tail: LogTail): boolean {
     let count = 0
@@ -131,7 +141,7 @@ export class Log {
     while (entries > tail.entries || bytes > tail.bytes) {
       const batch = this.#batches[count]
       if (batch === undefined || lastOf(batch) > applied) break
-      entries -= batch.requests.length
+      entries -= countOf(batch)
       bytes -= this.#weights[count] as number
       this.#base = lastOf(batch)
       count += 1
@@ -141,7 +151,7 @@ export class Log {
   }
 
   #drop(start: number, end: number): void {
-    for (const batch of this.#batches.splice(start, end - start)) this.#entries -= batch.requests.length
+    for (const batch of this.#batches.splice(start, end - start)) this.#entries -= countOf(batch)
     for (const weight of this.#weights.splice(start, end - start)) this.#bytes -= weight
   }
 

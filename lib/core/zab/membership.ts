@@ -34,7 +34,7 @@ export function progressMembership(zab: Zab, leading: Leading & { epoch: number 
   if (pending !== undefined) {
     if (pending.zxid > zab.committed || passesOn(zab, leading, latest.configuration)) return
     // Committed by both quorums: the next header says so. Where nobody writes, that takes an empty entry.
-    if (leading.pending.length === 0) enqueue(leading, [{ type: 'noop' }])
+    if (leading.pending.length === 0) enqueue(zab, leading, [{ type: 'noop' }])
     return
   }
   // The voters of before are needed until those who come after them have committed the header that settled the change.
@@ -43,8 +43,9 @@ export function progressMembership(zab: Zab, leading: Leading & { epoch: number 
   const change = asked ?? nextChange(zab, leading, latest.configuration, attendance)
   if (change === undefined) return
   const hasOwnEntry = epochOf(zab.committed) === leading.epoch
-  if (hasOwnEntry) enqueue(leading, [{ type: 'reconfigure', configuration: change }])
-  else if (epochOf(zab.log.last) !== leading.epoch && leading.pending.length === 0) enqueue(leading, [{ type: 'noop' }])
+  if (hasOwnEntry) enqueue(zab, leading, [{ type: 'reconfigure', configuration: change }])
+  else if (epochOf(zab.log.last) !== leading.epoch && leading.pending.length === 0)
+    enqueue(zab, leading, [{ type: 'noop' }])
 }
 
 /** Whether leadership is on its way to another one, or has got there: then that one changes the configuration. */

@@ -10,7 +10,7 @@
  */
 import type { SnapshotRecord } from '../tree/operation.ts'
 import type { SessionId } from '../tree/session-id.ts'
-import type { Batch, LogRequest } from './batch.ts'
+import type { Batch, Parcel } from './batch.ts'
 import type { LoggedConfiguration, MemberId, MemberRecord } from './configuration.ts'
 import type { Mark, MarkOf } from './marks.ts'
 import type { MembershipOutcome, MembershipRequest } from './membership-request.ts'
@@ -137,7 +137,7 @@ export interface MessageMap {
   ping: { readonly round: number; readonly committed: Zxid }
   pong: { readonly round: number }
   /** Writes of the sender's sessions, in order. */
-  request: { readonly requests: readonly LogRequest[] }
+  request: { readonly parcel: Parcel }
   /** Leadership passes on, without an election: whoever gets this follows `to`, or leads. The sender proposes nothing more. */
   handOver: { readonly epoch: number; readonly to: MemberRecord }
   /** The sender stops now: nobody needs to wait for it. */

@@ -9,7 +9,7 @@
  * never counted and never elected.
  */
 import type { SessionId } from '../tree/session-id.ts'
-import type { LogRequest } from './batch.ts'
+import type { Parcel } from './batch.ts'
 import type { MemberId, MemberRecord } from './configuration.ts'
 import type { MembershipRequest } from './membership-request.ts'
 import type { Preparation, StreamId, Wish } from './message.ts'
@@ -122,8 +122,7 @@ export interface Leading {
   /** The last time at which a quorum was in contact. */
   quorumContact: number
   /** Requests that wait for the end of this turn, or for the end of a change of epoch. */
-  pending: LogRequest[]
-  pendingBytes: number
+  pending: Parcel[]
   /** Through which zxid learners have been told of commits. */
   announcedCommit: Zxid
   round: number
@@ -208,7 +207,6 @@ export function becomeLeading(zab: Zab): void {
     learners: new Map(),
     quorumContact: zab.now,
     pending: [],
-    pendingBytes: 0,
     announcedCommit: zab.committed,
     round: 0,
     confirmedRound: 0,

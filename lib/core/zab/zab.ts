@@ -356,6 +356,7 @@ export class Zab {
       if (batch.first > limit) break
       this.machine.deliver(batch)
     }
+    this.log.pack(this.machine.lastZxid)
     this.configurations.prune(this.machine.lastZxid)
     // Whoever is being sent a snapshot needs the log behind it.
     if (this.log.trim(this.stream?.state.zxid ?? this.machine.lastZxid, this.options.tail)) this.mark('log.trimmed')

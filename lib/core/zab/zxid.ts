@@ -22,14 +22,14 @@ export const zxidZero: Zxid = 0n as Zxid
 
 /** The zxid of an epoch and a counter. Throws if either does not fit. */
 export function zxidOf(epoch: number, counter: number): Zxid {
-  assert(Number.isInteger(epoch) && epoch >= 0 && epoch <= epochMax, `epoch out of range: ${epoch}`)
-  assert(Number.isInteger(counter) && counter >= 0 && counter <= counterMax, `counter out of range: ${counter}`)
+  assert(Number.isInteger(epoch) && epoch >= 0 && epoch <= epochMax, () => `epoch out of range: ${epoch}`)
+  assert(Number.isInteger(counter) && counter >= 0 && counter <= counterMax, () => `counter out of range: ${counter}`)
   return ((BigInt(epoch) << counterBits) | BigInt(counter)) as Zxid
 }
 
 /** The zxid that a positive 64-bit number stands for (from the wire, a store, an application). */
 export function zxidFrom(value: bigint): Zxid {
-  assert(value >= 0n && value >> 63n === 0n, `not a zxid: ${value}`)
+  assert(value >= 0n && value >> 63n === 0n, () => `not a zxid: ${value}`)
   return value as Zxid
 }
 
@@ -44,8 +44,15 @@ export function counterOf(zxid: Zxid): number {
 /** The zxid `steps` later in the same epoch. Throws at the end of the counter: leaders change epoch long before. */
 export function zxidPlus(zxid: Zxid, steps: number): Zxid {
   const later = (zxid + BigInt(steps)) as Zxid
-  assert(later >> counterBits === zxid >> counterBits, `the counter of epoch ${epochOf(zxid)} has ended`)
+  assert(later >> counterBits === zxid >> counterBits, () => `the counter of epoch ${epochOf(zxid)} has ended`)
   return later
+}
+
+/** The zxid of the next entry of the same epoch. */
+export function zxidNext(zxid: Zxid): Zxid {
+  const next = (zxid + 1n) as Zxid
+  assert((next & counterMask) !== 0n, () => `the counter of epoch ${epochOf(zxid)} has ended`)
+  return next
 }
 
 /** The number below: in order before this one, and after every smaller zxid. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { Batch } from '../../../lib/core/zab/batch.ts'
-import { lastOf } from '../../../lib/core/zab/batch.ts'
+import { lastOf, PackedBatch } from '../../../lib/core/zab/batch.ts'
 import { Log } from '../../../lib/core/zab/log.ts'
 import { type Zxid, zxidOf, zxidZero } from '../../../lib/core/zab/zxid.ts'
 
@@ -71,5 +71,34 @@ describe('log', () => {
     assert.deepEqual(log.after(zxidZero), [])
     log.append(batchOf(zxidOf(3, 7), zxidOf(3, 8)))
     assert.equal(log.last, zxidOf(3, 8))
+  })
+
+  it('keeps of what was applied the bytes alone, from which the requests can be read again', () => {
+    const log = new Log(zxidZero)
+    let reads = 0
+    const encoded = (batch: Batch): Batch => {
+      const { requests } = batch
+      const readRequests = (): Batch['requests'] => {
+        reads += 1
+        return requests
+      }
+      return { ...batch, encoded: { bytes: new Uint8Array(100), readRequests } }
+    }
+    log.append(encoded(batchOf(zxidZero, zxidOf(1, 1), 3)))
+    log.append(encoded(batchOf(zxidOf(1, 3), zxidOf(1, 4), 2)))
+    log.append(encoded(batchOf(zxidOf(1, 5), zxidOf(1, 6))))
+    log.append(batchOf(zxidOf(1, 6), zxidOf(1, 7)))
+    log.pack(zxidOf(1, 5))
+    const packed = log.after(zxidZero).map((batch) => batch instanceof PackedBatch)
+    assert.deepEqual(packed, [true, true, false, false], 'not before it was applied')
+    assert.deepEqual(ends(log.after(zxidZero)), [zxidOf(1, 3), zxidOf(1, 5), zxidOf(1, 6), zxidOf(1, 7)])
+    assert.equal(log.entriesAfter(zxidZero), 7)
+    assert.equal(reads, 0)
+    assert.equal(log.after(zxidZero)[0]?.requests.length, 3)
+    assert.equal(reads, 1)
+    log.pack(zxidOf(1, 7))
+    assert.ok(!(log.after(zxidOf(1, 6))[0] instanceof PackedBatch), 'without bytes it stays as it is')
+    log.trim(zxidOf(1, 7), { entries: 2, bytes: 1000 })
+    assert.equal(log.entriesAfter(zxidOf(1, 5)), 2)
   })
 })

@@ -50,7 +50,9 @@ export class PatientLeader implements Invariant {
       if (role.learners.size === 0) this.#alone.set(keyOf(member), runningMs)
       if (known?.epoch !== role.epoch) this.#since.set(keyOf(member), { epoch: role.epoch, runningMs, pauses })
     }
-    for (const request of role.pending) this.#noteDecision(world, member, request)
+    for (const { requests } of role.pending) {
+      for (const request of requests) this.#noteDecision(world, member, request)
+    }
   }
 
   onPersist(world: CoreWorld, member: SimMember, { append }: PersistChange): void {
