@@ -17,21 +17,14 @@ export function decode<T>(schema: Schema<T>, bytes: Uint8Array): T {
   return orMalformed(() => schema.read(cbor.decode(bytes as Buffer)))
 }
 
-/** Several values, one after the other. */
-export function decodeEach<T>(schema: Schema<T>, bytes: Uint8Array): readonly T[] {
-  return orMalformed(() => (cbor.decodeMultiple(bytes as Buffer) as unknown[]).map((item) => schema.read(item)))
+/** Several values, one after the other; `read` gets them as they are. */
+export function decodeItems<T>(bytes: Uint8Array, read: (items: readonly unknown[]) => T): T {
+  return orMalformed(() => read(cbor.decodeMultiple(bytes as Buffer) as unknown[]))
 }
 
-/** One value, and behind it any number of another kind. */
-export function decodeHeaded<H, T>(
-  headSchema: Schema<H>,
-  schema: Schema<T>,
-  bytes: Uint8Array,
-): { readonly head: H; readonly rest: readonly T[] } {
-  return orMalformed(() => {
-    const [head, ...rest] = cbor.decodeMultiple(bytes as Buffer) as unknown[]
-    return { head: headSchema.read(head), rest: rest.map((item) => schema.read(item)) }
-  })
+/** What stands before so many bytes where they are a value of their own: they are copied, not written. */
+export function headOfBytes(length: number): Uint8Array {
+  return Uint8Array.of(0x5a, length >>> 24, length >>> 16, length >>> 8, length)
 }
 
 /** Whatever goes wrong while bytes from outside are read is those bytes' fault. */

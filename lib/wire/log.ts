@@ -26,7 +26,7 @@ import type { MarkOf } from '../core/zab/marks.ts'
 import type { Preparation } from '../core/zab/message.ts'
 import { type Zxid, zxidFrom } from '../core/zab/zxid.ts'
 import { type ErrorCode, errorCodes } from '../errors.ts'
-import { decode, decodeHeaded, encode } from './cbor.ts'
+import { decode, decodeItems, encode } from './cbor.ts'
 import {
   boolean,
   branded,
@@ -191,10 +191,12 @@ export function encodeBatch(batch: Batch): Uint8Array {
 }
 
 export function decodeBatch(encoded: Uint8Array): Batch {
-  const { head, rest } = decodeHeaded(batchHeader, logRequests, encoded)
-  const requests = rest.length === 1 ? (rest[0] as readonly LogRequest[]) : rest.flat()
-  if (requests.length === 0) malformed('a batch without requests')
-  return { ...head, requests, encoded: encodedBatch(encoded) }
+  return decodeItems(encoded, ([header, ...parcels]) => {
+    const [first, ...more] = parcels.map((plain) => logRequests.read(plain))
+    const requests = more.length === 0 ? (first ?? []) : [first ?? [], ...more].flat()
+    if (requests.length === 0) malformed('a batch without requests')
+    return { ...batchHeader.read(header), requests, encoded: encodedBatch(encoded) }
+  })
 }
 
 function encodedBatch(bytes: Uint8Array): EncodedBatch {

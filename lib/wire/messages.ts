@@ -7,7 +7,7 @@ import type { MemberChoice, MembershipOutcome, MembershipRequest } from '../core
 import type { Message, MessageMap, MessageType, StreamId } from '../core/zab/message.ts'
 import { presenceStates, refusalCodes, wishes } from '../core/zab/message.ts'
 import { type ErrorCode, errorCodes } from '../errors.ts'
-import { decodeEach, encode } from './cbor.ts'
+import { decodeItems, encode, headOfBytes } from './cbor.ts'
 import {
   batch,
   loggedConfiguration,
@@ -59,7 +59,25 @@ const membershipOutcome = struct<MembershipOutcome>({
 
 const streamId = struct<StreamId>({ epoch: natural, number: natural })
 
-const schemas: { readonly [K in MessageType]: Struct<MessageMap[K]> } = {
+/** What is large, and bytes already, follows its message as an item of its own: it is copied, not encoded. */
+interface Attached {
+  propose: 'batch'
+  request: 'parcel'
+}
+
+interface Attachment {
+  readonly field: string
+  readonly schema: Schema<never>
+}
+
+const attachments: { readonly [K in MessageType]?: K extends keyof Attached ? Attachment : never } = {
+  propose: { field: 'batch' satisfies Attached['propose'], schema: batch as Schema<never> },
+  request: { field: 'parcel' satisfies Attached['request'], schema: parcel as Schema<never> },
+}
+
+type Body<K extends MessageType> = K extends keyof Attached ? Omit<MessageMap[K], Attached[K]> : MessageMap[K]
+
+const schemas: { readonly [K in MessageType]: Struct<Body<K>> } = {
   presence: struct<MessageMap['presence']>({
     state: oneOf(presenceStates),
     cluster,
@@ -116,12 +134,12 @@ const schemas: { readonly [K in MessageType]: Struct<MessageMap[K]> } = {
   newLeader: struct<MessageMap['newLeader']>({ epoch: natural, lastZxid: zxid }),
   ackNewLeader: struct<MessageMap['ackNewLeader']>({ epoch: natural, lastZxid: zxid }),
   upToDate: struct<MessageMap['upToDate']>({ epoch: natural, committed: zxid }),
-  propose: struct<MessageMap['propose']>({ batch, committed: zxid }),
+  propose: struct<Body<'propose'>>({ committed: zxid }),
   ack: struct<MessageMap['ack']>({ lastZxid: zxid }),
   commit: struct<MessageMap['commit']>({ committed: zxid }),
   ping: struct<MessageMap['ping']>({ round: natural, committed: zxid }),
   pong: struct<MessageMap['pong']>({ round: natural }),
-  request: struct<MessageMap['request']>({ parcel }),
+  request: nothing,
   readIndex: struct<MessageMap['readIndex']>({ id: natural }),
   readIndexReply: struct<MessageMap['readIndexReply']>({ id: natural, zxid }),
   heartbeat: struct<MessageMap['heartbeat']>({ id: integer, sessions: list(sessionId, countMax) }),
@@ -136,10 +154,27 @@ const schemas: { readonly [K in MessageType]: Struct<MessageMap[K]> } = {
 const message: Schema<Message> = union<Message, 'type'>('type', schemas as never)
 
 export function encodeMessage(value: Message): Uint8Array {
-  return encode(message, value)
+  const head = encode(message, value)
+  const attachment: Attachment | undefined = attachments[value.type]
+  if (attachment === undefined) return head
+  const bytes = attachment.schema.write(value[attachment.field as never]) as Uint8Array
+  return Buffer.concat([head, headOfBytes(bytes.length), bytes])
 }
 
 /** The messages of one frame. Throws a CoordError COORD_PROTOCOL. */
 export function decodeMessages(bytes: Uint8Array): readonly Message[] {
-  return decodeEach(message, bytes)
+  return decodeItems(bytes, (items) => {
+    const messages: Message[] = []
+    for (let index = 0; index < items.length; index += 1) {
+      const head = message.read(items[index])
+      const attachment: Attachment | undefined = attachments[head.type]
+      if (attachment === undefined) {
+        messages.push(head)
+      } else {
+        index += 1
+        messages.push({ ...head, [attachment.field]: attachment.schema.read(items[index]) })
+      }
+    }
+    return messages
+  })
 }

@@ -47,8 +47,9 @@ export class Znode {
     this.ttlMs = fields.ttlMs
     this.ephemeralOwner = fields.ephemeralOwner
     this.czxid = fields.czxid
-    this.mzxid = fields.mzxid
-    this.pzxid = fields.pzxid
+    // Equal ones are one value: a node that is read from a snapshot comes with three.
+    this.mzxid = fields.mzxid === fields.czxid ? fields.czxid : fields.mzxid
+    this.pzxid = fields.pzxid === fields.czxid ? fields.czxid : fields.pzxid
     this.ctime = fields.ctime
     this.mtime = fields.mtime
     this.touchedClockMs = fields.touchedClockMs
