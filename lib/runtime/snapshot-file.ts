@@ -14,6 +14,7 @@ import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import type { FrozenState } from '../core/tree/frozen-state.ts'
+import { historyOrigin } from '../core/tree/history-digest.ts'
 import type { SnapshotRecord } from '../core/tree/operation.ts'
 import { Restoration as TreeRestoration } from '../core/tree/restoration.ts'
 import type { Restoration } from '../core/zab/zab.ts'
@@ -193,7 +194,8 @@ export async function verifySnapshotFile(file: string, options: SnapshotFileOpti
 export async function readRestoration(file: string, options: SnapshotFileOptions = {}): Promise<Restoration> {
   const records: SnapshotRecord[] = []
   const { digest, zxid } = await readSnapshotFile(file, options, (record) => {
-    if (record.kind !== 'session' && !(record.kind === 'node' && record.mode === 'ephemeral')) records.push(record)
+    if (record.kind === 'header') records.push({ ...record, history: record.history ?? historyOrigin })
+    else if (record.kind === 'node' && record.mode !== 'ephemeral') records.push(record)
   })
   return { id: digest.slice(0, 16), zxid: zxid as Zxid, records }
 }

@@ -4,6 +4,7 @@
  */
 
 import type { AclEntry, Identity } from '../core/tree/acl.ts'
+import type { HistoryDigest } from '../core/tree/history-digest.ts'
 import {
   createModes,
   type Operation,
@@ -262,10 +263,17 @@ const operationResult: Schema<OperationResult> = union<OperationResult, 'type'>(
   }),
 } as never)
 
+export const historyDigest: Schema<HistoryDigest> = struct<HistoryDigest>({ left: natural, right: natural })
+
 type RecordVariant<K> = Omit<Extract<SnapshotRecord, { kind: K }>, 'kind'>
 
 export const snapshotRecord: Schema<SnapshotRecord> = union<SnapshotRecord, 'kind'>('kind', {
-  header: struct<RecordVariant<'header'>>({ zxid, clockMs: natural, version: natural }),
+  header: struct<RecordVariant<'header'>>({
+    zxid,
+    clockMs: natural,
+    version: natural,
+    history: optional(historyDigest),
+  }),
   session: struct<RecordVariant<'session'>>({
     session: sessionId,
     passwordHash: hash,

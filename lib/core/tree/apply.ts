@@ -15,6 +15,7 @@ import { DataTree } from './data-tree.ts'
 import { digestOf } from './digest.ts'
 import { deleteEphemerals, type EvaluationContext, evaluate, reap } from './evaluate.ts'
 import { FrozenState } from './frozen-state.ts'
+import { History, type HistoryDigest } from './history-digest.ts'
 import type {
   Applied,
   EntryStamp,
@@ -37,6 +38,7 @@ export class ReplicatedState {
   readonly sessions: SessionTable
   #lastZxid: Zxid
   #clockMs: number
+  readonly #history: History
 
   /** How often it was frozen. */
   #freezes = 0
@@ -48,6 +50,7 @@ export class ReplicatedState {
     this.sessions = restored?.sessions ?? new SessionTable()
     this.#lastZxid = restored?.lastZxid ?? zxidZero
     this.#clockMs = restored?.clockMs ?? 0
+    this.#history = restored === undefined ? History.begin() : new History(restored.history)
   }
 
   /** The last entry that was applied. */
@@ -60,10 +63,16 @@ export class ReplicatedState {
     return this.#clockMs
   }
 
+  /** Of everything that was applied; unknown where that began with a snapshot without one. */
+  get history(): HistoryDigest | undefined {
+    return this.#history.digest
+  }
+
   apply(stamp: EntryStamp, request: TreeRequest): Applied {
-    this.advance(stamp)
+    this.#moveOn(stamp)
     const context = this.#contextOf(request, stamp)
     const result = this.#answer(context, request)
+    this.#history.noteApplied(result, context.changes, context.warnings)
     const endedSession = result.type === 'closeSession' && 'session' in request ? request.session : undefined
     return { stamp, request, result, changes: context.changes, warnings: context.warnings, endedSession }
   }
@@ -76,13 +85,15 @@ export class ReplicatedState {
 
   /** The entry changed the configuration of the ensemble: its text is in the tree, for everybody to read and watch. */
   publishConfiguration(stamp: EntryStamp, data: Uint8Array): Applied {
-    this.advance(stamp)
+    this.#moveOn(stamp)
     const { path, node } = this.tree.publishConfiguration(data, stamp)
     const changes: TreeChange[] = [{ type: 'changed', path, acl: node.acl, parentAcl: undefined, data }]
+    const result: RequestResult = { type: 'void' }
+    this.#history.noteApplied(result, changes, [])
     return {
       stamp,
       request: { type: 'publishConfiguration', data },
-      result: { type: 'void' },
+      result,
       changes,
       warnings: [],
       endedSession: undefined,
@@ -90,7 +101,12 @@ export class ReplicatedState {
   }
 
   /** Moves on to an entry that is not for the tree. */
-  advance({ zxid, clockMs }: EntryStamp): void {
+  advance(stamp: EntryStamp): void {
+    this.#moveOn(stamp)
+    this.#history.notePassed()
+  }
+
+  #moveOn({ zxid, clockMs }: EntryStamp): void {
     assert(zxid > this.#lastZxid, () => `${formatZxid(zxid)} after ${formatZxid(this.#lastZxid)}`)
     assert(clockMs >= this.#clockMs, () => `the log clock went back from ${this.#clockMs} to ${clockMs}`)
     this.#lastZxid = zxid
@@ -158,7 +174,8 @@ export class ReplicatedState {
   }
 
   #header(): Extract<SnapshotRecord, { kind: 'header' }> {
-    return { kind: 'header', zxid: this.#lastZxid, clockMs: this.#clockMs, version: snapshotVersion }
+    const { history } = this
+    return { kind: 'header', zxid: this.#lastZxid, clockMs: this.#clockMs, version: snapshotVersion, history }
   }
 
   /** The state that a snapshot holds; it takes over the arrays. Throws COORD_STORE_DAMAGED if it makes no sense. */

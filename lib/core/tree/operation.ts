@@ -5,6 +5,7 @@
 import type { ErrorCode } from '../../errors.ts'
 import type { Zxid } from '../zab/zxid.ts'
 import type { Acl, AclEntry, Identity } from './acl.ts'
+import type { HistoryDigest } from './history-digest.ts'
 import type { QuotaWarning } from './quota.ts'
 import type { SessionId } from './session-id.ts'
 import type { Stat } from './stat.ts'
@@ -234,7 +235,14 @@ export interface Applied {
 
 /** One record of a snapshot of the replicated state. A snapshot is a list: header, sessions, nodes parent first. */
 export type SnapshotRecord =
-  | { readonly kind: 'header'; readonly zxid: Zxid; readonly clockMs: number; readonly version: number }
+  | {
+      readonly kind: 'header'
+      readonly zxid: Zxid
+      readonly clockMs: number
+      readonly version: number
+      /** Of the entries through that zxid; not in snapshots that were written without. */
+      readonly history?: HistoryDigest | undefined
+    }
   | {
       readonly kind: 'session'
       readonly session: SessionId

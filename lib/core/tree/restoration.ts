@@ -7,6 +7,7 @@
 import { unreachable } from '../../errors.ts'
 import type { Zxid } from '../zab/zxid.ts'
 import { DataTree } from './data-tree.ts'
+import type { HistoryDigest } from './history-digest.ts'
 import type { SnapshotRecord } from './operation.ts'
 import { noSession } from './session-id.ts'
 import { type SessionRecord, SessionTable } from './sessions.ts'
@@ -19,6 +20,8 @@ export interface RestoredState {
   readonly sessions: SessionTable
   readonly lastZxid: Zxid
   readonly clockMs: number
+  /** Of the entries before; where it is not known, undefined. */
+  readonly history: HistoryDigest | undefined
 }
 
 type Header = Extract<SnapshotRecord, { kind: 'header' }>
@@ -52,7 +55,8 @@ export class Restoration {
       requireIntact(tree.find(path) !== undefined, () => `${path} is missing`)
     }
     tree.recountQuotas()
-    return { tree, sessions: this.#sessions, lastZxid: this.#header.zxid, clockMs: this.#header.clockMs }
+    const { zxid: lastZxid, clockMs, history } = this.#header
+    return { tree, sessions: this.#sessions, lastZxid, clockMs, history }
   }
 
   #addHeader(header: Header): void {
