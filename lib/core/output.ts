@@ -5,13 +5,14 @@
 import type { ReplicatedState } from './tree/apply.ts'
 import type { Applied } from './tree/operation.ts'
 import type { MemberRecord } from './zab/configuration.ts'
+import type { Standing } from './zab/message.ts'
 import type { RoleName } from './zab/roles.ts'
 import type { ZabOutput } from './zab/zab.ts'
 
 /** What a member is doing, as its own process sees it. */
 export interface Status {
   readonly role: RoleName
-  /** An up-to-date member of an ensemble with a leader: requests are taken, reads are served. */
+  /** An up-to-date and sound member of an ensemble with a leader: requests are taken, reads are served. */
   readonly serving: boolean
   readonly leader: MemberRecord | undefined
   /** Of the leader; 0 while there is none. */
@@ -22,7 +23,9 @@ export interface Status {
   readonly term: number
   /** Too many voters came back without their memory: no quorum is left. */
   readonly majorityLost: boolean
-  /** Why there is no leader: for people. */
+  /** Whether its state is that of the others (divergence.ts). */
+  readonly standing: Standing
+  /** Why it does not serve: for people. */
   readonly reason: string
 }
 

@@ -16,7 +16,7 @@ import type { MemberInfo, Output, Status } from './output.ts'
 import { Reaper } from './reaper.ts'
 import { SessionTracker } from './session-tracker.ts'
 import { ReplicatedState } from './tree/apply.ts'
-import type { Applied, EntryStamp, SessionRequest, TreeRequest } from './tree/operation.ts'
+import type { Applied, EntryStamp, HistoryDigest, SessionRequest, TreeRequest } from './tree/operation.ts'
 import { Restoration } from './tree/restoration.ts'
 import type { SessionId } from './tree/session-id.ts'
 import { requireIntact } from './tree/snapshot.ts'
@@ -24,6 +24,7 @@ import type { Batch } from './zab/batch.ts'
 import * as broadcast from './zab/broadcast.ts'
 import { configurationText, type LoggedConfiguration, type MemberId, type MemberRecord } from './zab/configuration.ts'
 import * as discovery from './zab/discovery.ts'
+import * as divergence from './zab/divergence.ts'
 import * as election from './zab/election.ts'
 import { explain, type ZabExplanation } from './zab/explanation.ts'
 import * as founding from './zab/founding.ts'
@@ -89,6 +90,7 @@ const withoutLeader = {
   commit: dropped,
   ping: dropped,
   pong: dropped,
+  verdict: dropped,
   request: dropped,
   readIndex: dropped,
   readIndexReply: dropped,
@@ -134,6 +136,7 @@ const handlers: Handlers = {
     commit: broadcast.onCommit,
     ping: broadcast.onPing,
     pong: dropped,
+    verdict: divergence.onVerdict,
     request: dropped,
     readIndex: dropped,
     readIndexReply: broadcast.onReadIndexReply,
@@ -165,6 +168,7 @@ const handlers: Handlers = {
     commit: dropped,
     ping: dropped,
     pong: broadcast.onPong,
+    verdict: dropped,
     request: broadcast.onRequest,
     readIndex: broadcast.onReadIndex,
     readIndexReply: dropped,
@@ -390,6 +394,7 @@ export class Peer {
 
   #onRequest(requests: readonly TreeRequest[]): void {
     const { role } = this.#zab
+    if (this.#zab.standing !== 'sound') return
     if (isEstablished(role)) {
       for (const request of requests) this.#noteEnding(request)
       broadcast.enqueue(this.#zab, role, requests)
@@ -451,14 +456,11 @@ export class Peer {
   #onFlush(): void {
     const { role } = this.#zab
     if (role.name === 'leading') handOver.checkOwnStore(this.#zab, role)
+    if (isEstablished(role)) divergence.handOverIfDiverged(this.#zab, role)
     if (isEstablished(role)) broadcast.endEpochInTime(this.#zab, role)
     if (isEstablished(role)) {
-      this.#expireSessions(role)
-      broadcast.enqueue(
-        this.#zab,
-        role,
-        this.#reaper.takeReapable(this.#state.tree, broadcast.logClock(this.#zab, role), this.#zab.now),
-      )
+      // What it would find in a state that may be wrong is nobody's end.
+      if (this.#zab.standing === 'sound') this.#endWhatIsOver(role)
       membership.progressMembership(this.#zab, role)
     }
     // Handed over meanwhile: then it is a follower's turn that ends.
@@ -467,7 +469,14 @@ export class Peer {
       synchronization.flushSnapshots(this.#zab, now)
       broadcast.flushLeading(this.#zab, now)
     }
+    if (now.name === 'following') snapshotStream.repairReplica(this.#zab, now)
     if (now.name === 'following') broadcast.flushFollowing(this.#zab, now)
+  }
+
+  #endWhatIsOver(leading: Leading & { epoch: number }): void {
+    this.#expireSessions(leading)
+    const clockMs = broadcast.logClock(this.#zab, leading)
+    broadcast.enqueue(this.#zab, leading, this.#reaper.takeReapable(this.#state.tree, clockMs, this.#zab.now))
   }
 
   #expireSessions(leading: Leading): void {
@@ -532,12 +541,16 @@ export class Peer {
   #stateMachine(): StateMachine {
     const lastZxid = (): Zxid => this.#state.lastZxid
     const clockMs = (): number => this.#state.clockMs
+    const history = (): HistoryDigest | undefined => this.#state.history
     return {
       get lastZxid(): Zxid {
         return lastZxid()
       },
       get clockMs(): number {
         return clockMs()
+      },
+      get history(): HistoryDigest | undefined {
+        return history()
       },
       deliver: (batch) => this.#deliver(batch),
       vouchFor: (sessions) => this.#vouchFor(sessions),
@@ -611,13 +624,16 @@ export class Peer {
   }
 
   #noteChanges(): void {
-    const { role, configurations } = this.#zab
+    const { role, configurations, standing } = this.#zab
     if (role.name === 'looking') this.#reason = role.reason
+    // Nobody vouched for anybody while nobody served.
+    if (standing === 'sound' && this.#status.standing !== 'sound' && isEstablished(role)) this.#beginTerm()
     const before = this.#status
     const after = this.#currentStatus()
     const changed =
       before.role !== after.role ||
       before.serving !== after.serving ||
+      before.standing !== after.standing ||
       before.epoch !== after.epoch ||
       before.leader?.id !== after.leader?.id ||
       before.isVoter !== after.isVoter ||
@@ -645,8 +661,8 @@ export class Peer {
   }
 
   #currentStatus(): Status {
-    const { role, belonging, isVoter, self } = this.#zab
-    const serving = isServing(role)
+    const { role, belonging, isVoter, self, standing } = this.#zab
+    const serving = isServing(role) && standing === 'sound'
     const leader: MemberRecord | undefined =
       role.name === 'following' ? role.leader : role.name === 'leading' ? self : undefined
     return {
@@ -658,7 +674,8 @@ export class Peer {
       cluster: belonging.cluster,
       majorityLost: isMajorityLost(this.#zab),
       term: this.#term,
-      reason: this.#reason,
+      standing,
+      reason: standing === 'sound' ? this.#reason : this.#zab.standingReason,
     }
   }
 }

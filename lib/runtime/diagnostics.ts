@@ -51,6 +51,8 @@ export interface Diagnostics {
   'embedded-coord:member':
     | { readonly member: DiagnosticSource; readonly type: 'linked'; readonly peer: DiagnosticSource }
     | { readonly member: DiagnosticSource; readonly type: 'unlinked'; readonly peer: string; readonly reason: string }
+    /** Its state is not that of the others; differs from some, and nobody knows who is right; is (again) that of the others. */
+    | { readonly member: DiagnosticSource; readonly type: 'diverged' | 'doubtful' | 'sound'; readonly reason: string }
     | {
         readonly member: DiagnosticSource
         readonly type: 'members'

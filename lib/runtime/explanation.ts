@@ -50,6 +50,8 @@ const texts: Readonly<Record<ZabNoLeader, string>> = {
   noFounder: 'no founder is reachable, and every quorum includes one',
   electing: 'the voters that are here find a leader',
   synchronizing: 'this member synchronises',
+  diverged: 'the state of this member is not that of the others: it is replaced by theirs',
+  doubtful: 'the states of the voters differ, and none has a majority: nobody serves until another voter is here',
 }
 
 const whys: Readonly<Record<Missing['why'], string>> = {

@@ -59,6 +59,8 @@ export interface SessionSurroundings {
   readonly watches: WatchTable
   readonly streams: WatchStreams
   readonly authentication: Authentication
+  /** Whether the replica is not known to be wrong: else nobody reads it, not even without a quorum. */
+  readonly isSound: boolean
   /** Calls of all sessions of this member that are not answered yet: each session counts its own in. */
   readonly outstanding: { count: number }
   now(): number
@@ -500,6 +502,7 @@ export class HostedSession {
   /** Without a quorum, only who asked for it gets what this replica happens to know. */
   #staleResultOf(call: AnsweredCall): CallResult | undefined {
     if (!this.options.readOnly || call.kind !== 'read' || call.consistency !== 'session') return undefined
+    if (!this.#host.isSound) return undefined
     return this.#host.mayRead(this) ? ownCopy(this.#read(call.read, this.#identities)) : undefined
   }
 

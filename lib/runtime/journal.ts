@@ -127,6 +127,11 @@ export class Journal {
     this.#run()
   }
 
+  /** What is being made of a state is not wanted any more; the checkpoint in force stays. */
+  abandonCheckpoint(): void {
+    if (this.#isCheckpointing) this.#beginEncoding(false)
+  }
+
   /** With what else waits to be committed. */
   #commitStage(stage: StagedChunks): Promise<void> {
     if (this.#failed) return Promise.resolve()

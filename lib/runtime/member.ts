@@ -22,7 +22,7 @@ import { type MemberId, type MemberRecord, memberIdFrom } from '../core/zab/conf
 import { featureLevel } from '../core/zab/features.ts'
 import { isRestoredFrom } from '../core/zab/founding.ts'
 import type { MembershipRequest } from '../core/zab/membership-request.ts'
-import type { Message, Wish } from '../core/zab/message.ts'
+import type { Message, Standing, Wish } from '../core/zab/message.ts'
 import type { CoreSnapshot, Restoration, Timing, ZabOptions } from '../core/zab/zab.ts'
 import { type Zxid, zxidZero } from '../core/zab/zxid.ts'
 import { CoordError, type ErrorCode } from '../errors.ts'
@@ -124,6 +124,13 @@ const freezeRetryMs = 10
 export const majorityLostText: string =
   'a majority of the voters came back without its memory, so no quorum is left. Wait, if the processes of before may still be there; or stop all members: those that start then found an empty ensemble'
 
+const standingTexts: Readonly<Record<Exclude<Standing, 'sound'>, string>> = {
+  diverged:
+    'the state of this member is not that of the others: nothing of it is served, and it is replaced by that of the leader',
+  doubtful:
+    'the states of the voters differ and nobody knows whose is right: nobody serves until another voter is here',
+}
+
 /** What opening the store gave. */
 interface Opened {
   readonly stored: StoredState
@@ -160,6 +167,10 @@ export class Member {
   /** Whom diagnostics are about. */
   readonly #source = (): DiagnosticSource => this.#self ?? { id: '', name: this.#options.name }
   #appliedSinceCheckpoint = 0
+  /** Whether the state is that of the others, as far as is known (core/zab/divergence.ts). */
+  #standing: Standing = 'sound'
+  /** What the store would give back is not to be built on: it gets a checkpoint of what is. */
+  #isCheckpointOverdue = false
   #deadline = Number.POSITIVE_INFINITY
   #contactsChanged = false
   /** Between two lives: the store failed, or is about to be repaired. */
@@ -241,11 +252,12 @@ export class Member {
     return { code: 'COORD_CLUSTER_DIFFERS', reason }
   }
 
-  /** What this member has applied, to be written to a file. Waits until nobody else reads the state out. */
+  /** What this member has applied, to be written to a file. Waits until nobody else reads the state out, and while it is known to be wrong. */
   async snapshotSource(signal: AbortSignal | undefined): Promise<SnapshotSource> {
     for (let frozen = this.#tryFreeze(); ; frozen = this.#tryFreeze()) {
       if (frozen !== undefined) {
-        return { cluster: this.status?.cluster ?? '', wallMs: this.#options.clock.wallNow(), state: frozen }
+        const isSound = (): boolean => this.#standing !== 'diverged'
+        return { cluster: this.status?.cluster ?? '', wallMs: this.#options.clock.wallNow(), state: frozen, isSound }
       }
       await new Promise((resolve) => this.#options.clock.setTimer(freezeRetryMs, () => resolve(undefined)))
       signal?.throwIfAborted()
@@ -254,7 +266,7 @@ export class Member {
   }
 
   #tryFreeze(): FrozenState | undefined {
-    return this.state.isFrozen ? undefined : this.state.freeze()
+    return this.state.isFrozen || this.#standing === 'diverged' ? undefined : this.state.freeze()
   }
 
   /** Opens the store, listens, and begins. Rejects with what went wrong; then nothing is left behind. */
@@ -465,6 +477,8 @@ export class Member {
     this.#outage = undefined
     this.#damage = damage ?? this.#damage
     this.#appliedSinceCheckpoint = 0
+    this.#standing = 'sound'
+    this.#isCheckpointOverdue = false
     this.#deadline = Number.POSITIVE_INFINITY
     this.#journal = this.#newJournal(damage !== undefined)
     if (storage.durable) {
@@ -684,6 +698,7 @@ export class Member {
   }
 
   #onStatus(status: Status): void {
+    this.#noteStanding(status)
     this.#diagnoseElection(status)
     if (status.serving) this.sessions.resume()
     else {
@@ -695,6 +710,17 @@ export class Member {
     if (status.serving) this.#restoration = undefined
     if (status.serving) this.#calls.resume()
     this.#tellWatchers()
+  }
+
+  #noteStanding({ standing, reason }: Status): void {
+    const before = this.#standing
+    if (standing === before) return
+    this.#standing = standing
+    // A checkpoint of the state that was wrong is not to be found there; one of the state that took its place is.
+    if (standing === 'diverged') this.#journal.abandonCheckpoint()
+    if (before === 'diverged') this.#isCheckpointOverdue = true
+    diagnose('embedded-coord:member', this.#source, (member) => ({ member, type: standing, reason }))
+    if (standing !== 'sound') this.#handlers.warning(`${standingTexts[standing]}: ${reason}`)
   }
 
   #onPersisted(tokens: readonly number[]): void {
@@ -728,11 +754,13 @@ export class Member {
   /** A durable store gets a checkpoint now and then. */
   #keepHouse(): void {
     const { limits, storage } = this.#options
-    if (this.#appliedSinceCheckpoint < limits.checkpointEntries || this.#peer === undefined) return
+    const isDue = this.#isCheckpointOverdue || this.#appliedSinceCheckpoint >= limits.checkpointEntries
+    if (!isDue || this.#peer === undefined || this.#standing !== 'sound') return
     const { zab, state } = this.#peer
     // While the state is read out for another one, or for the checkpoint before, this one waits.
     if (this.#journal.isCheckpointing || state.isFrozen) return
     this.#appliedSinceCheckpoint = 0
+    this.#isCheckpointOverdue = false
     if (!storage.durable) return
     const { lastZxid: zxid } = state
     const configurations = zab.configurations.at(zxid)
@@ -795,6 +823,7 @@ export class Member {
     const { clock, entropy, limits, authentication } = this.#options
     const state = (): ReplicatedState => this.state
     const lastZxid = (): Zxid => this.#peer?.state.lastZxid ?? zxidZero
+    const isSound = (): boolean => this.#standing === 'sound'
     return {
       clock,
       entropy,
@@ -809,6 +838,9 @@ export class Member {
       },
       get lastZxid(): Zxid {
         return lastZxid()
+      },
+      get isSound(): boolean {
+        return isSound()
       },
       requestsWaiting: () => this.#scheduleTurn(),
       readIndex: (id) => this.step({ type: 'readIndex', id }),

@@ -53,6 +53,8 @@ export interface HostSurroundings {
   readonly state: ReplicatedState
   /** What the replica has applied; 0 before there is one. */
   readonly lastZxid: Zxid
+  /** Whether the replica is not known to be another one than the others have. */
+  readonly isSound: boolean
   /** Taken at the end of the turn, with `takeRequests`. */
   requestsWaiting(): void
   readIndex(id: number): void
@@ -331,7 +333,11 @@ export class SessionHost implements SessionDoor {
     const isServing = (): boolean => this.#serving
     const state = (): ReplicatedState => this.#member.state
     const lastZxid = (): Zxid => this.#member.lastZxid
+    const isSound = (): boolean => this.#member.isSound
     return {
+      get isSound(): boolean {
+        return isSound()
+      },
       get serving(): boolean {
         return isServing()
       },

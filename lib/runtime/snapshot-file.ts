@@ -65,6 +65,8 @@ export interface SnapshotSource {
   readonly cluster: string
   readonly wallMs: number
   readonly state: FrozenState
+  /** Whether it still is not known to be another one than the other members have. */
+  readonly isSound: () => boolean
 }
 
 const magic = 'ECSNAP\r\n'
@@ -109,7 +111,7 @@ let attempts = 0
 
 async function writeParts(
   out: PartWriter,
-  { cluster, wallMs, state }: SnapshotSource,
+  { cluster, wallMs, state, isSound }: SnapshotSource,
   signal: AbortSignal | undefined,
   onProgress: SnapshotFileOptions['onProgress'],
 ): Promise<SnapshotInfo> {
@@ -127,6 +129,7 @@ async function writeParts(
     signal?.throwIfAborted()
     onProgress?.({ records: state.records, totalRecords: total, bytes: out.bytes })
   }
+  if (!isSound()) throw new Error('the state of this member turned out not to be that of the others')
   const digest = out.digest()
   await out.part(encodeFileTail({ chunks, digest }))
   return { clusterId: cluster, zxid, takenAt: wallMs, nodes, bytes: out.bytes, digest: hex(digest) }

@@ -4,9 +4,9 @@
  */
 
 import type { AclEntry, Identity } from '../core/tree/acl.ts'
-import type { HistoryDigest } from '../core/tree/history-digest.ts'
 import {
   createModes,
+  type HistoryDigest,
   type Operation,
   type OperationResult,
   type SnapshotRecord,

@@ -4,12 +4,13 @@
 
 import type { Mark } from '../core/zab/marks.ts'
 import type { MemberChoice, MembershipOutcome, MembershipRequest } from '../core/zab/membership-request.ts'
-import type { Message, MessageMap, MessageType, StreamId } from '../core/zab/message.ts'
-import { presenceStates, refusalCodes, wishes } from '../core/zab/message.ts'
+import type { Message, MessageMap, MessageType, Replica, StreamId } from '../core/zab/message.ts'
+import { presenceStates, refusalCodes, standings, wishes } from '../core/zab/message.ts'
 import { type ErrorCode, errorCodes } from '../errors.ts'
 import { decodeItems, encode, headOfBytes } from './cbor.ts'
 import {
   batch,
+  historyDigest,
   loggedConfiguration,
   markOf,
   memberId,
@@ -101,6 +102,7 @@ const schemas: { readonly [K in MessageType]: Struct<Body<K>> } = {
     leader: optional(memberRecord),
     epoch: natural,
     mark: optional(struct<Mark>({ epoch: natural, zxid })),
+    isDiverged: optional(boolean),
   }),
   followerInfo: struct<MessageMap['followerInfo']>({
     attempt: natural,
@@ -138,7 +140,10 @@ const schemas: { readonly [K in MessageType]: Struct<Body<K>> } = {
   ack: struct<MessageMap['ack']>({ lastZxid: zxid }),
   commit: struct<MessageMap['commit']>({ committed: zxid }),
   ping: struct<MessageMap['ping']>({ round: natural, committed: zxid }),
-  pong: struct<MessageMap['pong']>({ round: natural }),
+  pong: struct<MessageMap['pong']>({
+    round: natural,
+    replica: optional(struct<Replica>({ zxid, history: optional(historyDigest), standing: oneOf(standings) })),
+  }),
   request: nothing,
   readIndex: struct<MessageMap['readIndex']>({ id: natural }),
   readIndexReply: struct<MessageMap['readIndexReply']>({ id: natural, zxid }),
@@ -149,6 +154,7 @@ const schemas: { readonly [K in MessageType]: Struct<Body<K>> } = {
   membership: struct<MessageMap['membership']>({ id: natural, request: membershipRequest }),
   membershipReply: struct<MessageMap['membershipReply']>({ id: natural, outcome: membershipOutcome }),
   snapshotAck: struct<MessageMap['snapshotAck']>({ chunks: natural }),
+  verdict: struct<MessageMap['verdict']>({ epoch: natural, standing: oneOf(standings), reason }),
 }
 
 const message: Schema<Message> = union<Message, 'type'>('type', schemas as never)

@@ -109,7 +109,7 @@ describe('links', () => {
       ids.add(id)
       assert.ok(textOf(file).includes(title), `${id}: ${file} has no test '${title}'`)
     }
-    const expected = [...range('LG', 19), ...range('SY', 18)]
+    const expected = [...range('LG', 19), ...range('SY', 19)]
     assert.deepEqual([...ids], expected)
   })
 

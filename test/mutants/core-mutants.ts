@@ -77,8 +77,8 @@ const electionAndEpochs: readonly Mutant[] = [
     edits: [
       zab(
         'broadcast',
-        "{ type: 'pong', round: message.round })\n  if (following.phase === 'broadcast') zab.advanceCommit",
-        "{ type: 'pong', round: message.round })\n  zab.advanceCommit",
+        '  if (isUpToDate) zab.advanceCommit(message.committed)\n',
+        '  zab.advanceCommit(message.committed)\n',
       ),
     ],
   },
@@ -813,7 +813,7 @@ const ownRules: readonly Mutant[] = [
   {
     id: 'X25',
     title: 'the log clock of a new leader starts at nothing',
-    edits: [zab('synchronization', 'clockMs: zab.machine.clockMs }', 'clockMs: 0 }')],
+    edits: [zab('synchronization', 'clockMs: Math.max(zab.machine.clockMs, zab.log.clockMs) }', 'clockMs: 0 }')],
   },
   {
     id: 'X28',

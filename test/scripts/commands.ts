@@ -30,6 +30,8 @@ export const commands: Readonly<Record<string, Command>> = {
   unlink: (world, a = '', b = '') => world.unlink(a, b),
   crash: (world, name = '') => world.crash(name),
   restart: (world, name = '') => world.restart(name),
+  /** diverge a /x: what a evaluates next is a creation of /x, whatever the log says. */
+  diverge: (world, name = '', path = '') => world.diverge(name, path),
   forget: (world, name = '') => world.forget(name),
   /** session a 1 [timeoutMs]: opens session 1 at a. */
   session: (world, name = '', id = '1', timeoutMs = '6000') =>

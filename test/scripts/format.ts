@@ -2,7 +2,7 @@
 import type { TreeRequest } from '../../lib/core/tree/operation.ts'
 import type { Batch, LogRequest, Parcel } from '../../lib/core/zab/batch.ts'
 import type { MembershipRequest } from '../../lib/core/zab/membership-request.ts'
-import type { Message } from '../../lib/core/zab/message.ts'
+import type { Message, Replica } from '../../lib/core/zab/message.ts'
 import type { PersistChange } from '../../lib/core/zab/zab.ts'
 import { formatZxid, type Zxid } from '../../lib/core/zab/zxid.ts'
 
@@ -40,11 +40,17 @@ function formatField(key: string, value: unknown): string {
   if (key === 'parcel') return `[${(value as Parcel).requests.map(formatRequest).join(', ')}]`
   if (key === 'records' && Array.isArray(value)) return `${(value as unknown[]).length} records`
   if (key === 'configurations' || key === 'marks' || key === 'mark') return ''
+  if (key === 'replica') return formatReplica(value as Replica)
   if (key === 'cluster') return value === '' ? '' : 'cluster'
   if (key === 'leader') return `leader=${(value as { name: string }).name}`
   if (key === 'members') return `[${(value as { id: string }[]).map(({ id }) => id).join(' ')}]`
   if (Array.isArray(value)) return `${key}=[${value.join(' ')}]`
   return `${key}=${typeof value === 'bigint' ? formatZxid(value as Zxid) : JSON.stringify(value)?.replaceAll('"', '')}`
+}
+
+/** The digest would change with every rule of evaluation. */
+function formatReplica({ zxid, standing }: Replica): string {
+  return standing === 'sound' ? '' : `${standing} at ${formatZxid(zxid)}`
 }
 
 function describeRequest(request: MembershipRequest): string {

@@ -138,6 +138,17 @@ export class ScriptWorld {
     for (const other of this.members.keys()) if (other !== name) this.unlink(name, other)
   }
 
+  /** The next entry is evaluated otherwise than elsewhere: as if a bit had flipped where nobody looks. */
+  diverge(name: string, path: string): void {
+    const { state } = this.member(name).peer
+    const apply = state.apply.bind(state)
+    state.apply = (stamp, request): Applied => {
+      state.apply = apply
+      const operation = { type: 'create', path, data: undefined, mode: 'persistent' } as const
+      return apply(stamp, request.type === 'write' ? { ...request, operation } : request)
+    }
+  }
+
   /** With what its disk holds, under its old id. */
   restart(name: string): void {
     const { disk, life } = this.member(name)

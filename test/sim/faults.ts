@@ -72,6 +72,8 @@ export type FaultEvent = { readonly at: number } & (
   /** As soon as a learner has a part of a snapshot, it stands still, or cannot be reached, or has to come back for the rest. */
   | { readonly type: 'midSnapshot'; readonly stop: 'reset' | 'cut' | 'pause'; readonly forMs: number }
   | { readonly type: 'wallJump'; readonly member: Target; readonly byMs: number }
+  /** The member evaluates its next write otherwise than the others. */
+  | { readonly type: 'diverge'; readonly member: Target }
 )
 
 /** Within so long after the healing, everything is well. */
@@ -221,12 +223,24 @@ export class Faults {
       case 'midSnapshot':
         this.#awaitSnapshot(event, 2000)
         return true
+      case 'diverge':
+        return this.#diverge(this.#find(event.member))
       case 'wallJump': {
         const member = this.#find(event.member)
         if (member !== undefined) this.#world.jumpWall(member, event.byMs)
         return member !== undefined
       }
     }
+  }
+
+  /** One at a time: two of three that are wrong would be right. */
+  #diverge(member: SimMember | undefined): boolean {
+    const { members, isCalm } = this.#world
+    const isSound = (one: SimMember): boolean => one.status?.serving === true && !one.isDiverged && one.isDiskSound
+    if (member === undefined || isCalm || !members.every(isSound)) return false
+    for (const one of members) one.stayAlike()
+    member.diverge()
+    return true
   }
 
   #find(target: Target): SimMember | undefined {

@@ -27,8 +27,12 @@ export interface Schedule {
   readonly isHardCore?: boolean | undefined
 }
 
+/** One seed in twenty is about a member whose state is not that of the others: then nothing forgets, and little else goes wrong. */
+const isAboutDivergence = (seed: number): boolean => seed % 20 === 11
+
 /** Each seed draws its own size, settings, faults and work; some draw no faults at all. */
 export function scheduleOf(seed: number): Schedule {
+  if (isAboutDivergence(seed)) return divergenceOf(seed)
   const theme = themeOf(seed)
   const random = new Prng(seed, 'schedule')
   const drawn = membersOf(random)
@@ -45,6 +49,34 @@ export function scheduleOf(seed: number): Schedule {
   if (faults.length > 0) addLostTails(new Prng(seed, 'tails'), chaosMs, faults, actions)
   applyTheme(theme, new Prng(seed, 'own'), { members, chaosMs, faults, actions })
   return { options, startsAt, faults, actions, chaosMs, healsToCore, ...(theme === 'core' ? { isHardCore: true } : {}) }
+}
+
+/** A member evaluates something otherwise than the others, in the midst of crashes, cuts and pauses. */
+function divergenceOf(seed: number): Schedule {
+  const random = new Prng(seed, 'divergence')
+  const members = specsOf(random.pick([3, 3, 5]), 0, () => true)
+  const names = members.map(({ name }) => name)
+  const { tail, batchBytesMax } = defaultOptions
+  const drawn = optionsOf(seed, members, random, undefined)
+  const options = { ...drawn, tail, batchBytesMax, spikeChance: 0, diskMs: random.pick([0.1, 1, 5]), actionMs: 50 }
+  const chaosMs = round(random.real(6000, 20_000))
+  const faults: FaultEvent[] = []
+  for (let at = 1000 + random.exponential(1000); at < chaosMs; at += random.exponential(1000)) {
+    const member = random.pick(['leader', 'leader', ...names])
+    faults.push({ at: round(at), type: 'diverge', member })
+    if (random.chance(0.4)) continue
+    const later = { at: round(at + random.real(0, 600)), forMs: round(random.exponential(1500)) }
+    const other = random.pick(['leader', 'follower', ...names])
+    const kind = random.pick(['crash', 'crash', 'pause', 'partition', 'reset'])
+    if (kind === 'crash') faults.push({ at: later.at, type: 'crash', member: other, downMs: later.forMs })
+    else if (kind === 'pause') faults.push({ ...later, type: 'pause', member: other })
+    else if (kind === 'partition')
+      faults.push({ ...later, type: 'partition', members: [other], isAbrupt: random.chance(0.5) })
+    else faults.push({ at: later.at, type: 'reset', between: [other, random.pick(names)] })
+  }
+  faults.sort(inTime)
+  const actions = actionsOf(new Prng(seed, 'workload'), names, options, chaosMs)
+  return { options, startsAt: members.map(() => 0), faults, actions, chaosMs, healsToCore: false }
 }
 
 function membersOf(random: Prng): MemberSpec[] {

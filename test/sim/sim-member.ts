@@ -5,6 +5,7 @@
 import type { Input } from '../../lib/core/input.ts'
 import type { Output, Status } from '../../lib/core/output.ts'
 import { Peer } from '../../lib/core/peer.ts'
+import type { Applied } from '../../lib/core/tree/operation.ts'
 import { type Batch, lastOf } from '../../lib/core/zab/batch.ts'
 import { type MemberId, type MemberRecord, memberIdFrom } from '../../lib/core/zab/configuration.ts'
 import type { MembershipOutcome, MembershipRequest } from '../../lib/core/zab/membership-request.ts'
@@ -33,6 +34,10 @@ type Answered = (outcome: MembershipOutcome) => void
 
 /** As long as a call of the library waits for its answer. */
 const askedForMs = 10_000
+/** What a write is evaluated as by a member that diverges. */
+const divergedPath = '/diverged'
+const otherOperation = { type: 'create', path: divergedPath, data: undefined, mode: 'persistent' } as const
+
 /** A timer that is later than this lets waiting input go first. */
 const latenessMs = 20
 
@@ -68,6 +73,8 @@ export class SimMember {
   /** Until then nothing becomes durable. */
   diskStalledUntil = 0
   readonly refusals: string[] = []
+  /** Its next write is to be evaluated otherwise than elsewhere; and whether one ever was. */
+  #divergence: 'none' | 'pending' | 'done' = 'none'
   /** An operator removed it: it does not come back under this id. */
   isRemoved = false
   /** Its ensemble is dead, and a later one lives. */
@@ -75,6 +82,7 @@ export class SimMember {
   /** What it asked of the configuration, and has no answer to: asked again in each term. */
   readonly #asked = new Map<number, { readonly request: MembershipRequest; readonly answered: Answered | undefined }>()
   #lastAsked = 0
+  #wasDiverged = false
 
   constructor(world: CoreWorld, spec: MemberSpec) {
     this.#world = world
@@ -124,6 +132,47 @@ export class SimMember {
     return this.#bootedAt + (local - this.#bootLocal) / this.#rate
   }
 
+  /** Whether its state may be, or is about to be, another one than that of the others. */
+  get mayDiverge(): boolean {
+    return this.#divergence !== 'none'
+  }
+
+  get isDiverged(): boolean {
+    return this.#divergence === 'done' && this.peer?.state.tree.find(divergedPath) !== undefined
+  }
+
+  /** Whether nothing on its disk, or on its way there, comes of a divergence. */
+  get isDiskSound(): boolean {
+    const isSound = (snapshot: StoredSnapshot | undefined): boolean =>
+      snapshot?.records.every((record) => record.kind !== 'node' || record.path !== divergedPath) !== false
+    return this.#divergence === 'none' || isSound(this.disk.image.snapshot)
+  }
+
+  /** What was to make it diverge, and has not yet, does not any more. */
+  stayAlike(): void {
+    if (this.#divergence === 'pending') this.#divergence = 'none'
+  }
+
+  /** As if a bit had flipped where nobody looks: its next write is evaluated as another one. */
+  diverge(): void {
+    const { peer } = this
+    if (peer === undefined) return
+    const { state } = peer
+    const apply = state.apply.bind(state)
+    this.#divergence = 'pending'
+    state.apply = (stamp, request): Applied => {
+      const isIt =
+        this.#divergence === 'pending' && request.type === 'write' && request.operation.type !== 'closeSession'
+      if (!isIt) return apply(stamp, request)
+      const { result, ...applied } = apply(stamp, { ...request, operation: otherOperation })
+      if (result.type === 'create' && result.path === divergedPath) {
+        this.#divergence = 'done'
+        this.#world.trace(this, `evaluates ${formatZxid(stamp.zxid)} otherwise`)
+      }
+      return { ...applied, request, result }
+    }
+  }
+
   /** Wants something of the configuration, for a while: what contradicts what others want may never come to pass. */
   ask(request: MembershipRequest, answered?: Answered): void {
     this.#lastAsked += 1
@@ -148,6 +197,8 @@ export class SimMember {
     this.isRemoved = false
     this.isSuperseded = false
     this.#asked.clear()
+    this.#wasDiverged = false
+    if (this.#divergence === 'pending') this.#divergence = 'none'
     this.#pausedMs = 0
     this.#inbox = []
     this.#turnScheduled = false
@@ -327,6 +378,8 @@ export class SimMember {
         return
       case 'status':
         this.host.onStatus(output.status)
+        if (this.#wasDiverged && output.status.standing === 'sound') this.checkpoint()
+        this.#wasDiverged = output.status.standing === 'diverged'
         if (!output.status.serving) return
         for (const [id, { request }] of this.#asked) this.receive({ type: 'membership', id, request })
         return
@@ -402,7 +455,7 @@ export class SimMember {
     const configurations = peer.zab.configurations.at(zxid)
     this.#world.trace(this, `checkpoints ${formatZxid(zxid)}`)
     const marks = peer.zab.memberMarks()
-    if (peer.state.isFrozen) return
+    if (peer.state.isFrozen || peer.status.standing !== 'sound') return
     const checkpoint = this.#stored({ zxid, configurations, marks, state: peer.state.freeze() })
     this.#write({ token: undefined, change: { checkpoint } })
   }

@@ -298,7 +298,7 @@ export class SimHost {
     if (session.state !== 'opening' || result.type !== 'attached') return
     session.state = 'open'
     session.generation = result.generation
-    this.#world.clients.noteAcknowledged(session.id, 0, zxid, result)
+    this.#world.clients.noteAcknowledged(session.id, 0, zxid, result, this.#member.isDiverged)
     this.#noteHeld(session, session.askedAt)
   }
 
@@ -324,7 +324,7 @@ export class SimHost {
     // A snapshot may have skipped earlier ones: those are not answered yet, and their results must be kept.
     const [oldest] = session.unanswered.keys()
     session.answeredThrough = (oldest ?? session.nextCxid) - 1
-    this.#world.clients.noteAcknowledged(session.id, request.cxid, zxid, result)
+    this.#world.clients.noteAcknowledged(session.id, request.cxid, zxid, result, this.#member.isDiverged)
   }
 
   #onGap(session: SimSession, seen: number, nextCxid: number): void {

@@ -15,10 +15,11 @@ import { DataTree } from './data-tree.ts'
 import { digestOf } from './digest.ts'
 import { deleteEphemerals, type EvaluationContext, evaluate, reap } from './evaluate.ts'
 import { FrozenState } from './frozen-state.ts'
-import { History, type HistoryDigest } from './history-digest.ts'
+import { History } from './history-digest.ts'
 import type {
   Applied,
   EntryStamp,
+  HistoryDigest,
   RequestResult,
   SnapshotRecord,
   TreeChange,

@@ -12,19 +12,9 @@
  * It goes on after a snapshot (the header carries it). A snapshot that was written without one makes it unknown: such a
  * member is compared with nobody. It finds divergence; it does not resist an adversary.
  */
-import type { RequestResult, SubResult, TreeChange } from './operation.ts'
+import type { HistoryDigest, RequestResult, SubResult, TreeChange } from './operation.ts'
 import type { QuotaWarning } from './quota.ts'
 import type { Stat } from './stat.ts'
-
-/** Whole numbers below 2³². */
-export interface HistoryDigest {
-  readonly left: number
-  readonly right: number
-}
-
-export function isSameHistory(a: HistoryDigest, b: HistoryDigest): boolean {
-  return a.left === b.left && a.right === b.right
-}
 
 /** Before the first entry; and of an ensemble that begins with a snapshot without a digest. */
 export const historyOrigin: HistoryDigest = { left: 0x811c9dc5, right: 0xcbf29ce4 }
@@ -56,7 +46,7 @@ export class History {
   readonly #isKnown: boolean
 
   /** Without a digest to go on from it is unknown, and stays so. */
-  constructor(digest: HistoryDigest | undefined = undefined) {
+  constructor(digest: HistoryDigest | undefined) {
     this.#isKnown = digest !== undefined
     this.#left = digest?.left ?? 0
     this.#right = digest?.right ?? 0

@@ -5,7 +5,6 @@
 import type { ErrorCode } from '../../errors.ts'
 import type { Zxid } from '../zab/zxid.ts'
 import type { Acl, AclEntry, Identity } from './acl.ts'
-import type { HistoryDigest } from './history-digest.ts'
 import type { QuotaWarning } from './quota.ts'
 import type { SessionId } from './session-id.ts'
 import type { Stat } from './stat.ts'
@@ -231,6 +230,12 @@ export interface Applied {
   readonly warnings: readonly QuotaWarning[]
   /** The session that this entry ended, by closing or expiry. */
   readonly endedSession: SessionId | undefined
+}
+
+/** What entries came to (history-digest.ts): two whole numbers below 2³². */
+export interface HistoryDigest {
+  readonly left: number
+  readonly right: number
 }
 
 /** One record of a snapshot of the replicated state. A snapshot is a list: header, sessions, nodes parent first. */

@@ -11,6 +11,7 @@ import type { TreeRequest } from '../tree/operation.ts'
 import { type Batch, type LogRequest, type Parcel, parcelsOf, weightOfParcel } from './batch.ts'
 import type { MemberId } from './configuration.ts'
 import { giveUpChange, startEpoch } from './discovery.ts'
+import { onReport, replicaOf } from './divergence.ts'
 import type { MessageOf } from './message.ts'
 import { reachedByQuorum } from './quorum.ts'
 import { becomeLooking, type Confirmation, type Following, isEstablished, type Leading } from './roles.ts'
@@ -43,8 +44,10 @@ export function endEpochInTime(zab: Zab, leading: Leading): void {
 /** The end of a turn: proposals, then commits that no proposal carried, then a ping if somebody waits for a round. */
 export function flushLeading(zab: Zab, leading: Leading): void {
   if (isEstablished(leading)) {
-    // While leadership passes on, what comes in waits: for the next leader, or for us.
-    while (leading.pending.length > 0 && leading.handOver === undefined) propose(zab, leading, takeBatch(zab, leading))
+    // While leadership passes on, what comes in waits: for the next leader, or for us. So it does where our state is not
+    // known to be sound (divergence.ts).
+    const mayPropose = leading.handOver === undefined && zab.standing === 'sound'
+    while (mayPropose && leading.pending.length > 0) propose(zab, leading, takeBatch(zab, leading))
     announceCommit(zab, leading)
   }
   if (leading.roundWanted || zab.now >= leading.nextPing) ping(zab, leading)
@@ -167,13 +170,17 @@ export function onCommit(zab: Zab, following: Following, from: Link, message: Me
 
 export function onPing(zab: Zab, following: Following, from: Link, message: MessageOf<'ping'>): void {
   if (from.peer.id !== following.leader.id) return
-  zab.send(from.peer.id, { type: 'pong', round: message.round })
-  if (following.phase === 'broadcast') zab.advanceCommit(message.committed)
+  const isUpToDate = following.phase === 'broadcast'
+  if (isUpToDate) zab.advanceCommit(message.committed)
+  const replica = isUpToDate ? replicaOf(zab) : undefined
+  zab.send(from.peer.id, { type: 'pong', round: message.round, ...(replica === undefined ? {} : { replica }) })
 }
 
-export function onPong(_zab: Zab, leading: Leading, from: Link, message: MessageOf<'pong'>): void {
+export function onPong(zab: Zab, leading: Leading, from: Link, message: MessageOf<'pong'>): void {
   const learner = leading.learners.get(from.peer.id)
   if (learner !== undefined && message.round > learner.round) learner.round = message.round
+  if (learner !== undefined && message.replica !== undefined)
+    onReport(zab, leading, learner, message.round, message.replica)
 }
 
 /** The end of a follower's turn: one acknowledgement for everything that became durable in it. */

@@ -37,6 +37,9 @@ export function onFollowerInfo(zab: Zab, leading: Leading, from: Link, message: 
     round: 0,
     lastContact: zab.now,
     nameTakenSince: undefined,
+    comparison: undefined,
+    toldInRound: 0,
+    repair: undefined,
   })
   if (leading.epoch === undefined) return
   const promisedToUs = message.acceptedEpoch === leading.epoch && message.acceptedFrom === zab.id
@@ -74,6 +77,7 @@ export function startEpoch(zab: Zab, leading: Leading): void {
   for (const [id, learner] of leading.learners) {
     learner.state = 'discovery'
     learner.isAhead = false
+    learner.repair = undefined
     zab.send(id, { type: 'newEpoch', attempt: learner.attempt, epoch })
   }
 }

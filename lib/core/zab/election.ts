@@ -11,6 +11,7 @@
  * A closed link is an answer, too: so an election ends as soon as every reachable voter has answered.
  */
 import type { MemberId } from './configuration.ts'
+import { mustStandBack } from './divergence.ts'
 import { isBehind, type Mark } from './marks.ts'
 import type { MessageOf } from './message.ts'
 import { isQuorum } from './quorum.ts'
@@ -22,8 +23,8 @@ import { formatZxid, zxidZero } from './zxid.ts'
 export function announce(zab: Zab): void {
   if (zab.role.name === 'outside') return
   const notification = notificationOf(zab, zab.role)
-  const { role, electable, currentEpoch, lastZxid, leader, epoch } = notification
-  const key = `${role} ${electable} ${currentEpoch} ${lastZxid} ${leader?.id} ${epoch}`
+  const { role, electable, currentEpoch, lastZxid, leader, epoch, isDiverged } = notification
+  const key = `${role} ${electable} ${currentEpoch} ${lastZxid} ${leader?.id} ${epoch} ${isDiverged}`
   for (const link of zab.comrades()) {
     if (link.announcedNotification === key) continue
     const mark = link.announcedNotification === undefined ? zab.marks.of(link.peer.id) : undefined
@@ -45,11 +46,13 @@ function notificationOf(zab: Zab, role: Exclude<Role, { name: 'outside' }>): Mes
     leader: role.name === 'following' ? role.leader : role.name === 'leading' ? zab.self : undefined,
     epoch: established ? (role.epoch ?? 0) : 0,
     mark: undefined,
+    ...(isCandidate && zab.standing === 'diverged' ? { isDiverged: true } : {}),
   }
 }
 
 /** A voter whose writes have come back and that reaches a quorum of voters without a leader. */
 export function isElectable(zab: Zab): boolean {
+  if (mustStandBack(zab)) return false
   return (
     zab.isVoter && zab.isDrained && isQuorum(zab.configurations.active, (id) => id === zab.id || isAvailable(zab, id))
   )

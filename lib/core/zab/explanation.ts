@@ -18,6 +18,8 @@ import { counterOf, epochOf, type Zxid } from './zxid.ts'
  * - `noFounder`: a majority is reachable, but none of the founders
  * - `electing`: a quorum is here, and finds its leader
  * - `synchronizing`: there is a leader, and this member is not up to date with it yet, or not enough others are
+ * - `diverged`: there is a leader, and this member's state is not that of the others: it is sent theirs
+ * - `doubtful`: the states of the voters differ, and none has a majority: nobody serves
  */
 export type NoLeader =
   | 'noEnsemble'
@@ -27,6 +29,8 @@ export type NoLeader =
   | 'noFounder'
   | 'electing'
   | 'synchronizing'
+  | 'diverged'
+  | 'doubtful'
 
 /** A founder that nobody has met yet has only an address. */
 export interface Missing {
@@ -64,7 +68,7 @@ export interface ZabExplanation {
 export function explain(zab: Zab): ZabExplanation {
   const { role } = zab
   return {
-    noLeader: isServing(role) ? undefined : noLeaderOf(zab),
+    noLeader: isServing(role) && zab.standing === 'sound' ? undefined : noLeaderOf(zab),
     leader: role.name === 'following' ? role.leader : role.name === 'leading' ? zab.self : undefined,
     missing: role.name === 'outside' ? missingFounders(zab) : missingMembers(zab),
     lagging: laggingOf(zab),
@@ -72,7 +76,8 @@ export function explain(zab: Zab): ZabExplanation {
 }
 
 function noLeaderOf(zab: Zab): NoLeader {
-  const { role, belonging } = zab
+  const { role, belonging, standing } = zab
+  if (isServing(role) && standing !== 'sound') return standing
   const { active } = zab.configurations
   if (isMajorityLost(zab)) return 'majorityLost'
   if (role.name === 'outside') return belonging.presence === 'prepared' ? 'founding' : 'noEnsemble'

@@ -53,6 +53,7 @@ function findSuccessor(
   for (const record of voters) {
     const learner = leading.learners.get(record.id)
     if (learner?.state !== 'synced' || learner.wish === 'leaving') continue
+    if (learner.comparison?.standing === 'diverged') continue
     if (name !== undefined && record.name !== name) continue
     if (best === undefined || learner.acked > best.acked) best = { record, acked: learner.acked }
   }
@@ -101,7 +102,7 @@ export function onHandOver(zab: Zab, following: Following, from: Link, { to, epo
 }
 
 function takeOver(zab: Zab): void {
-  if (zab.isVoter && zab.isDrained) becomeLeading(zab)
+  if (zab.isVoter && zab.isDrained && zab.standing !== 'diverged') becomeLeading(zab)
   else becomeLooking(zab, 'was to lead, and cannot yet')
 }
 

@@ -52,6 +52,11 @@ export class Log {
     return this.#fence
   }
 
+  /** The log clock at its last entry; 0 where no batch is held. */
+  get clockMs(): number {
+    return this.#batches.at(-1)?.clockMs ?? 0
+  }
+
   /** What the batches that are held weigh. */
   get bytes(): number {
     return this.#bytes

@@ -8,7 +8,7 @@
  * synchronization  diff | trunc | snapshot… (⇄ snapshotAck), propose… , newLeader (NEWLEADER) → ackNewLeader (ACK-LD) → upToDate (COMMIT-LD)
  * broadcast     propose → ack, commit; ping → pong; request, readIndex, heartbeat
  */
-import type { SnapshotRecord } from '../tree/operation.ts'
+import type { HistoryDigest, SnapshotRecord } from '../tree/operation.ts'
 import type { SessionId } from '../tree/session-id.ts'
 import type { Batch, Parcel } from './batch.ts'
 import type { LoggedConfiguration, MemberId, MemberRecord } from './configuration.ts'
@@ -42,6 +42,19 @@ export type PresenceState = (typeof presenceStates)[number]
 /** What a member wants to be: `auto` and `voter` take a seat, `voter` first; who is `leaving` takes none any more. */
 export const wishes = ['auto', 'voter', 'observer', 'leaving'] as const
 export type Wish = (typeof wishes)[number]
+
+/** Whether what a member evaluates may be served (divergence.ts). */
+export const standings = ['sound', 'doubtful', 'diverged'] as const
+export type Standing = (typeof standings)[number]
+
+/** What a member says of its state. */
+export interface Replica {
+  /** The last entry that it applied. */
+  readonly zxid: Zxid
+  /** What the entries through that one came to; where that is not known, undefined. */
+  readonly history: HistoryDigest | undefined
+  readonly standing: Standing
+}
 
 export interface MessageMap {
   /** Which ensemble the sender belongs to, if any. The first message on every link, and again when it changes. */
@@ -83,6 +96,8 @@ export interface MessageMap {
     readonly epoch: number
     /** In the first one on a link: what the receiver once acknowledged, as far as the sender knows. */
     readonly mark: Mark | undefined
+    /** Of a candidate whose state is not that of the others (divergence.ts). */
+    readonly isDiverged?: boolean | undefined
   }
 
   /** "I take you for the leader": CEPOCH. `attempt` tells the answers to this one from those to an earlier one. */
@@ -135,7 +150,10 @@ export interface MessageMap {
   commit: { readonly committed: Zxid }
   /** Heartbeat of the leader; `round` is what linearizable reads and confirmed heartbeats wait for. */
   ping: { readonly round: number; readonly committed: Zxid }
-  pong: { readonly round: number }
+  /** Once up to date, with what the sender's entries came to so far. */
+  pong: { readonly round: number; readonly replica?: Replica | undefined }
+  /** What the leader found of the receiver's state; `reason` is for people. */
+  verdict: { readonly epoch: number; readonly standing: Standing; readonly reason: string }
   /** Writes of the sender's sessions, in order. */
   request: { readonly parcel: Parcel }
   /** Leadership passes on, without an election: whoever gets this follows `to`, or leads. The sender proposes nothing more. */

@@ -11,6 +11,7 @@
 import type { SessionId } from '../tree/session-id.ts'
 import type { Parcel } from './batch.ts'
 import type { MemberId, MemberRecord } from './configuration.ts'
+import type { Comparison } from './divergence.ts'
 import type { MembershipRequest } from './membership-request.ts'
 import type { Preparation, StreamId, Wish } from './message.ts'
 import type { Zab } from './zab.ts'
@@ -83,6 +84,11 @@ export interface Learner {
   lastContact: number
   /** Since when its name is also that of a live voter. */
   nameTakenSince: number | undefined
+  /** What it last reported of its state, and the last round that began before it was told something of it (divergence.ts). */
+  comparison: Comparison | undefined
+  toldInRound: number
+  /** It has diverged, and is sent a state to go on from, beside the log: waits for it, gets it, has got all of it. */
+  repair: 'wanted' | 'streaming' | 'sent' | undefined
 }
 
 /** Something that waits for a quorum to acknowledge a round that began after it came. */
@@ -140,6 +146,8 @@ export interface Leading {
   handOver: HandOver | undefined
   /** What was proposed in this epoch, under us, and not committed, was given up: whoever still holds it is not ahead (broadcast.ts). */
   givenUpEpoch: number | undefined
+  /** Since when a learner's state differs and it is not decided who is right (divergence.ts). */
+  differenceSince: number | undefined
 }
 
 export interface RoleMap {
@@ -219,5 +227,6 @@ export function becomeLeading(zab: Zab): void {
     requests: [],
     handOver: undefined,
     givenUpEpoch: undefined,
+    differenceSince: undefined,
   }
 }

@@ -12,6 +12,7 @@
  */
 import { CoordError } from '../../errors.ts'
 import { ConfigurationHistory, type LoggedConfiguration, type MemberId } from './configuration.ts'
+import { noteReplaced } from './divergence.ts'
 import type { MarkOf } from './marks.ts'
 import type { MessageOf, StreamId } from './message.ts'
 import { becomeLooking, type Following, type Leading, type Learner } from './roles.ts'
@@ -58,6 +59,10 @@ export interface SnapshotReception {
   readonly total: number
   records: number
   chunks: number
+  /** It takes the place of a state that has diverged, and the log stays (divergence.ts). */
+  readonly isRepair: boolean
+  /** All of it is here. */
+  isWhole: boolean
 }
 
 // The leader
@@ -110,7 +115,9 @@ export function streamSnapshots(zab: Zab, leading: Leading): readonly Complete[]
   if (mayRead(stream)) readChunk(zab, stream)
   const complete: Complete[] = []
   for (const { learner, reader } of presentReaders(stream)) {
-    if (sendNext(zab, stream, learner, reader)) complete.push({ learner, zxid: stream.state.zxid })
+    if (!sendNext(zab, stream, learner, reader)) continue
+    if (learner.state === 'loading') complete.push({ learner, zxid: stream.state.zxid })
+    else learner.repair = 'sent'
   }
   if (stream.readers.size === 0) endStream(zab)
   return complete
@@ -138,8 +145,11 @@ function endStream(zab: Zab): void {
 }
 
 function beginStream(zab: Zab, leading: Leading): void {
-  const waiting = [...leading.learners.values()].filter(({ state }) => state === 'loading')
-  if (waiting.length === 0 || leading.epoch === undefined) return
+  const waiting = [...leading.learners.values()].filter(
+    ({ state, repair }) => state === 'loading' || (state === 'synced' && repair === 'wanted'),
+  )
+  // A state that may be wrong is not handed on.
+  if (waiting.length === 0 || leading.epoch === undefined || zab.standing !== 'sound') return
   const state = zab.machine.freeze()
   // Somebody else reads it out: a checkpoint is being made.
   if (state === undefined) return
@@ -153,10 +163,17 @@ function beginStream(zab: Zab, leading: Leading): void {
     dropped: 0,
     readers: new Map(),
   }
-  for (const learner of waiting) addReader(zab, zab.stream, learner, 0)
+  for (const learner of waiting) {
+    if (learner.state === 'synced') learner.repair = 'streaming'
+    addReader(zab, zab.stream, learner, 0)
+  }
 }
 
 const produced = ({ dropped, chunks }: SnapshotStream): number => dropped + chunks.length
+
+function isReading({ state, repair }: Learner): boolean {
+  return state === 'loading' || (state === 'synced' && repair === 'streaming')
+}
 
 /** Those to which a link is up, and that want more of it. */
 function presentReaders({
@@ -165,7 +182,7 @@ function presentReaders({
 }: SnapshotStream): { readonly learner: Learner; readonly reader: Reader }[] {
   return [...readers].flatMap(([id, reader]) => {
     const learner = leading.learners.get(id)
-    return learner?.state === 'loading' ? [{ learner, reader }] : []
+    return learner !== undefined && isReading(learner) ? [{ learner, reader }] : []
   })
 }
 
@@ -198,7 +215,8 @@ function dropIdleReaders(zab: Zab, stream: SnapshotStream, leading: Leading): vo
     if (zab.now - reader.movedAt <= timing.syncLimitMs && !isOvertaken) continue
     zab.mark('sync.snapshotDropped')
     stream.readers.delete(id)
-    if (leading.learners.get(id)?.state === 'loading') zab.closeLink(id, 'does not get on with the snapshot')
+    const learner = leading.learners.get(id)
+    if (learner !== undefined && isReading(learner)) zab.closeLink(id, 'does not get on with the snapshot')
   }
 }
 
@@ -231,18 +249,24 @@ export function onSnapshotAck(zab: Zab, leading: Leading, from: Link, message: M
 /** What this member has of a stream of that leader, for when it is sent the rest. */
 export function receivedFrom(zab: Zab, leader: MemberId): { id: StreamId; chunks: number } | undefined {
   const { reception } = zab
-  if (reception?.leader === leader) return { id: reception.id, chunks: reception.chunks }
+  if (reception?.leader === leader && !reception.isRepair) return { id: reception.id, chunks: reception.chunks }
   zab.reception = undefined
   return undefined
 }
 
-export function beginReception(zab: Zab, following: Following, message: MessageOf<'snapshot'>): void {
+export function beginReception(
+  zab: Zab,
+  following: Following,
+  message: MessageOf<'snapshot'>,
+  isRepair: boolean,
+): void {
   const { id, zxid, configurations, marks, total, from } = message
   const { reception } = zab
   if (from === 0) {
     const installation = zab.machine.receive()
     const { id: leader } = following.leader
-    zab.reception = { leader, id, zxid, configurations, marks, installation, total, records: 0, chunks: 0 }
+    const received = { records: 0, chunks: 0, isRepair, isWhole: false }
+    zab.reception = { leader, id, zxid, configurations, marks, installation, total, ...received }
   } else if (reception?.leader !== following.leader.id || reception.chunks !== from || reception.zxid !== zxid) {
     giveUp(zab, following, 'goes on with a snapshot that this member has not got')
     return
@@ -275,11 +299,13 @@ export function onSnapshotEnd(zab: Zab, following: Following, from: Link, messag
   const { reception } = zab
   if (!following.isLoading || from.peer.id !== following.leader.id || reception === undefined) return
   following.isLoading = false
-  zab.reception = undefined
   if (message.chunks !== reception.chunks || message.records !== reception.records) {
     giveUp(zab, following, 'sent a snapshot with a hole')
     return
   }
+  reception.isWhole = true
+  if (reception.isRepair) return
+  zab.reception = undefined
   const { zxid, configurations, marks } = reception
   let state: BuiltState
   try {
@@ -295,7 +321,29 @@ export function onSnapshotEnd(zab: Zab, following: Following, from: Link, messag
   for (const { id, ...mark } of marks) zab.marks.note(id, mark)
   zab.committed = zxid
   state.enforce()
+  noteReplaced(zab)
   zab.persist({ install: { zxid, configurations, marks, state: state.freeze() } }, { kind: 'remember' })
+}
+
+/**
+ * The end of a diverged member's turn: once its log is durable through the zxid of the state that it was sent, it goes on from
+ * there. The log stays as it is: what was acknowledged is never taken back. The runtime makes a checkpoint of it at once.
+ */
+export function repairReplica(zab: Zab, following: Following): void {
+  const { reception } = zab
+  if (reception?.isRepair !== true || !reception.isWhole || zab.log.durable < reception.zxid) return
+  zab.reception = undefined
+  let state: BuiltState
+  try {
+    state = reception.installation.finish(reception.zxid)
+  } catch (error) {
+    refuse(zab, following, error)
+    return
+  }
+  zab.mark('divergence.repaired')
+  if (reception.zxid > zab.committed) zab.committed = reception.zxid
+  state.enforce()
+  noteReplaced(zab)
 }
 
 function refuse(zab: Zab, following: Following, error: unknown): void {

@@ -102,6 +102,10 @@ export function onWantSnapshot(zab: Zab, leading: Leading, from: Link, message: 
 }
 
 export function onSnapshot(zab: Zab, following: Following, from: Link, message: MessageOf<'snapshot'>): void {
+  if (isRepair(zab, following, from)) {
+    beginReception(zab, following, message, true)
+    return
+  }
   if (!isSynchronizing(following, from)) return
   following.phase = 'synchronization'
   if (message.zxid < zab.machine.lastZxid) {
@@ -109,7 +113,12 @@ export function onSnapshot(zab: Zab, following: Following, from: Link, message: 
     return
   }
   following.wantsSnapshot = false
-  beginReception(zab, following, message)
+  beginReception(zab, following, message, false)
+}
+
+/** A diverged member is up to date but for its state. */
+function isRepair(zab: Zab, following: Following, from: Link): boolean {
+  return from.peer.id === following.leader.id && following.phase === 'broadcast' && zab.standing === 'diverged'
 }
 
 export function onNewLeader(zab: Zab, following: Following, from: Link, message: MessageOf<'newLeader'>): void {
@@ -166,7 +175,8 @@ export function progressSynchronization(zab: Zab, leading: Leading): void {
   leading.phase = 'broadcast'
   leading.givenUpEpoch = undefined
   zab.advanceCommit(zab.log.last)
-  leading.clockBase = { now: zab.now, clockMs: zab.machine.clockMs }
+  // One that has diverged has not applied its own log.
+  leading.clockBase = { now: zab.now, clockMs: Math.max(zab.machine.clockMs, zab.log.clockMs) }
   leading.announcedCommit = zab.committed
   for (const learner of leading.learners.values()) {
     if (learner.state === 'synced') sendUpToDate(zab, learner, leading.epoch as number)

@@ -8,15 +8,16 @@
  * may anything be said that relies on it. Writes become durable in the order in which they left.
  */
 import type { ErrorCode } from '../../errors.ts'
-import type { SnapshotRecord } from '../tree/operation.ts'
+import type { HistoryDigest, SnapshotRecord } from '../tree/operation.ts'
 import type { SessionId } from '../tree/session-id.ts'
 import type { Batch } from './batch.ts'
 import { ConfigurationHistory, type LoggedConfiguration, type MemberId, type MemberRecord } from './configuration.ts'
+import { Digests } from './divergence.ts'
 import { featureLevel } from './features.ts'
 import { Log, type LogTail } from './log.ts'
 import { type MarkOf, Marks } from './marks.ts'
 import type { MembershipOutcome } from './membership-request.ts'
-import type { Message, MessageOf, Preparation, PresenceState, Wish } from './message.ts'
+import type { Message, MessageOf, Preparation, PresenceState, Standing, Wish } from './message.ts'
 import type { Following, Leading, Role } from './roles.ts'
 import type { SnapshotReception, SnapshotStream } from './snapshot-stream.ts'
 import { type Zxid, zxidZero } from './zxid.ts'
@@ -188,6 +189,8 @@ export interface StateMachine {
   /** Everything through here has been delivered. */
   readonly lastZxid: Zxid
   readonly clockMs: number
+  /** What everything that was delivered came to; undefined where that is not known. */
+  readonly history: HistoryDigest | undefined
   /** Applies a committed batch. */
   deliver(batch: Batch): void
   /** These sessions are alive: arms their timeouts. Returns those whose end is in the log already. For leaders. */
@@ -253,6 +256,11 @@ export class Zab {
   now = 0
   wallMs = 0
   outputs: ZabOutput[] = []
+  /** Whether the state may be served, why not, and where that was in doubt (divergence.ts). */
+  standing: Standing = 'sound'
+  standingReason = ''
+  doubtedAt: Zxid | undefined
+  readonly digests: Digests = new Digests()
   /** A snapshot on its way to learners, and one on its way here. */
   stream: SnapshotStream | undefined
   reception: SnapshotReception | undefined
@@ -276,6 +284,7 @@ export class Zab {
     this.log = new Log(machine.lastZxid)
     for (const batch of start.batches ?? []) this.appendToLog(batch)
     this.log.markDurable(this.log.last)
+    this.digests.note(machine.lastZxid, machine.history)
     this.begun = { epochs: this.epochs, lastZxid: this.log.last }
   }
 
@@ -351,10 +360,11 @@ export class Zab {
 
   deliver(): void {
     const limit = this.committed < this.log.durable ? this.committed : this.log.durable
-    if (this.machine.lastZxid >= limit) return
+    if (this.machine.lastZxid >= limit || this.standing === 'diverged') return
     for (const batch of this.log.after(this.machine.lastZxid)) {
       if (batch.first > limit) break
       this.machine.deliver(batch)
+      this.digests.note(this.machine.lastZxid, this.machine.history)
     }
     this.log.pack(this.machine.lastZxid)
     this.configurations.prune(this.machine.lastZxid)

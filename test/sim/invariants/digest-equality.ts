@@ -15,7 +15,7 @@ export class DigestEquality implements Invariant {
     const { peer } = member
     if (peer === undefined) return
     const { lastZxid } = peer.state
-    if (lastZxid % sampling !== 0n || this.#last.get(member.id) === lastZxid) return
+    if (lastZxid % sampling !== 0n || this.#last.get(member.id) === lastZxid || member.isDiverged) return
     this.#last.set(member.id, lastZxid)
     this.#compare(member, lastZxid, peer.state.digest())
   }

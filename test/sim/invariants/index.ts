@@ -25,6 +25,7 @@ import { QuorumLog } from './quorum-log.ts'
 import { ReferenceModel } from './reference-model.ts'
 import { SameConfiguration } from './same-configuration.ts'
 import { ServesEstablished } from './serves-established.ts'
+import { ServesSoundState } from './serves-sound-state.ts'
 import { SoundConfiguration } from './sound-configuration.ts'
 import { TotalOrder } from './total-order.ts'
 
@@ -57,6 +58,7 @@ export function allInvariants(): readonly Invariant[] {
     new GivesWay(),
     new LivingNamesakes(),
     new OneEnsemble(),
+    new ServesSoundState(),
   ]
 }
 

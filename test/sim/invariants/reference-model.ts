@@ -36,7 +36,7 @@ export class ReferenceModel implements Invariant {
 
   onApplied(_world: CoreWorld, member: SimMember, { stamp, request, result, changes }: Applied): void {
     // The text of the configuration comes from the protocol: DigestEquality compares it among the members.
-    if (request.type === 'publishConfiguration') return
+    if (request.type === 'publishConfiguration' || member.isDiverged) return
     if (stamp.zxid > this.#last) {
       this.#last = stamp.zxid
       this.#answers.set(stamp.zxid, digestOf([this.#answer(request, stamp)]))
