@@ -1,6 +1,6 @@
 /**
  * A member whose state is not that of the others serves nobody, but for the moment that it takes to find out; and in the
- * end nobody has such a state.
+ * end nobody has such a state. Where nobody evaluates anything otherwise, nobody is suspected of it.
  */
 import type { CoreWorld } from '../core-world.ts'
 import type { SimMember } from '../sim-member.ts'
@@ -10,7 +10,11 @@ export class ServesSoundState implements Invariant {
   /** Since when it serves what is wrong, by its own clock. */
   readonly #since = new Map<string, number>()
 
-  onStep({ options }: CoreWorld, member: SimMember): void {
+  onStep({ options, members }: CoreWorld, member: SimMember): void {
+    const { standing, reason } = member.status ?? {}
+    if (standing !== 'sound' && standing !== undefined && members.every(({ mayDiverge }) => !mayDiverge)) {
+      throw new Violation('ServesSoundState', `${member.name} is taken for ${standing}: ${reason}`)
+    }
     if (!member.mayDiverge) return
     if (!member.isDiverged || member.status?.serving !== true) {
       this.#since.delete(member.name)
