@@ -15,7 +15,8 @@ import type { Link, Zab } from './zab.ts'
 /** Whether no quorum is left, as far as this member sees, or was told by one that saw it: who remembers less believes it. */
 export function isMajorityLost(zab: Zab): boolean {
   if (zab.role.name === 'outside') return isTold(zab, () => true)
-  if (!isWithoutLeader(zab)) return false
+  if (isServing(zab.role)) return false
+  // Also a founder that never heard more than the founding, and would wait for a quorum of the founders.
   return seesMajorityLost(zab) || isTold(zab, (cluster) => cluster === zab.belonging.cluster)
 }
 

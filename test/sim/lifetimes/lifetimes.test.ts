@@ -37,6 +37,7 @@ describe('the lifetimes of ensembles', () => {
     [3, 'joined an ensemble by the word of others who had only joined it, too, when all who held it had forgotten'],
     [1511, 'never said that a majority was lost while somebody who knew less tried to lead'],
     [7699, 'took a founder for one that had forgotten, by what it acknowledged in an ensemble that was given up'],
+    [22063, 'were not told that a majority was lost, for they knew of the founding alone'],
   ]
   for (const [seed, what] of regressions) {
     it(`go well where members ${what}`, () => {
