@@ -519,6 +519,17 @@ const membership: readonly Mutant[] = [
       ),
     ],
   },
+  {
+    id: 'Y6',
+    title: 'a seat passes on although its voter is here',
+    edits: [
+      zab(
+        'seats',
+        '    if (!attendance.hasFailed(voter.id)) continue\n',
+        '    if (voter.id === attendance.leader) continue\n',
+      ),
+    ],
+  },
 ]
 
 const readsAndSessions: readonly Mutant[] = [
