@@ -18,6 +18,7 @@ export class CompiledApp implements Disposable {
         outDir: folder,
         noCheck: true,
         declaration: false,
+        emitDeclarationOnly: false,
         isolatedDeclarations: false,
         sourceMap: false,
         inlineSources: false,
