@@ -10,7 +10,7 @@ import { cpus, totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import type { ContenderKind } from './contenders/contender.ts'
-import { embedded } from './contenders/embedded.ts'
+import { embedded, embeddedTuned } from './contenders/embedded.ts'
 import { etcd } from './contenders/etcd.ts'
 import { etcdNpm, zookeeperNpm } from './contenders/npm.ts'
 import { redis } from './contenders/redis.ts'
@@ -73,7 +73,15 @@ const workloads: Readonly<Record<string, Workload>> = {
   limits,
 }
 
-const allPeers: readonly ContenderKind[] = [zookeeper, zookeeperNpm(zookeeper), etcd, etcdNpm(etcd), redis, bareLoop]
+const allPeers: readonly ContenderKind[] = [
+  embeddedTuned,
+  zookeeper,
+  zookeeperNpm(zookeeper),
+  etcd,
+  etcdNpm(etcd),
+  redis,
+  bareLoop,
+]
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -101,7 +109,9 @@ const names = positionals.length === 0 ? Object.keys(workloads) : positionals
 refuse(names, Object.keys(workloads), 'workload')
 const { smoke } = values
 // Redis, which is another kind of thing, is measured on demand; a smoke run fetches no clients.
-const usualPeers = smoke ? 'zookeeper,etcd,bare-loop' : 'zookeeper,node-zookeeper-client,etcd,etcd3,bare-loop'
+const usualPeers = smoke
+  ? 'zookeeper,etcd,bare-loop'
+  : 'embedded-coord-tuned,zookeeper,node-zookeeper-client,etcd,etcd3,bare-loop'
 const peerNames = (values.peers ?? usualPeers).split(',').filter((name) => name !== '')
 refuse(
   peerNames,

@@ -17,10 +17,13 @@ export interface EmbeddedOptions {
   readonly options?: object
   /** Of Node. */
   readonly execArgv?: readonly string[]
+  /** Of the database. */
+  readonly level?: object
+  readonly name?: string
 }
 
 export class EmbeddedEnsemble implements Contender {
-  readonly name = 'embedded-coord'
+  readonly name: string
   readonly members: NodeProcess[] = []
   readonly ports: readonly number[] = []
   readonly loadPids: readonly number[] = []
@@ -39,6 +42,7 @@ export class EmbeddedEnsemble implements Contender {
     this.#founders = founders
     this.#folder = folder
     this.#more = more
+    this.name = more.name ?? 'embedded-coord'
   }
 
   static async start(durability: Durability, size = 3, more: EmbeddedOptions = {}): Promise<EmbeddedEnsemble> {
@@ -64,7 +68,7 @@ export class EmbeddedEnsemble implements Contender {
         ...(index < this.#founders ? {} : { role: 'observer' }),
         ...this.#more.options,
       },
-      ...(this.#folder === undefined ? {} : { folder: this.folderOf(index) }),
+      ...(this.#folder === undefined ? {} : { folder: this.folderOf(index), level: this.#more.level }),
     })
     return member
   }
@@ -127,4 +131,16 @@ export const embedded: ContenderKind = {
   name: 'embedded-coord',
   missing: () => undefined,
   start: (durability, size) => EmbeddedEnsemble.start(durability, size),
+}
+
+/** As somebody would run it who cares: a larger young generation for Node, fewer files for the database (docs/OPERATIONS.md). */
+export const embeddedTuned: ContenderKind = {
+  name: 'embedded-coord-tuned',
+  missing: () => undefined,
+  start: (durability, size) =>
+    EmbeddedEnsemble.start(durability, size, {
+      name: 'embedded-coord-tuned',
+      execArgv: ['--max-semi-space-size=64'],
+      level: { compression: false, writeBufferSize: 32 * 2 ** 20 },
+    }),
 }

@@ -43,11 +43,11 @@ const operations = {
 serveCommands({
   ...recipeCommands(() => coord),
 
-  async join({ options, folder }) {
+  async join({ options, folder, level }) {
     let storage
     if (folder !== undefined) {
       const { ClassicLevel } = await import('classic-level')
-      storage = new ClassicLevel(folder)
+      storage = new ClassicLevel(folder, level)
     }
     coord = await joinEnsemble({ ...options, storage })
     clients = [coord]

@@ -143,10 +143,8 @@ export class History {
   #mix(value: number): void {
     const left = Math.imul(value, 0xcc9e2d51)
     const right = Math.imul(value, 0x239b961b)
-    this.#left = Math.imul(rotate(this.#left ^ Math.imul(rotate(left, 15), 0x1b873593), 13), 5) + 0xe6546b64
-    this.#right = Math.imul(rotate(this.#right ^ Math.imul(rotate(right, 17), 0xab0e9789), 19), 5) + 0x561ccd1b
-    this.#left |= 0
-    this.#right |= 0
+    this.#left = (Math.imul(rotate(this.#left ^ Math.imul(rotate(left, 15), 0x1b873593), 13), 5) + 0xe6546b64) | 0
+    this.#right = (Math.imul(rotate(this.#right ^ Math.imul(rotate(right, 17), 0xab0e9789), 19), 5) + 0x561ccd1b) | 0
   }
 }
 
