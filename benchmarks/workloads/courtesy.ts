@@ -17,8 +17,9 @@ const writesAtOnce = 5
 const writesPerSecond = (members: number): string =>
   `about ${(Math.round((members * writesAtOnce * 10) / everyMs) * 100).toLocaleString('en-US')} writes of 1 KB a second`
 
-/** As many as make a member write a checkpoint. */
-const checkpointEntries = 20_000
+/** Values that make a member write a checkpoint: as many bytes of log as it takes, for a tree of so many small znodes. */
+const largeBytes = 16 * 1024
+const entriesToCheckpoint = (znodes: number): number => Math.ceil(Math.max(72 * 2 ** 20, znodes * 200) / largeBytes)
 
 interface Delay {
   readonly p50: number
@@ -95,11 +96,12 @@ export const snapshot: Workload = {
     const tree = `${znodes.toLocaleString('en-US')} znodes of 100 B`
     const rows = await inTurn(smoke ? 1 : windows, {
       [`${tree}, ${writesPerSecond(writers.length)}`]: () => observe(stayers, writers, () => sleep(seconds * 1000)),
-      [`${tree}, the same with creations enough for a checkpoint`]: () =>
+      [`${tree}, the same with creations enough for a checkpoint (of 16 KiB each)`]: () =>
         observe(stayers, writers, async () => {
           progress('snapshot: checkpoint')
-          await leader.ask('fill', { first: filled, count: checkpointEntries, bytes: 100 })
-          filled += checkpointEntries
+          const count = entriesToCheckpoint(filled)
+          await leader.ask('fill', { first: filled, count, bytes: largeBytes })
+          filled += count
         }),
       [`${tree}, the same while a member that lost its store joins`]: () =>
         observe(stayers, writers, async () => {

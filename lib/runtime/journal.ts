@@ -65,6 +65,8 @@ export class Journal {
   /** Counts what is encoded apart from the commits: an older one is dropped. */
   #encoding = 0
   #isCheckpointing = false
+  /** Of the last checkpoint that was made, or is in the store; 0 before the first. */
+  checkpointBytes = 0
   /** Commits and entries so far: how well they group. */
   commits = 0
   batches = 0
@@ -114,12 +116,15 @@ export class Journal {
     const isWanted = (): boolean => this.#encoding === encoding
     const { zxid } = snapshot
     let from = 0
+    let bytes = 0
     for await (const chunks of this.#pieces(snapshot, isWanted)) {
       await this.#commitStage({ zxid, from, chunks })
       from += chunks.length
+      bytes += bytesOf(chunks)
     }
     if (!isWanted()) return
     this.#isCheckpointing = false
+    this.checkpointBytes = bytes
     if (this.#failed) return
     const group = this.#openGroup(false)
     group.checkpoint = { zxid, chunks: from }
@@ -254,12 +259,15 @@ export class Journal {
     const { zxid } = install
     const held: Uint8Array[] = []
     let from = 0
+    let bytes = 0
     for await (const chunks of this.#pieces(install, () => !this.#failed)) {
       // A store that is to be repaired stays as it is until the whole is here.
       if (this.#held !== undefined) held.push(...chunks)
       else await this.#storage.commit({ stage: { zxid, from, chunks } })
       from += chunks.length
+      bytes += bytesOf(chunks)
     }
+    this.checkpointBytes = bytes
     if (held.length > 0) group.stage = { zxid, from: 0, chunks: held }
     group.checkpoint = { zxid, chunks: from }
   }
@@ -270,6 +278,10 @@ export class Journal {
     await this.#storage.commit({ ...group, values: held, reset: true })
     this.#held = undefined
   }
+}
+
+function bytesOf(chunks: readonly Uint8Array[]): number {
+  return chunks.reduce((sum, { length }) => sum + length, 0)
 }
 
 function isEmpty({ stage, checkpoint, append }: Group): boolean {

@@ -33,6 +33,8 @@ export const defaultLimits: MemberLimits = {
   batchBytesMax: MiB,
   chunkBytesMax: 64 * KiB,
   checkpointEntries: 20_000,
+  checkpointBytes: 64 * MiB,
+  checkpointShare: 0.5,
   reapIntervalMs: 60_000,
   session: {
     outstandingCallsMax: 65_536,

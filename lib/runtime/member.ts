@@ -18,6 +18,7 @@ import type { ReplicatedState } from '../core/tree/apply.ts'
 import type { FrozenState } from '../core/tree/frozen-state.ts'
 import type { Applied } from '../core/tree/operation.ts'
 import type { SessionId } from '../core/tree/session-id.ts'
+import { weightOf } from '../core/zab/batch.ts'
 import { type MemberId, type MemberRecord, memberIdFrom } from '../core/zab/configuration.ts'
 import { featureLevel } from '../core/zab/features.ts'
 import { isRestoredFrom } from '../core/zab/founding.ts'
@@ -35,6 +36,7 @@ import type { Transport } from '../ports/transport.ts'
 import { encodeMessage } from '../wire/messages.ts'
 import { decodeBelonging } from '../wire/stored.ts'
 import type { Authentication } from './authentication.ts'
+import { type CheckpointLimits, CheckpointPolicy, type StoredBytes } from './checkpoint-policy.ts'
 import { type DiagnosticSource, diagnose } from './diagnostics.ts'
 import { explanationOf, type MemberExplanation } from './explanation.ts'
 import type { Secret } from './handshake.ts'
@@ -50,7 +52,7 @@ import type { SnapshotSource } from './snapshot-file.ts'
 import { StallWatch } from './stall-watch.ts'
 
 /** Every limit of the runtime: docs/LIMITS.md has the defaults. */
-export interface MemberLimits {
+export interface MemberLimits extends CheckpointLimits {
   readonly timing: Timing
   readonly link: LinkLimits
   readonly dialTimeoutMs: number
@@ -61,8 +63,6 @@ export interface MemberLimits {
   readonly tail: ZabOptions['tail']
   readonly batchBytesMax: number
   readonly chunkBytesMax: number
-  /** A durable store gets a checkpoint after so many entries. */
-  readonly checkpointEntries: number
   /** How often a leader looks for containers and nodes past their time to live. */
   readonly reapIntervalMs: number
   readonly session: SessionLimits
@@ -138,6 +138,8 @@ interface Opened {
   readonly damage: CoordError | undefined
 }
 
+const nothingStored: StoredBytes = { checkpoint: 0, log: 0 }
+
 const blank: StoredState = { values: new Map(), checkpoint: undefined, records: [] }
 
 export class Member {
@@ -166,11 +168,9 @@ export class Member {
   #wasServing = false
   /** Whom diagnostics are about. */
   readonly #source = (): DiagnosticSource => this.#self ?? { id: '', name: this.#options.name }
-  #appliedSinceCheckpoint = 0
+  #checkpoints: CheckpointPolicy
   /** Whether the state is that of the others, as far as is known (core/zab/divergence.ts). */
   #standing: Standing = 'sound'
-  /** What the store would give back is not to be built on: it gets a checkpoint of what is. */
-  #isCheckpointOverdue = false
   #deadline = Number.POSITIVE_INFINITY
   #contactsChanged = false
   /** Between two lives: the store failed, or is about to be repaired. */
@@ -191,6 +191,7 @@ export class Member {
     this.#handlers = handlers
     this.#peers = options.peers
     this.#timer = new LagAwareTimer(options.clock, (lateMs) => this.step({ type: 'tick', lateMs }))
+    this.#checkpoints = new CheckpointPolicy(options.limits)
     this.#journal = this.#newJournal(false)
     this.#links = options.transport === undefined ? undefined : this.#newLinks(options.transport)
     this.sessions = new SessionHost(this.#hostSurroundings())
@@ -449,7 +450,7 @@ export class Member {
       const reason = `the store is at level ${peer.unknownLevel} of the state machine, this version knows ${featureLevel}`
       throw new CoordError('COORD_PROTOCOL', `${reason}: deploy a newer version`)
     }
-    this.#beginLife(peer, self)
+    this.#beginLife(peer, self, undefined, bytesOf(stored))
   }
 
   /** Begins with nothing, under a fresh id. */
@@ -470,17 +471,17 @@ export class Member {
     return new Peer(start, options, (applied) => this.#onApplied(applied))
   }
 
-  #beginLife(peer: Peer, self: MemberRecord, damage?: CoordError): void {
-    const { storage, givenName, mark } = this.#options
+  #beginLife(peer: Peer, self: MemberRecord, damage?: CoordError, stored: StoredBytes = nothingStored): void {
+    const { storage, givenName, limits, mark } = this.#options
     this.#self = self
     this.#peer = peer
     this.#outage = undefined
     this.#damage = damage ?? this.#damage
-    this.#appliedSinceCheckpoint = 0
     this.#standing = 'sound'
-    this.#isCheckpointOverdue = false
+    this.#checkpoints = new CheckpointPolicy(limits, stored.log)
     this.#deadline = Number.POSITIVE_INFINITY
     this.#journal = this.#newJournal(damage !== undefined)
+    this.#journal.checkpointBytes = stored.checkpoint
     if (storage.durable) {
       this.#journal.remember('id', new TextEncoder().encode(self.id))
       if (givenName !== undefined) this.#journal.remember('name', new TextEncoder().encode(givenName))
@@ -608,7 +609,7 @@ export class Member {
   }
 
   #onApplied(applied: Applied): void {
-    this.#appliedSinceCheckpoint += 1
+    this.#checkpoints.noteApplied()
     // What the sessions saw before an outage is applied again now: they were told.
     if (this.#seen !== undefined && applied.stamp.zxid <= this.#seen.lastZxid) return
     this.#seen = undefined
@@ -616,6 +617,8 @@ export class Member {
   }
 
   #onInstalled(before: ReplicatedState): void {
+    // It is in the store, or about to be.
+    this.#checkpoints.begin()
     const seen = this.#seen
     if (seen !== undefined && this.state.lastZxid < seen.lastZxid) return
     this.#seen = undefined
@@ -640,6 +643,7 @@ export class Member {
     switch (output.type) {
       case 'persist':
         this.#journal.persist(output.token, output.change)
+        if (output.change.append !== undefined) this.#checkpoints.noteAppended(weightOf(output.change.append))
         return
       case 'send':
         this.#links?.send(output.to, this.#encode(output.message))
@@ -718,7 +722,7 @@ export class Member {
     this.#standing = standing
     // A checkpoint of the state that was wrong is not to be found there; one of the state that took its place is.
     if (standing === 'diverged') this.#journal.abandonCheckpoint()
-    if (before === 'diverged') this.#isCheckpointOverdue = true
+    if (before === 'diverged') this.#checkpoints.demand()
     diagnose('embedded-coord:member', this.#source, (member) => ({ member, type: standing, reason }))
     if (standing !== 'sound') this.#handlers.warning(`${standingTexts[standing]}: ${reason}`)
   }
@@ -751,17 +755,14 @@ export class Member {
     if (this.sessions.hasRequests || this.#peer?.wantsTurn === true) this.#scheduleTurn()
   }
 
-  /** A durable store gets a checkpoint now and then. */
+  /** A durable store gets a checkpoint now and then (checkpoint-policy.ts). */
   #keepHouse(): void {
-    const { limits, storage } = this.#options
-    const isDue = this.#isCheckpointOverdue || this.#appliedSinceCheckpoint >= limits.checkpointEntries
-    if (!isDue || this.#peer === undefined || this.#standing !== 'sound') return
+    if (this.#peer === undefined || !this.#options.storage.durable || this.#standing !== 'sound') return
     const { zab, state } = this.#peer
+    if (!this.#checkpoints.isDue(state.tree.nodeCount + state.sessions.size, this.#journal.checkpointBytes)) return
     // While the state is read out for another one, or for the checkpoint before, this one waits.
     if (this.#journal.isCheckpointing || state.isFrozen) return
-    this.#appliedSinceCheckpoint = 0
-    this.#isCheckpointOverdue = false
-    if (!storage.durable) return
+    this.#checkpoints.begin()
     const { lastZxid: zxid } = state
     const configurations = zab.configurations.at(zxid)
     this.#checkpoint({ zxid, configurations, marks: zab.memberMarks(), state: state.freeze() })
@@ -902,6 +903,11 @@ export class Member {
     this.#links?.close().catch(() => {})
     this.#handlers.failed(error)
   }
+}
+
+function bytesOf({ checkpoint, records }: StoredState): StoredBytes {
+  const sum = (parts: readonly Uint8Array[]): number => parts.reduce((total, { length }) => total + length, 0)
+  return { checkpoint: sum(checkpoint?.chunks ?? []), log: sum(records.map(({ bytes }) => bytes)) }
 }
 
 function storedText(stored: StoredState, name: string): string | undefined {

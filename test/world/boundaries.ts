@@ -111,7 +111,7 @@ class Story implements AsyncDisposable {
       clockDrift: 0,
       join: { valueEncoding: 'utf8', requestTimeoutMs: 4_000, timing: { pingIntervalMs: 250, syncLimitMs: 1_000 } },
       inner: {
-        limits: { checkpointEntries: 5, tail: { entries: 3, bytes: 1 << 20 } },
+        limits: { checkpointEntries: 5, checkpointShare: 0, tail: { entries: 3, bytes: 1 << 20 } },
         mark: (name) => void this.#marks.add(name),
         ...(restoration === undefined ? {} : { restoration: async () => restoration }),
       },

@@ -332,7 +332,7 @@ function limitsOf({ tight }: EnsemblePlan): Partial<MemberLimits> {
   }
   return {
     reapIntervalMs: 2_000,
-    ...(checkpointEntries === undefined ? {} : { checkpointEntries }),
+    ...(checkpointEntries === undefined ? {} : { checkpointEntries, checkpointShare: 0 }),
     ...(tailEntries === undefined ? {} : { tail: { entries: tailEntries, bytes: 1 << 20 } }),
     ...(batchBytesMax === undefined ? {} : { batchBytesMax }),
     ...(chunkBytesMax === undefined ? {} : { chunkBytesMax }),
