@@ -1,8 +1,10 @@
 /** What others may do to a member over the network: it says what is wrong, and the application lives on. */
 import assert from 'node:assert/strict'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import { createServer as createHttpServer } from 'node:http'
 import { connect, createServer } from 'node:net'
+import { inspect } from 'node:util'
 import { WebSocket } from 'ws'
 import type { Coord, JoinOptions } from '../../lib/index.ts'
 import { linkTag, Secret } from '../../lib/runtime/handshake.ts'
@@ -81,6 +83,32 @@ describe('joining where the peer', () => {
     const options = { listen: { port: ports[3] as number }, peers, joinTimeoutMs: 700 }
     await rejectsWith('COORD_ACCESS_DENIED', world.join(options), /secrets differ/)
     await world.join({ ...options, secret: 'same', joinTimeoutMs: 10_000 })
+  })
+
+  it('shows its secret nowhere: neither what is printed, nor errors, warnings, explanations and diagnostics', async () => {
+    await using world = new World()
+    const secret = 'open sesame 4711'
+    const shown: unknown[] = []
+    const listen = (message: unknown): void => void shown.push(message)
+    const channels = ['role', 'election', 'session', 'member', 'storage'].map((name) => `embedded-coord:${name}`)
+    for (const name of channels) subscribe(name, listen)
+    const given = founders(await freePorts(3), { secret, joinTimeoutMs: 30_000 })
+    const coords = await Promise.all(given.map((each) => world.join(each)))
+    for (const { member } of coords) member.on('warning', listen)
+    const [first] = coords as [Coord]
+    const peers = given[0]?.peers
+    const [port] = (await freePorts(1)) as [number]
+    const stranger = { listen: { port }, peers, secret: `${secret} not`, joinTimeoutMs: 1500 }
+    shown.push(await rejectsWith('COORD_ACCESS_DENIED', world.join(stranger), /secrets differ/))
+    const config = await first.getData('/zookeeper/config')
+    shown.push(coords, first.explain(), Buffer.from(config.data as Uint8Array).toString())
+    for (const name of channels) unsubscribe(name, listen)
+    assert.ok(shown.length > 4)
+    for (const one of shown) {
+      const text = inspect(one, { depth: 20, showHidden: true, maxStringLength: null, maxArrayLength: null })
+      assert.ok(!text.includes('sesame'), text)
+    }
+    assert.ok(!JSON.stringify(first.explain()).includes('sesame'))
   })
 
   it('lists other founders: both say which lists differ', async () => {
