@@ -21,12 +21,12 @@ export const controls: readonly Mutant[] = [
   },
   {
     id: 'H3',
-    title: 'every learner gets a snapshot',
+    title: 'every learner gets a snapshot that has not applied more than its leader',
     edits: [
       zab(
         'synchronization',
         'const knowsNothing = learner.lastZxid === zxidZero\n',
-        'const knowsNothing = learner.lastZxid >= zxidZero\n',
+        'const knowsNothing = learner.lastZxid <= zab.machine.lastZxid\n',
       ),
     ],
   },

@@ -93,7 +93,8 @@ const journal: readonly Mutant[] = [
       runtime(
         'journal',
         '      this.#failed = true\n      this.#handlers.failed(error)\n      return false\n',
-        '      void error\n      this.#groups.unshift(group)\n      return true\n',
+        // Once: a full disk would be tried for ever.
+        '      const again = group as { isAgain?: boolean }\n      if (again.isAgain !== true) {\n        again.isAgain = true\n        this.#groups.unshift(group)\n        return true\n      }\n      this.#failed = true\n      this.#handlers.failed(error)\n      return false\n',
       ),
       store(
         'level-storage',
@@ -180,7 +181,40 @@ const watches: readonly Mutant[] = [
     id: 'W1',
     title: 'a stream that was left behind goes on without saying so',
     in: 'world',
+    scenario: 'slowWatchers',
     edits: [runtime('watch-streams', 'if (this.#told < this.#streams.window.start) {', 'if (this.#told < 0n) {')],
+  },
+]
+
+const tree = (file: string, find: string, replace: string): Edit => ({
+  file: `lib/core/tree/${file}.ts`,
+  find,
+  replace,
+})
+
+const quotas: readonly Mutant[] = [
+  {
+    id: 'W3',
+    title: 'what is used of a quota is not counted anew from a snapshot',
+    in: 'world',
+    scenario: 'quotas',
+    edits: [tree('restoration', '    tree.recountQuotas()\n', '')],
+  },
+  {
+    id: 'W4',
+    title: 'parents that come with a node do not count for their quota',
+    in: 'world',
+    scenario: 'quotas',
+    edits: [tree('evaluate', 'for (let at = path; at !== nearest; at', 'for (let at = path; at === path; at')],
+  },
+  {
+    id: 'W5',
+    title: 'an inner quota does not take its nodes from the one around it',
+    in: 'world',
+    scenario: 'quotas',
+    edits: [
+      tree('data-tree', '    if (outer !== undefined) this.#showUsage(this.#quotas.get(outer.path) ?? outer)\n', ''),
+    ],
   },
 ]
 
@@ -244,5 +278,6 @@ export const worldMutants: readonly Mutant[] = [
   ...links,
   ...sessions,
   ...watches,
+  ...quotas,
   ...recipes,
 ]

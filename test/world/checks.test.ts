@@ -377,6 +377,10 @@ const wrongs: Readonly<Record<string, readonly (readonly [string, (h: History, c
     ],
     ['a leader that lacks what was known', ({ terms }) => terms.push({ ...term(2, true), logged: 103n, known: 104n })],
     [
+      'a member that came back without what its disk held',
+      ({ returns }) => returns.push({ order: 0, life: 'a 2', before: 104n, now: 103n }),
+    ],
+    [
       'a disk that lacks what its member has applied',
       ({ finals }) => Object.assign(finals[1] as Final, { stored: '104' }),
     ],

@@ -3,6 +3,7 @@
  * in whatever process its machine runs at that time. What it knows (versions, sequential nodes, tokens) it learned from
  * answers.
  */
+import { formatLimits, limitsPathOf, statsPathOf } from '../../lib/core/tree/quota.ts'
 import type { AclEntry, Client, Coord, MultiOperation, Session } from '../../lib/index.ts'
 import type { Machine, World } from '../../lib/testing/world.ts'
 import type { ClientPlan, Operation, SubOperation, Version } from './plan.ts'
@@ -183,6 +184,24 @@ export class WorldClient {
           const sub = operation.operations[index]
           if (result.type === 'create' && sub?.type === 'create') this.#onMade(result.path, sub.mode, result.stat.czxid)
         })
+        return
+      }
+      case 'setQuota': {
+        // What `setQuota` of the library writes, as calls of their own.
+        const { path, nodes, bytes: bytesMax } = operation
+        const data = bytes(formatLimits({ hardCount: nodes ?? undefined, hardBytes: bytesMax ?? undefined }))
+        const options = { parents: true, signal }
+        const limitsPath = limitsPathOf(path)
+        const isNew = (await recorder.perform(() => api.createWithStat(limitsPath, data, options))) !== undefined
+        if (!isNew) await recorder.perform(() => api.setData(limitsPath, data, { signal }))
+        else await recorder.perform(() => api.createWithStat(statsPathOf(path), bytes(''), options))
+        return
+      }
+      case 'endQuota': {
+        const gone = [limitsPathOf(operation.path), statsPathOf(operation.path)].map(
+          (path) => ({ type: 'delete', path }) as const,
+        )
+        await recorder.perform(() => api.multi(gone, { signal }))
         return
       }
       case 'sync':

@@ -34,6 +34,8 @@ export class Faults {
   readonly #keptDown = new Set<Machine>()
   /** Closing, and about to forget. */
   readonly #leaving = new Set<Machine>()
+  /** Of those that are down: through which entry their disk holds the log, and under which id. */
+  readonly #held = new Map<Machine, { readonly id: MemberId; readonly through: bigint }>()
   #isOver = false
   readonly hits: Map<string, number> = new Map()
 
@@ -112,8 +114,8 @@ export class Faults {
     coord.on('state', (next) => {
       if (next === 'closed' && !this.#keptDown.has(machine)) this.#chaos.world.scheduler.schedule(0, () => again(last))
     })
-    if (machine.member?.peer !== undefined) this.#ids.set(machine, machine.member.self.id)
-    else
+    this.#noteId(machine, process)
+    if (machine.member?.peer === undefined)
       coord.ready().then(
         () => this.#noteId(machine, process),
         () => {},
@@ -121,8 +123,15 @@ export class Faults {
   }
 
   #noteId(machine: Machine, process: Machine['process']): void {
-    if (machine.process === process && machine.member?.peer !== undefined)
-      this.#ids.set(machine, machine.member.self.id)
+    const { peer, self } = machine.member ?? {}
+    if (machine.process !== process || peer === undefined || self === undefined) return
+    this.#ids.set(machine, self.id)
+    const held = this.#held.get(machine)
+    this.#held.delete(machine)
+    if (held?.id !== self.id) return
+    const { recorder } = this.#chaos
+    const life = `${machine.name} ${machine.starts}`
+    recorder.history.returns.push({ order: recorder.next(), life, before: held.through, now: peer.zab.begun.lastZxid })
   }
 
   #do(fault: Fault): void {
@@ -279,8 +288,18 @@ export class Faults {
   #stop(machine: Machine, how: { kept?: number; silently?: boolean }): void {
     this.#keptDown.add(machine)
     this.#noteId(machine, machine.process)
+    this.#noteHeld(machine)
     this.#chaos.world.crash(machine, how)
     machine.disk.isFull = false
+  }
+
+  #noteHeld(machine: Machine): void {
+    this.#held.delete(machine)
+    const { peer, self } = machine.member ?? {}
+    if (!machine.disk.durable || peer === undefined || self === undefined) return
+    const { log, isDrained } = peer.zab
+    // A snapshot that was taken over may be on its way to the disk.
+    if (isDrained || log.durable > log.base) this.#held.set(machine, { id: self.id, through: log.durable })
   }
 
   #crash(fault: FaultOf<'crash' | 'vanish' | 'power-cut'>): boolean {

@@ -156,6 +156,14 @@ export interface Gauge {
   readonly limit: number
 }
 
+/** A member that came back under its id: through which entry its disk was known to hold the log, and does. */
+export interface Return {
+  readonly order: number
+  readonly life: string
+  readonly before: bigint
+  readonly now: bigint
+}
+
 /** How one member ended up, when everything had healed. */
 export interface Final {
   readonly life: string
@@ -209,6 +217,8 @@ export interface History {
   readonly configurations: ConfigurationSeen[]
   readonly fencedWrites: FencedWrite[]
   readonly finals: Final[]
+  /** Of members with disks that came back under their ids. */
+  readonly returns: Return[]
   /** Sessions that live applications had open at the end. */
   readonly openAtEnd: bigint[]
   /** Members that stopped by themselves although nothing was done to their disks; and the like. */
@@ -233,6 +243,7 @@ export function emptyHistory(): History {
     configurations: [],
     fencedWrites: [],
     finals: [],
+    returns: [],
     openAtEnd: [],
     breakdowns: [],
   }

@@ -147,6 +147,9 @@ export type Operation = { readonly at: number; readonly abortMs?: number } & (
     }
   | { readonly do: 'count' | 'ephemerals'; readonly path: string }
   | { readonly do: 'multi'; readonly operations: readonly SubOperation[]; readonly ifHeld: boolean }
+  /** Hard limits of what may be at and below a path; `null`: none of that kind. */
+  | { readonly do: 'setQuota'; readonly path: string; readonly nodes: number | null; readonly bytes: number | null }
+  | { readonly do: 'endQuota'; readonly path: string }
   | { readonly do: 'sync' }
   /** Waits for what another machine has applied. */
   | { readonly do: 'await'; readonly machine: number }

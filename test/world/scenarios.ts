@@ -3,7 +3,7 @@
  * seed varies what is left to chance.
  */
 import { Random } from '../../lib/testing/random.ts'
-import type { Fault, Plan } from './plan.ts'
+import type { ClientPlan, Fault, Operation, Plan, WatcherPlan } from './plan.ts'
 import { planOf } from './swarm.ts'
 
 export type Scenario = (seed: number) => Plan
@@ -42,7 +42,8 @@ const powerCuts: Scenario = (seed) => {
 const wipedVoter: Scenario = (seed) => {
   const random = new Random(seed, 'wiped voter')
   const faults: Fault[] = []
-  for (let at = 5_000; at < chaosMs - 15_000; at += 15_000) {
+  // The first time before anything is written: then nobody but the third can know what the second one acknowledged.
+  for (let at = random.between(50, 600); at < chaosMs - 15_000; at += 15_000) {
     const behind = random.between(0, 2)
     const wiped = (behind + random.between(1, 2)) % 3
     const only = 3 - behind - wiped
@@ -102,4 +103,55 @@ const lines: Scenario = (seed) => {
   return { ...threeWithDisks(seed, {}, faults), clients: [], recipes: [{ name: 'locks', machines: 3 }] }
 }
 
-export const scenarios: Readonly<Record<string, Scenario>> = { powerCuts, wipedVoter, hostileNetwork, slowPeer, lines }
+/** Streams of everything, read by somebody who is often busy with something else, and little of what happened is kept. */
+const slowWatchers: Scenario = (seed) => {
+  const random = new Random(seed, 'slow watchers')
+  const faults: Fault[] = []
+  for (let at = 5_000; at < chaosMs - 5_000; at += random.between(4_000, 12_000))
+    faults.push({ at, kind: 'reset', machine: random.between(0, 2), far: random.between(0, 2) })
+  const watchers = [0, 1, 2].map((machine): WatcherPlan => {
+    const naps: WatcherPlan['naps'][number][] = []
+    for (let at = 3_000; at < chaosMs - 5_000; at += random.between(2_000, 6_000))
+      naps.push({ at, forMs: random.between(500, 4_000) })
+    const how = random.pick(['stream', 'stream', 'resumed stream'] as const)
+    return { machine, how, path: '/', recursive: true, includeData: random.chance(0.5), naps }
+  })
+  return { ...threeWithDisks(seed, { windowChanges: random.between(1, 5) }, faults), watchers }
+}
+
+/** Little room in two parts of a tree, one within the other, and members that get the tree from a checkpoint or a snapshot. */
+const quotas: Scenario = (seed) => {
+  const random = new Random(seed, 'quotas')
+  const roots = ['/a', '/a/y'] as const
+  const paths = ['/a', '/a/x', '/a/y', '/a/y/z', '/a/y/z/w'] as const
+  const faults: Fault[] = []
+  for (let at = 5_000; at < chaosMs - 5_000; at += random.between(3_000, 6_000))
+    faults.push({ at, kind: 'crash', machine: random.between(0, 2), forMs: random.between(100, 1_500) })
+  const draw = (at: number): Operation => {
+    const [path, root, dice] = [random.pick(paths), random.pick(roots), random.random()]
+    if (dice < 0.4) return { at, do: 'create', path, mode: 'persistent', parents: true }
+    if (dice < 0.6) return { at, do: 'delete', path, version: 'any', recursive: random.chance(0.5) }
+    if (dice < 0.7) return { at, do: 'setData', path, version: 'any' }
+    if (dice < 0.73) return { at, do: 'endQuota', path: root }
+    if (dice < 0.8)
+      return { at, do: 'setQuota', path: root, nodes: random.between(1, 4), bytes: random.pick([null, 20]) }
+    const stats = `/zookeeper/quota${root}/zookeeper_stats`
+    return { at, do: 'read', call: 'getData', path: stats, watch: false, linearizable: random.chance(0.3) }
+  }
+  const clients = [0, 1, 2].map((machine): ClientPlan => {
+    const operations: Operation[] = []
+    for (let at = 3_000; at < chaosMs; at += random.between(50, 700)) operations.push(draw(at))
+    return { machine, sessionTimeoutMs: null, operations }
+  })
+  return { ...threeWithDisks(seed, { checkpointEntries: 5, tailEntries: 0 }, faults), clients }
+}
+
+export const scenarios: Readonly<Record<string, Scenario>> = {
+  powerCuts,
+  wipedVoter,
+  hostileNetwork,
+  slowPeer,
+  lines,
+  slowWatchers,
+  quotas,
+}

@@ -133,9 +133,12 @@ export function planOf(seed: number): Plan {
     .sort((a, b) => a.at - b.at)
   const count = random.between(3, 6)
   const paceMs = random.pick([200, 500, 1_000])
-  const clients = Array.from({ length: count }, (_, index) =>
-    drawClient(new Random(seed, `client ${index}`), size, paceMs),
-  )
+  const quotas = drawQuotas(new Random(seed, 'quotas'))
+  const clients = Array.from({ length: count }, (_, index) => {
+    const client = drawClient(new Random(seed, `client ${index}`), size, paceMs)
+    if (index > 0 || quotas.length === 0) return client
+    return { ...client, operations: [...client.operations, ...quotas].sort((a, b) => a.at - b.at) }
+  })
   const holders = drawHolders(new Random(seed, 'holders'), size)
   const { watchers, windowChanges } = drawWatchers(new Random(seed, 'watchers'), size)
   const { counterLast } = ensemble.tight
@@ -281,6 +284,30 @@ function drawClient(random: Random, machines: number, paceMs: number): ClientPla
   }
   const sessionTimeoutMs = random.chance(0.5) ? random.pick([2_000, 4_000, 12_000]) : null
   return { machine: oneOf(random, machines), sessionTimeoutMs, operations }
+}
+
+/** In some runs there is little room in parts of the tree; one quota lies within another. */
+function drawQuotas(random: Random): Operation[] {
+  const operations: Operation[] = []
+  if (!random.chance(0.3)) return operations
+  for (let at = between(random, 2_000); at < chaosMs; at += between(random, 4_000)) {
+    const path = random.pick(['/a', '/a/y', '/b', '/c', '/q'] as const)
+    const nodes = random.chance(0.6) ? random.between(1, 8) : null
+    const bytes = nodes === null || random.chance(0.3) ? random.between(5, 60) : null
+    if (random.chance(0.3)) operations.push({ at, do: 'endQuota', path })
+    else operations.push({ at, do: 'setQuota', path, nodes, bytes })
+    const stats = `/zookeeper/quota${path}/zookeeper_stats`
+    const later = at + random.between(10, 3_000)
+    operations.push({
+      at: later,
+      do: 'read',
+      call: 'getData',
+      path: stats,
+      watch: false,
+      linearizable: random.chance(0.3),
+    })
+  }
+  return operations
 }
 
 type Drawn = Operation extends infer O ? (O extends Operation ? Omit<O, 'at' | 'abortMs'> : never) : never

@@ -1,6 +1,6 @@
 /**
  * G11: what anybody was told, or has applied, is in the log of every later leader, and there in the end; every
- * acknowledged write has become an entry.
+ * acknowledged write has become an entry; and who comes back under its id has what its disk held.
  */
 import { certaintyOf } from '../attribution.ts'
 import type { Replay } from '../replay.ts'
@@ -16,6 +16,13 @@ export function durability({ history, log, attribution }: Replay): void {
     if (isLeader && logged < known)
       throw new Violation('G11', `${life} leads epoch ${epoch} with a log through ${logged}: ${known} was known`, order)
   }
+  for (const { life, before, now, order } of history.returns)
+    if (now < before)
+      throw new Violation(
+        'G11',
+        `${life} is back under its id with a log through ${now}: its disk held ${before}`,
+        order,
+      )
   const last = log.at(-1)?.entry
   for (const { life, zxid, stored } of history.finals) {
     if (stored !== undefined && stored !== `${zxid}`)

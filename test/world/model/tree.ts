@@ -66,6 +66,17 @@ const isPath = (path: string): boolean =>
       .split('/')
       .every((name) => !['', '.', '..'].includes(name)))
 
+const quotas = '/zookeeper/quota'
+const limitsOf = (path: string): string => `${quotas}${path}/zookeeper_limits`
+const statsEnd = '/zookeeper_stats'
+const sizeOf = (data: Uint8Array | undefined): number => data?.length ?? 0
+
+/** More nodes or bytes, or what there is of them. */
+interface Amount {
+  readonly count: number
+  readonly bytes: number
+}
+
 /** A container that never had a child has so long to get one. */
 const unusedMsMax = 300_000
 
@@ -117,14 +128,48 @@ export class ModelTree {
     return [...this.#nodes.keys()]
   }
 
+  /** That of a quota's stats is what is used of it. */
   data(path: string): Uint8Array | undefined {
-    return this.#nodes.get(path)?.data
+    const root =
+      path.startsWith(`${quotas}/`) && path.endsWith(statsEnd) ? path.slice(quotas.length, -statsEnd.length) : ''
+    if (!this.#nodes.has(path) || !this.#nodes.has(limitsOf(root))) return this.#nodes.get(path)?.data
+    const { count, bytes } = this.#used(root)
+    return new TextEncoder().encode(`count=${count},bytes=${bytes}`)
+  }
+
+  /** The nearest path with a quota, at or above; '' where there is none. What is reserved counts for none. */
+  #quotaOf(path: string): string {
+    let at = path === '/' || path === '/zookeeper' || path.startsWith('/zookeeper/') ? '' : path
+    while (at !== '' && !this.#nodes.has(limitsOf(at))) at = at.slice(0, at.lastIndexOf('/'))
+    return at
+  }
+
+  /** By the nodes that have it as their nearest one. */
+  #used(quota: string): Amount {
+    let [count, bytes] = [0, 0]
+    for (const [path, { data }] of this.#nodes) {
+      if (!path.startsWith(quota) || this.#quotaOf(path) !== quota) continue
+      count += 1
+      bytes += sizeOf(data)
+    }
+    return { count, bytes }
+  }
+
+  /** Whether so much more is too much. Of what does not grow, nothing is too much. */
+  #exceeds(quota: string, more: Amount): boolean {
+    if (quota === '') return false
+    const text = new TextDecoder().decode(this.#nodes.get(limitsOf(quota))?.data)
+    const limit = (name: string): number =>
+      Number(new RegExp(`${name}=(\\d+)`).exec(text)?.[1] ?? Number.POSITIVE_INFINITY)
+    const { count, bytes } = this.#used(quota)
+    const isTooMany = more.count !== 0 && count + more.count > limit('countHardLimit')
+    return isTooMany || (more.bytes !== 0 && bytes + more.bytes > limit('byteHardLimit'))
   }
 
   stat(path: string): Stat | undefined {
     const node = this.#nodes.get(path)
     if (node === undefined) return undefined
-    const { czxid, mzxid, pzxid, ctime, mtime, version, owner, data, creations, deletions, children } = node
+    const { czxid, mzxid, pzxid, ctime, mtime, version, owner, creations, deletions, children } = node
     return {
       czxid,
       mzxid,
@@ -135,7 +180,7 @@ export class ModelTree {
       cversion: creations + deletions,
       aversion: node.aversion,
       ephemeralOwner: owner,
-      dataLength: data?.length ?? 0,
+      dataLength: sizeOf(this.data(path)),
       numChildren: children.size,
     } as Stat
   }
@@ -244,6 +289,8 @@ export class ModelTree {
     if (node === undefined) return fail('COORD_NO_NODE', path)
     const wanted = operation.type === 'check' ? 'r' : 'w'
     if (!isAllowed(node.acl, wanted, this.#identities)) return fail('COORD_NO_AUTH', path)
+    const bytes = operation.type === 'setData' ? sizeOf(operation.data) - sizeOf(node.data) : 0
+    if (this.#exceeds(this.#quotaOf(path), { count: 0, bytes })) return fail('COORD_QUOTA_EXCEEDED', path)
     if (operation.version !== -1 && operation.version !== node.version) return fail('COORD_BAD_VERSION', path)
     if (operation.type === 'check') return { type: 'check' }
     const { data } = operation
@@ -270,6 +317,14 @@ export class ModelTree {
     if (!isPath(path)) return fail('COORD_BAD_ARGUMENTS', operation.path)
     if (this.#nodes.has(path)) return fail('COORD_NODE_EXISTS', path)
     if (this.#nodes.get(above)?.owner !== 0n) return fail('COORD_NO_CHILDREN_FOR_EPHEMERALS', path)
+    // Each node that would come counts for its own quota; only the last one has data.
+    const own = this.#quotaOf(path)
+    const counted = [...missing, path].map((at) => this.#quotaOf(at))
+    const isTooMuch = counted.some((quota) => {
+      const count = counted.filter((other) => other === quota).length
+      return this.#exceeds(quota, { count, bytes: quota === own ? sizeOf(data) : 0 })
+    })
+    if (isTooMuch) return fail('COORD_QUOTA_EXCEEDED', path)
     const guard = { acl: isOpen(acl) ? undefined : acl }
     for (const parentToBe of missing) this.#add(parentToBe, { ...guard, data: undefined }, stamp)
     const kind = isMortal ? 'ttl' : mode === 'container' ? 'container' : 'plain'
@@ -316,7 +371,8 @@ export class ModelTree {
   #note(type: ModelChange['type'], path: string, node: Node): void {
     const isReadable = isAllowed(node.acl, 'r', [])
     const isParentReadable = isAllowed(this.#nodes.get(parentOf(path))?.acl, 'r', [])
-    this.#changes.push({ type, path, isReadable, isParentReadable, data: node.data })
+    const data = type === 'created' ? this.data(path) : node.data
+    this.#changes.push({ type, path, isReadable, isParentReadable, data })
   }
 
   #remove(path: string, { zxid }: EntryStamp): void {
