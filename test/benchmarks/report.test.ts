@@ -114,6 +114,6 @@ describe('npm run bench', () => {
 
   it('says which workloads and peers there are', async () => {
     await assert.rejects(bench('fly'), /no workload fly: there are durable, /)
-    await assert.rejects(bench('--peers', 'consul'), /no peer consul: there are zookeeper, /)
+    await assert.rejects(bench('--peers', 'consul'), /no peer consul: there are embedded-coord-tuned, zookeeper, /)
   }).timeout(60_000)
 })
