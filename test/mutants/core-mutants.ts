@@ -1,6 +1,7 @@
 /**
  * Deliberate bugs of the core, one per rule that it must keep. M numbers are classes of bugs that coordination services
- * have had, X numbers are rules of this implementation. Each must be caught by the simulator.
+ * have had, X numbers are rules of this implementation,
+ * Z numbers those of comparing states. Each must be caught by the simulator.
  */
 import type { Edit, Mutant } from './mutant.ts'
 
@@ -1114,6 +1115,150 @@ const ownRules: readonly Mutant[] = [
   },
 ]
 
+/** Of comparing states (divergence.ts). */
+const divergence: readonly Mutant[] = [
+  {
+    id: 'Z1',
+    title: 'states are not compared',
+    edits: [
+      zab(
+        'divergence',
+        "if (!isEstablished(leading) || learner.state !== 'synced'",
+        "if (!isEstablished(leading) || learner.state !== 'loading'",
+      ),
+    ],
+  },
+  {
+    id: 'Z2',
+    title: 'a diverged member goes on serving',
+    edits: [peer("const serving = isServing(role) && standing === 'sound'", 'const serving = isServing(role)')],
+  },
+  {
+    id: 'Z3',
+    title: 'a leader in the minority never learns it',
+    edits: [
+      zab('divergence', '} else if (differ * 2 > reported + mayTurn) {', '} else if (differ > reported + mayTurn) {'),
+    ],
+  },
+  {
+    id: 'Z4',
+    title: 'a diverged leader does not hand over',
+    edits: [
+      zab(
+        'divergence',
+        "if (zab.standing !== 'diverged' || leading.handOver !== undefined) return\n",
+        'if (zab.standing !== undefined || leading.handOver !== undefined) return\n',
+      ),
+    ],
+  },
+  {
+    id: 'Z5',
+    title: 'the snapshot that repairs a state takes the place of the log, too',
+    edits: [
+      zab(
+        'snapshot-stream',
+        "  zab.mark('divergence.repaired')\n",
+        "  zab.mark('divergence.repaired')\n  zab.log.reset(reception.zxid)\n",
+      ),
+    ],
+  },
+  {
+    id: 'Z6',
+    title: 'a repaired state is served before the own log is durable that far',
+    edits: [zab('snapshot-stream', ' || zab.log.durable < reception.zxid) return', ') return')],
+  },
+  {
+    id: 'Z7',
+    title: 'a diverged member goes on applying',
+    edits: [
+      zab(
+        'zab',
+        "if (this.machine.lastZxid >= limit || this.standing === 'diverged') return",
+        'if (this.machine.lastZxid >= limit) return',
+      ),
+    ],
+  },
+  {
+    id: 'Z8',
+    title: 'a difference from before a repair counts after it',
+    edits: [zab('divergence', "before?.standing === 'diverged' && standing !== 'diverged'", 'before === undefined')],
+  },
+  {
+    id: 'Z9',
+    title: 'of one against one the leader is right',
+    edits: [zab('divergence', 'agree.size * 2 > reported + mayTurn', 'agree.size * 2 >= reported + mayTurn')],
+  },
+  {
+    id: 'Z10',
+    title: 'who agreed once agrees for ever',
+    edits: [zab('divergence', 'agreedThrough !== undefined && agreedThrough >= doubt', 'agreedThrough !== undefined')],
+  },
+  {
+    id: 'Z11',
+    title: 'who is known to have diverged has a say',
+    seedsMax: 2_000,
+    edits: [
+      zab(
+        'divergence',
+        "if (state !== 'synced' || comparison?.standing === 'diverged' || ",
+        "if (state !== 'synced' || ",
+      ),
+    ],
+  },
+  {
+    id: 'Z12',
+    title: 'a leader whose state is not sound goes on proposing',
+    edits: [
+      zab('broadcast', "leading.handOver === undefined && zab.standing === 'sound'", 'leading.handOver === undefined'),
+    ],
+  },
+  {
+    id: 'Z14',
+    title: 'a snapshot does not carry the digest',
+    edits: [tree('apply', 'version: snapshotVersion, history }', 'version: snapshotVersion }')],
+  },
+  {
+    id: 'Z15',
+    title: 'a doubt is never cleared up',
+    edits: [
+      zab(
+        'divergence',
+        '  setStanding(zab, message.standing, message.reason)\n',
+        "  if (message.standing !== 'sound') setStanding(zab, message.standing, message.reason)\n",
+      ),
+    ],
+  },
+  {
+    id: 'Z16',
+    title: 'nobody is told of a doubt',
+    seedsMax: 2_000,
+    edits: [zab('divergence', "if (standing === 'sound') sendVerdict(", "if (standing === 'diverged') sendVerdict(")],
+  },
+  {
+    id: 'Z17',
+    title: 'a diverged state is not replaced',
+    edits: [
+      zab(
+        'divergence',
+        "if (standing === 'diverged') learner.repair ??= 'wanted'",
+        "if (standing === 'diverged') learner.repair ??= undefined",
+      ),
+      zab('divergence', "    learner.repair = 'wanted'\n", ''),
+    ],
+  },
+  {
+    id: 'Z18',
+    title: 'the results that sessions get are not in the digest',
+    edits: [
+      tree(
+        'apply',
+        'this.#history.noteApplied(result, context.changes, context.warnings)',
+        'this.#history.notePassed()',
+      ),
+    ],
+  },
+]
+
 const all: readonly Mutant[] = [
   ...electionAndEpochs,
   ...synchronization,
@@ -1122,6 +1267,7 @@ const all: readonly Mutant[] = [
   ...membership,
   ...readsAndSessions,
   ...ownRules,
+  ...divergence,
 ]
 
 /** Those that the seeds must catch. */

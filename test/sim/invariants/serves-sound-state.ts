@@ -11,7 +11,10 @@ export class ServesSoundState implements Invariant {
   readonly #since = new Map<string, number>()
 
   onStep({ options, members }: CoreWorld, member: SimMember): void {
-    const { standing, reason } = member.status ?? {}
+    const { standing, reason, serving } = member.status ?? {}
+    if (standing !== 'sound' && serving === true) {
+      throw new Violation('ServesSoundState', `${member.name} serves, and knows that its state is ${standing}`)
+    }
     if (standing !== 'sound' && standing !== undefined && members.every(({ mayDiverge }) => !mayDiverge)) {
       throw new Violation('ServesSoundState', `${member.name} is taken for ${standing}: ${reason}`)
     }
