@@ -22,6 +22,46 @@ import {
 } from './stage.ts'
 
 describe('core scenarios', () => {
+  describe('states that differ', () => {
+    it('let nobody lead whose state has diverged, where somebody else has its log', () => {
+      let reached = 0
+      for (let seed = 1; seed <= 12; seed += 1) {
+        const world = worldOf(durable(3), { seed, diskMs: 0.1 })
+        const leader = startAndServe(world)
+        const [wrong, sound] = others(world, leader) as [SimMember, SimMember]
+        writeAt(world, sound, 3)
+        world.network.hold(leader, wrong, 'snapshot')
+        wrong.diverge()
+        writeAt(world, sound, 1)
+        assert.ok(world.runFor(2000, () => wrong.status?.standing === 'diverged'))
+        leader.crash()
+        // It would win every tie.
+        const hasTie = wrong.peer?.zab.log.last === sound.peer?.zab.log.last && wrong.id > sound.id
+        assert.ok(world.runFor(10_000, () => world.leader !== undefined))
+        if (hasTie && wrong.status?.standing === 'diverged') {
+          reached += 1
+          assert.equal(world.leader, sound)
+        }
+        leader.start()
+        settle(world)
+      }
+      assert.ok(reached > 1, `${reached} ties`)
+    })
+
+    it('are compared of those alone that report a digest', () => {
+      const world = worldOf(durable(3))
+      const leader = startAndServe(world)
+      const [wrong] = others(world, leader) as [SimMember]
+      Object.defineProperty(wrong.peer?.state, 'history', { value: undefined })
+      wrong.diverge()
+      writeAt(world, leader, 3)
+      world.runFor(2000)
+      assert.ok(wrong.isDiverged)
+      assert.ok(world.isServing())
+      assert.equal(world.marks.get('divergence.diverged'), undefined)
+    })
+  })
+
   describe('founding', () => {
     it('takes three founders to their first write', () => {
       const world = worldOf(durable(3))

@@ -117,6 +117,14 @@ const messages: readonly Message[] = [
   { type: 'propose', batch: batch(), committed: zxidOf(1, 2) },
   { type: 'request', parcel: { requests: requests.slice(-2) } },
   { type: 'ping', round: 2 ** 40, committed: zxidOf(1, 2) },
+  { type: 'pong', round: 3 },
+  {
+    type: 'pong',
+    round: 3,
+    replica: { zxid: zxidOf(1, 2), history: { left: 0, right: 2 ** 32 - 1 }, standing: 'doubtful' },
+  },
+  { type: 'pong', round: 3, replica: { zxid: zxidOf(1, 2), history: undefined, standing: 'sound' } },
+  { type: 'verdict', epoch: 4, standing: 'diverged', reason: 'why' },
   { type: 'heartbeat', id: 1, sessions: [session, small] },
   {
     type: 'snapshotChunk',
@@ -197,6 +205,11 @@ describe('messages', () => {
     'a fraction': cbor.encode([26, [0.5]]),
     'nothing where something must be': cbor.encode([26, []]),
   }
+  it('of a build that reports no digest say nothing of the state', () => {
+    const [type] = cbor.decode(encodeMessage({ type: 'pong', round: 3 })) as [number]
+    assert.deepEqual(decodeMessages(cbor.encode([type, [3]])), [{ type: 'pong', round: 3 }])
+  })
+
   for (const [what, bytes] of Object.entries(hostile)) {
     it(`are refused as a whole: ${what}`, () => {
       assert.throws(
