@@ -20,6 +20,8 @@ export class History {
   readonly leaders: Map<number, Set<MemberId>> = new Map()
   /** Those in which anything was ever committed. */
   readonly ensembles: Set<string> = new Set()
+  /** What the last change of it that was committed says. */
+  configuration: Configuration | undefined
   /** How often leadership began. */
   terms = 0
   /** The configurations in force where the last batch was committed. */
@@ -35,6 +37,7 @@ export class History {
     for (const [end, index] of this.#indexByEnd) copy.#indexByEnd.set(end, index)
     for (const [epoch, ids] of this.leaders) copy.leaders.set(epoch, new Set(ids))
     for (const cluster of this.ensembles) copy.ensembles.add(cluster)
+    copy.configuration = this.configuration
     copy.terms = this.terms
     copy.active = this.active
     return copy
@@ -68,6 +71,7 @@ export class History {
     this.active = active
     this.committedIn.push(epoch)
     this.committed.push(batch)
+    for (const request of batch.requests) if (request.type === 'reconfigure') this.configuration = request.configuration
     this.#indexByEnd.set(lastOf(batch), index)
   }
 

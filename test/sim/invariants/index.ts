@@ -3,6 +3,7 @@ import { Agreement } from './agreement.ts'
 import { CaughtUp } from './caught-up.ts'
 import { CommittedIsDurable } from './committed-is-durable.ts'
 import { CommittedLogDurability } from './committed-log-durability.ts'
+import { ConfigurationChain } from './configuration-chain.ts'
 import { CounterEnds } from './counter-ends.ts'
 import { DigestEquality } from './digest-equality.ts'
 import { EpochQuorum } from './epoch-quorum.ts'
@@ -39,6 +40,7 @@ export function allInvariants(): readonly Invariant[] {
     new LocalPrimaryOrder(),
     new LeaderLogCompleteness(),
     new CommittedLogDurability(),
+    new ConfigurationChain(),
     new QuorumLog(),
     new CommittedIsDurable(),
     new PromisesAreDurable(),

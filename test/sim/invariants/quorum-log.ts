@@ -3,13 +3,13 @@
  * and do not hold it are no quorum of any configuration in force. And at the commit, a quorum holds it, or held it before
  * it forgot everything: an acknowledgement may outlive its sender.
  */
-import { type Batch, lastOf } from '../../../lib/core/zab/batch.ts'
-import type { Configuration, MemberId } from '../../../lib/core/zab/configuration.ts'
+import type { Batch } from '../../../lib/core/zab/batch.ts'
+import type { Configuration } from '../../../lib/core/zab/configuration.ts'
 import { formatZxid } from '../../../lib/core/zab/zxid.ts'
 import type { CoreWorld } from '../core-world.ts'
 import type { SimMember } from '../sim-member.ts'
 import { type Invariant, Violation } from './invariant.ts'
-import { isTrueQuorum } from './quorum.ts'
+import { holders, isTrueQuorum } from './quorum.ts'
 
 export class QuorumLog implements Invariant {
   onCommitted(world: CoreWorld, member: SimMember, batch: Batch, index: number): void {
@@ -34,14 +34,4 @@ function check(world: CoreWorld, last: Batch | undefined, active: readonly Confi
   const holds = holders(world, last)
   if (!isTrueQuorum(active, (id) => holds.get(id) === false)) return
   throw new Violation('QuorumLog', `a quorum remembers nothing of ${formatZxid(last.first)}, which is committed`)
-}
-
-/** Who remembers at all, and whether it holds the batch. */
-function holders(world: CoreWorld, batch: Batch): Map<MemberId, boolean> {
-  const result = new Map<MemberId, boolean>()
-  for (const member of world.members) {
-    if (!member.isUp && !member.spec.isDurable) continue
-    result.set(member.id, member.disk.image.holds(lastOf(batch)))
-  }
-  return result
 }
