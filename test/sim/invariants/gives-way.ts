@@ -39,9 +39,9 @@ function betterCandidate(zab: Zab): string | undefined {
     if (notification === undefined || !zab.configurations.isVoter(peer.id)) continue
     const { role, electable, epoch, currentEpoch, lastZxid } = notification
     const isCandidate = (role === 'looking' && electable) || (role === 'leading' && epoch === 0)
-    const isSameEpoch = currentEpoch === current
-    const isAhead = currentEpoch > current || (isSameEpoch && lastZxid > last)
-    if (isCandidate && (isAhead || (isSameEpoch && lastZxid === last && peer.id > zab.id))) return peer.name
+    // Which of two equal ones leads is nobody's business.
+    const isAhead = currentEpoch > current || (currentEpoch === current && lastZxid > last)
+    if (isCandidate && isAhead) return peer.name
   }
   return undefined
 }
