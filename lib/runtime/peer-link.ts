@@ -137,9 +137,11 @@ export class PeerLink {
   }
 
   close(reason: string): void {
-    if (this.#state === 'down') return
-    this.#reason ??= reason
+    if (this.#state === 'down' || this.#reason !== undefined) return
+    this.#reason = reason
     this.#connection.close(reason)
+    // A member that stands still takes no leave, and the others must not wait for it. Strangers count until they are gone.
+    if (this.#state === 'up') this.#clock.defer(() => this.#onClosed(reason))
   }
 
   /** Says why, then closes. */

@@ -43,12 +43,12 @@ class Neighbourhood {
     this.network = new VirtualNetwork(this.scheduler, seed, { delayMs: { min: 0.1, max: 2 } })
   }
 
-  async begin(id: string): Promise<End> {
+  async begin(id: string, around: (transport: Transport) => Transport = (transport) => transport): Promise<End> {
     const process = new VirtualProcess(id, this.scheduler, { offsetMs: 0, rate: 1, timersFirst: false })
     const told: string[] = []
     const links = new PeerLinks(
       {
-        transport: this.network.transport(process, id),
+        transport: around(this.network.transport(process, id)),
         clock: process.clock,
         entropy: new Random(this.#seed, `links of ${id}`),
         secret: new Secret('of all'),
@@ -67,6 +67,21 @@ class Neighbourhood {
     links.start({ id: id as MemberId, name: id, address: id })
     return { links, told, process }
   }
+}
+
+/** A connection that is closed stays as it is: at its other end is a process that stands still. */
+function withoutLeave(transport: Transport): Transport {
+  const dial: Transport['dial'] = async (...where) => {
+    const connection = await transport.dial(...where)
+    return new Proxy(connection, {
+      get: (target, key) => {
+        if (key === 'close') return () => {}
+        const value: unknown = Reflect.get(target, key)
+        return typeof value === 'function' ? value.bind(target) : value
+      },
+    })
+  }
+  return new Proxy(transport, { get: (target, key) => (key === 'dial' ? dial : Reflect.get(target, key)) })
 }
 
 describe('the links of a member', () => {
@@ -122,6 +137,21 @@ describe('the links of a member', () => {
       await Promise.all([first.links.close(), second.links.close()])
     })
   }
+
+  it('are down when this member has closed them, also where the other one stands still', async () => {
+    const neighbourhood = new Neighbourhood(1)
+    const { scheduler } = neighbourhood
+    const other = await neighbourhood.begin('b')
+    const own = await neighbourhood.begin('a', withoutLeave)
+    own.links.want(['b'])
+    await scheduler.advance(200)
+    own.links.want([])
+    own.links.closeLink('b' as MemberId, 'silent for too long')
+    assert.deepEqual(own.told, ['up b'], 'not inside the call')
+    await scheduler.advance(1)
+    assert.deepEqual(own.told, ['up b', 'down b: silent for too long'])
+    await Promise.all([own.links.close(), other.links.close()])
+  })
 
   it('leave one link where both dial at once, at the start and when it is lost', async () => {
     let replaced = 0
