@@ -17,9 +17,8 @@ const writesAtOnce = 5
 const writesPerSecond = (members: number): string =>
   `about ${(Math.round((members * writesAtOnce * 10) / everyMs) * 100).toLocaleString('en-US')} writes of 1 KB a second`
 
-/** Values that make a member write a checkpoint: as many bytes of log as it takes, for a tree of so many small znodes. */
-const largeBytes = 16 * 1024
-const entriesToCheckpoint = (znodes: number): number => Math.ceil(Math.max(72 * 2 ** 20, znodes * 200) / largeBytes)
+/** As many creations as make a member write a checkpoint of a tree of so many znodes: half of what it has then. */
+const entriesToCheckpoint = (znodes: number): number => Math.max(20_000, znodes)
 
 interface Delay {
   readonly p50: number
@@ -96,11 +95,11 @@ export const snapshot: Workload = {
     const tree = `${znodes.toLocaleString('en-US')} znodes of 100 B`
     const rows = await inTurn(smoke ? 1 : windows, {
       [`${tree}, ${writesPerSecond(writers.length)}`]: () => observe(stayers, writers, () => sleep(seconds * 1000)),
-      [`${tree}, the same with creations enough for a checkpoint (of 16 KiB each)`]: () =>
+      [`${tree}, the same with creations enough for a checkpoint`]: () =>
         observe(stayers, writers, async () => {
           progress('snapshot: checkpoint')
           const count = entriesToCheckpoint(filled)
-          await leader.ask('fill', { first: filled, count, bytes: largeBytes })
+          await leader.ask('fill', { first: filled, count, bytes: 100 })
           filled += count
         }),
       [`${tree}, the same while a member that lost its store joins`]: () =>
