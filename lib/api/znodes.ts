@@ -529,6 +529,8 @@ export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends Ev
   #subOperation(operation: MultiOperation<V>): SubOperation {
     switch (operation?.type) {
       case 'create':
+        if ('parents' in operation && operation.parents !== undefined)
+          throw new TypeError('a multi creates no missing parents: create each of them in an operation of its own')
         return this.#createOperation(operation)
       case 'setData':
         return this.#setDataOperation(operation)

@@ -122,6 +122,7 @@ describe('calls refuse', () => {
     await refusesMisuse(/array/, coord.multi(odd({})))
     await refusesMisuse(/create, setData, delete and check/, coord.multi([odd({ type: 'get', path: '/' })]))
     await refusesMisuse(/create, setData, delete and check/, coord.multi([odd(undefined)]))
+    await refusesMisuse(/no missing parents/, coord.multi([odd({ type: 'create', path: '/a/b', parents: true })]))
     await refusesMisuse(/signal must be an AbortSignal/, coord.exists('/', { signal: odd(new AbortController()) }))
     await refusesMisuse(/options/, coord.exists('/', odd('linearizable')))
     await refusesMisuse(/ttlMs/, coord.create('/a', undefined, { mode: 'persistent-ttl', ttlMs: odd('1h') }))

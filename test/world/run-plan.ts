@@ -163,6 +163,8 @@ class Run {
       const zab = machine.isUp ? machine.member?.peer?.zab : undefined
       const latest = zab?.configurations.latest
       if (zab === undefined || latest?.settledAt === undefined) continue
+      // Who prepares another founding still knows the configuration of the one that this has frozen.
+      if (zab.belonging.presence === 'prepared') continue
       const { cluster } = zab.belonging
       const { zxid, configuration } = latest
       const life = `${machine.name} ${machine.starts}`
