@@ -270,7 +270,8 @@ class Run {
         found.set(machine, text)
         if (text !== `${member?.peer?.zab.log.last}`) isComplete = false
       }
-      if (isComplete) break
+      // What a leader reaps meanwhile is on its way to the others.
+      if (isComplete && this.#isEqual()) break
       await this.world.scheduler.advance(100)
     }
     return found

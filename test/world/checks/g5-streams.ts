@@ -59,12 +59,15 @@ class Follower {
     const wanted = [...(this.#replay.stated(path, recursive, zxid) ?? [])]
       .filter(([at]) => !isReserved(at))
       .map(([at, node]) => ({ ...node, path: at, type: 'created' as const }))
-    // Between the opening of a stream and its first pull a node may have changed: that is told again.
+    // Between the opening of a stream and its first pull a node may have changed, or gone: that is told behind this.
     const isLater = (node: NodeEvent): boolean =>
       node.zxid > zxid && this.#all.some(({ path, zxid: at }) => path === node.path && at === node.zxid)
-    const changed = new Set(stated.filter(isLater).map((node) => node.path))
+    const isGone = ({ path }: NodeEvent): boolean =>
+      !stated.some((node) => node.path === path) &&
+      this.#all.some((event) => event.type === 'deleted' && event.path === path && event.zxid > zxid)
+    const different = new Set([...stated.filter(isLater), ...wanted.filter(isGone)].map((node) => node.path))
     const ofThen = (nodes: readonly NodeEvent[]): string[] =>
-      nodes.filter((node) => !changed.has(node.path)).map(this.#shown)
+      nodes.filter((node) => !different.has(node.path)).map(this.#shown)
     const [found, expected] = [ofThen(stated).sort(), ofThen(wanted).sort()]
     if (textOf(found) !== textOf(expected))
       this.#fail(`stated ${textOf(found)} instead of ${textOf(expected)} at ${zxid}`, order)
