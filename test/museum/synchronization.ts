@@ -279,6 +279,20 @@ export const synchronizations: readonly Exhibit[] = [
     mutants: ['M25'],
     play() {
       crashWhileItSyncs(3, { tail: noTail, chunkBytesMax: 1, latencyMs: 3 })
+      // Without a crash, too: what is in memory of it must not count either.
+      for (let ms = 0; ms < 60; ms += 3) {
+        const world = worldOf(durable(3), { seed: ms + 1, tail: noTail, chunkBytesMax: 1, latencyMs: 3 })
+        const { leader, member, other } = laggard(world)
+        member.start()
+        world.runFor(15 + ms)
+        world.network.reset(leader, member)
+        world.runFor(5)
+        leader.crash()
+        world.runFor(3000, () => world.isServing([member, other]))
+        leader.start()
+        writeAt(world, other, 1)
+        settle(world)
+      }
     },
   },
   {
