@@ -103,7 +103,7 @@ export const controls: readonly Mutant[] = [
       zab(
         'synchronization',
         '  leading.announcedCommit = zab.committed\n  for',
-        "  leading.announcedCommit = zab.committed\n  leading.pending.unshift({ type: 'noop' })\n  leading.pendingBytes += 64 * 4\n  for",
+        "  leading.announcedCommit = zab.committed\n  leading.pending.unshift({ requests: [{ type: 'noop' }] })\n  for",
       ),
     ],
   },
