@@ -1,6 +1,7 @@
 /** embedded-coord: each process is an application with its load and its member; there is nothing else. */
 import { join } from 'node:path'
-import { freePorts, removeFolder, scratchFolder, until } from '../processes.ts'
+import { freePorts } from '../../test/free-ports.ts'
+import { removeFolder, scratchFolder, until } from '../processes.ts'
 import type { Contender, ContenderKind, Durability, Load, Operation, Sample } from './contender.ts'
 import { NodeProcess } from './node-load.ts'
 

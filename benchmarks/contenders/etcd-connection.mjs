@@ -1,5 +1,5 @@
 /** gRPC over HTTP/2 by hand, for the loads of etcd: one header block for each method, which is encoded once. */
-import { connect } from 'node:net'
+import { dial, inOneWrite } from './local-socket.mjs'
 
 const frameHeaderBytes = 9
 const types = { data: 0, headers: 1, reset: 3, settings: 4, ping: 6, goAway: 7, windowUpdate: 8 }
@@ -52,6 +52,7 @@ export function headersOf(path) {
 /** One connection. A call is answered by a message; one that fails has none. */
 export class Connection {
   #socket
+  #write
   #calls = new Map()
   #lastStream = -1
   #rest = Buffer.alloc(0)
@@ -59,17 +60,14 @@ export class Connection {
   #streamWindow = windowDefault
   #received = 0
   #queue = []
-  #corked = false
 
-  static open(port) {
-    return new Promise((resolve, reject) => {
-      const socket = connect({ port, host: '127.0.0.1', noDelay: true }, () => resolve(new Connection(socket)))
-      socket.once('error', reject)
-    })
+  static async open(port) {
+    return new Connection(await dial(port))
   }
 
   constructor(socket) {
     this.#socket = socket
+    this.#write = inOneWrite(socket)
     const settings = Buffer.alloc(12)
     settings.writeUInt16BE(settingInitialWindow, 0)
     settings.writeUInt32BE(windowMax, 2)
@@ -128,18 +126,6 @@ export class Connection {
       this.#write(frame(types.headers, flags.endHeaders, this.#lastStream, next.method))
       this.#write(frame(types.data, flags.endStream, this.#lastStream, prefixed(next.message)))
     }
-  }
-
-  #write(bytes) {
-    if (!this.#corked) {
-      this.#corked = true
-      this.#socket.cork()
-      setImmediate(() => {
-        this.#corked = false
-        this.#socket.uncork()
-      })
-    }
-    this.#socket.write(bytes)
   }
 
   #take(chunk) {

@@ -1,7 +1,8 @@
 /** etcd 3.4 as Debian packages it: members on loopback, and a lean client (etcd-load.mjs) of all of them. */
 import { type ChildProcess, spawnSync } from 'node:child_process'
 import { join } from 'node:path'
-import { endProcess, freePorts, hasEnded, removeFolder, scratchFolder, startServer, until } from '../processes.ts'
+import { freePorts } from '../../test/free-ports.ts'
+import { endProcess, hasEnded, removeFolder, scratchFolder, startServer, until } from '../processes.ts'
 import type { Contender, ContenderKind, Durability, Load, Operation, Sample } from './contender.ts'
 import { NodeProcess } from './node-load.ts'
 

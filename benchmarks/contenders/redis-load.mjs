@@ -1,39 +1,27 @@
 /** Redis' load: its protocol by hand, all commands of a turn in one write. It does what its parent says over IPC. */
-import { connect } from 'node:net'
 import { inLanes, isWrite, serveCommands } from './lanes.mjs'
+import { dial, inOneWrite } from './local-socket.mjs'
 
 const connectionCount = 3
 const end = '\r\n'
 
 /** One connection: answers come in the order of the commands. */
 class Connection {
-  #socket
+  #write
   #waiting = []
   #rest = Buffer.alloc(0)
-  #corked = false
 
-  static open(port) {
-    return new Promise((resolve, reject) => {
-      const socket = connect({ port, host: '127.0.0.1', noDelay: true }, () => resolve(new Connection(socket)))
-      socket.once('error', reject)
-    })
+  static async open(port) {
+    return new Connection(await dial(port))
   }
 
   constructor(socket) {
-    this.#socket = socket
+    this.#write = inOneWrite(socket)
     socket.on('data', (chunk) => this.#take(chunk))
   }
 
   call(command) {
-    if (!this.#corked) {
-      this.#corked = true
-      this.#socket.cork()
-      setImmediate(() => {
-        this.#corked = false
-        this.#socket.uncork()
-      })
-    }
-    this.#socket.write(command)
+    this.#write(command)
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }))
   }
 

@@ -1,6 +1,7 @@
 /** Redis 7 as Debian packages it: one server without a quorum, so a bound and not the same thing. */
 import { type ChildProcess, spawnSync } from 'node:child_process'
-import { endProcess, freePorts, removeFolder, scratchFolder, startServer, until } from '../processes.ts'
+import { freePorts } from '../../test/free-ports.ts'
+import { endProcess, removeFolder, scratchFolder, startServer, until } from '../processes.ts'
 import type { Contender, ContenderKind, Durability, Load, Operation, Sample } from './contender.ts'
 import { NodeProcess } from './node-load.ts'
 

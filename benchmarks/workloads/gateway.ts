@@ -1,9 +1,9 @@
 /** The same load, by ZooKeeper's own Java client, against ZooKeeper's servers and against members that speak its protocol. */
+import { freePorts } from '../../test/free-ports.ts'
 import type { Contender, Load } from '../contenders/contender.ts'
 import { EmbeddedEnsemble } from '../contenders/embedded.ts'
 import { ZooKeeperContender, ZooKeeperServers } from '../contenders/zookeeper.ts'
 import { keys } from '../fleets.ts'
-import { freePorts } from '../processes.ts'
 import { inWindows } from '../windows.ts'
 import { hasPeer, type Row, type Settings, type Workload } from '../workload.ts'
 

@@ -72,12 +72,12 @@ export class WatchStreams {
     for (const stream of woken) stream.wake(before)
   }
 
-  /** A snapshot took the place of entries: streams that wait hear of the gap. */
   /** What comes next is another ensemble: no stream of this one can go on in it without a gap. */
   onLost(): void {
     this.#window?.reset(zxidPlus(this.state.lastZxid, 1))
   }
 
+  /** A snapshot took the place of entries: streams that wait hear of the gap. */
   onInstalled(): void {
     this.#window?.reset(this.state.lastZxid)
     const waiting = [...this.#waiting.values(), ...this.#waitingBelow.values()].flatMap((streams) => [...streams])

@@ -193,8 +193,8 @@ export function encodeBatch(batch: Batch): Uint8Array {
 
 export function decodeBatch(encoded: Uint8Array): Batch {
   return decodeItems(encoded, ([header, ...parcels]) => {
-    const [first, ...more] = parcels.map((plain) => logRequests.read(plain))
-    const requests = more.length === 0 ? (first ?? []) : [first ?? [], ...more].flat()
+    const lists = parcels.map((plain) => logRequests.read(plain))
+    const requests = lists.length === 1 && lists[0] !== undefined ? lists[0] : lists.flat()
     if (requests.length === 0) malformed('a batch without requests')
     return { ...batchHeader.read(header), requests, encoded: encodedBatch(encoded) }
   })

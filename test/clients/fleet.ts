@@ -1,7 +1,8 @@
 /** Three members in processes of their own, with a gateway each, for the clients of others. */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { freePorts, superDigest } from '../zookeeper/server.ts'
+import { freePorts } from '../free-ports.ts'
+import { superDigest } from '../zookeeper/server.ts'
 
 export interface GatewayProcess {
   readonly port: number

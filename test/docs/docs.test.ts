@@ -10,10 +10,10 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join, posix } from 'node:path'
 import { dataBytesMax, errorCodes } from 'embedded-coord'
 import { defaultLimits } from '../../lib/runtime/limits.ts'
+import { freePorts } from '../free-ports.ts'
 
 const root = join(import.meta.dirname, '../..')
 const pages = readdirSync(root, { encoding: 'utf8' })
@@ -225,15 +225,6 @@ async function ended(child: ChildProcess): Promise<{ code: unknown; output: stri
   for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', (part) => (output += part))
   const [code, signal] = await once(child, 'close')
   return { code: code ?? signal, output }
-}
-
-/** Ports that are free now. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
-  await Promise.all(servers.map((server) => once(server, 'listening')))
-  const ports = servers.map((server) => (server.address() as { port: number }).port)
-  await Promise.all(servers.map((server) => once(server.close(), 'close')))
-  return ports
 }
 
 const range = (name: string, last: number): string[] =>

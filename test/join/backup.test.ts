@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { ClassicLevel } from 'classic-level'
 import { type Coord, type JoinOptions, joinEnsemble, verifySnapshot } from '../../lib/index.ts'
-import { founders, freePorts, refusesMisuse, rejectsWith, until, World } from './fixture.ts'
+import { freePorts } from '../free-ports.ts'
+import { founders, refusesMisuse, rejectsWith, until, World } from './fixture.ts'
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value)
 

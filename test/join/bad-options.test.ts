@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import { type Coord, type JoinOptions, joinEnsemble } from '../../lib/index.ts'
-import { freePorts, refusesMisuse } from './fixture.ts'
+import { freePorts } from '../free-ports.ts'
+import { refusesMisuse } from './fixture.ts'
 
 const join = (options: unknown): Promise<unknown> => joinEnsemble(options as JoinOptions as object)
 

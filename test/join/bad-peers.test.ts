@@ -10,7 +10,8 @@ import type { Coord, JoinOptions } from '../../lib/index.ts'
 import { linkTag, Secret } from '../../lib/runtime/handshake.ts'
 import { defaultLimits } from '../../lib/runtime/limits.ts'
 import { decodeHandshake, encodeHandshake, type Introduction, protocolVersion } from '../../lib/wire/handshake.ts'
-import { addressAt, founders, freePorts, portOf, quick, rejectsWith, until, World } from './fixture.ts'
+import { freePorts } from '../free-ports.ts'
+import { addressAt, founders, portOf, quick, rejectsWith, until, World } from './fixture.ts'
 
 type Three<T> = readonly [T, T, T]
 

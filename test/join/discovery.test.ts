@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Coord, JoinOptions } from '../../lib/index.ts'
-import { addressAt, founders, freePorts, quick, rejectsWith, until, World } from './fixture.ts'
+import { freePorts } from '../free-ports.ts'
+import { addressAt, founders, quick, rejectsWith, until, World } from './fixture.ts'
 
 async function foundTwo(world: World): Promise<{ readonly addresses: readonly string[]; readonly port: number }> {
   const ports = await freePorts(3)

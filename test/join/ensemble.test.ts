@@ -1,7 +1,8 @@
 /** Three members over real sockets: one tree, whichever of them is asked. */
 import assert from 'node:assert/strict'
 import type { Coord } from '../../lib/index.ts'
-import { addressAt, followersOf, founders, freePorts, leaderOf, quick, rejectsWith, until, World } from './fixture.ts'
+import { freePorts } from '../free-ports.ts'
+import { addressAt, followersOf, founders, leaderOf, quick, rejectsWith, until, World } from './fixture.ts'
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value)
 const textOf = (bytes: Uint8Array | undefined): string => new TextDecoder().decode(bytes)

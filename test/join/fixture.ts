@@ -4,19 +4,12 @@
  */
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
+import type { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Coord, CoordError, type ErrorCode, type JoinOptions, joinEnsemble } from '../../lib/index.ts'
-
-/** Ports that nobody listens on just now, all different. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer())
-  const ports = await Promise.all(servers.map((server) => portOf(server)))
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
-  return ports
-}
+import { freePorts } from '../free-ports.ts'
 
 /** Begins to listen on loopback; the port that it got. */
 export function portOf(server: ReturnType<typeof createServer>): Promise<number> {

@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import { MemoryLevel } from 'memory-level'
 import type { Coord } from '../../lib/index.ts'
-import { addressAt, founders, freePorts, rejectsWith, until, World } from './fixture.ts'
+import { freePorts } from '../free-ports.ts'
+import { addressAt, founders, rejectsWith, until, World } from './fixture.ts'
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value)
 

@@ -1,7 +1,8 @@
 /** Without a quorum: calls wait, then say whether they were sent; sessions that are lost renew themselves. */
 import assert from 'node:assert/strict'
 import { type Coord, type JoinOptions, joinEnsemble } from '../../lib/index.ts'
-import { addressAt, founders, freePorts, leaderOf, rejectsWith, until, World } from './fixture.ts'
+import { freePorts } from '../free-ports.ts'
+import { addressAt, founders, leaderOf, rejectsWith, until, World } from './fixture.ts'
 import { Gate } from './gate.ts'
 
 /** One of three founders, whose others do not come. */

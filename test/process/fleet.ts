@@ -3,11 +3,11 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { freePorts } from '../free-ports.ts'
 
 interface Answer {
   readonly done?: string
@@ -120,7 +120,7 @@ export class Fleet {
   }
 
   async start(): Promise<void> {
-    while (this.#ports.length < this.#size) this.#ports.push(await stablePort())
+    if (this.#ports.length === 0) this.#ports = await freePorts(this.#size)
     await Promise.all(this.#ports.map((_, index) => this.launch(index)))
   }
 
@@ -195,25 +195,5 @@ export class Fleet {
   async dispose(): Promise<void> {
     await Promise.all(this.running().map((app) => app.kill()))
     rmSync(this.#directory, { recursive: true, force: true })
-  }
-}
-
-/** None of two fleets in this process is given the same. */
-let nextPort = 12_000 + ((process.pid * 97) % 18_000)
-
-/**
- * A port that nobody listens on, below those that the system gives to outgoing connections: nobody takes it while the
- * process that listens on it is down.
- */
-async function stablePort(): Promise<number> {
-  for (;;) {
-    nextPort = nextPort >= 32_000 ? 12_000 : nextPort + 1
-    const port = nextPort
-    const isFree = await new Promise<boolean>((resolve) => {
-      const server = createServer()
-      server.once('error', () => resolve(false))
-      server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
-    })
-    if (isFree) return port
   }
 }

@@ -1,7 +1,8 @@
 /** Ten thousand connections that say nothing, as far as the process may have so many files open: CONNECTIONS=1000 for fewer. */
 import assert from 'node:assert/strict'
 import { connect, type Socket } from 'node:net'
-import { founders, freePorts, until, World } from '../join/fixture.ts'
+import { freePorts } from '../free-ports.ts'
+import { founders, until, World } from '../join/fixture.ts'
 
 interface Report {
   readonly userLimits?: { readonly open_files?: { readonly soft?: number | 'unlimited' } }

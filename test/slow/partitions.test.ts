@@ -5,7 +5,8 @@
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Coord, joinEnsemble } from '../../lib/index.ts'
-import { addressAt, freePorts, until } from '../join/fixture.ts'
+import { freePorts } from '../free-ports.ts'
+import { addressAt, until } from '../join/fixture.ts'
 import { ProxiedNetwork } from './proxied-transport.ts'
 import { RegisterHistory } from './register-history.ts'
 

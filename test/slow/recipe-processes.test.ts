@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { freePorts } from '../free-ports.ts'
 import type { Contending, Term } from '../process/contender.ts'
 
 const script = fileURLToPath(new URL('../process/contender.ts', import.meta.url))
@@ -13,10 +13,7 @@ const names = Array.from({ length: 8 }, (_, index) => `contender-${index}`)
 
 describe('eight processes that contend for a lock', () => {
   it('hold it one at a time while one is stopped and one hangs, with tokens that grow', async () => {
-    const servers = names.map(() => createServer().listen(0, '127.0.0.1'))
-    await Promise.all(servers.map((server) => once(server, 'listening')))
-    const ports = servers.map((server) => (server.address() as { port: number }).port)
-    await Promise.all(servers.map((server) => once(server.close(), 'close')))
+    const ports = await freePorts(names.length)
     const peers = ports.slice(0, 3).map((port) => `ws://127.0.0.1:${port}`)
     const terms: Term[] = []
     const failures: string[] = []

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { freePorts } from '../free-ports.ts'
 import type { Began, Scheduling } from '../process/scheduling.ts'
 
 const script = fileURLToPath(new URL('../process/scheduling.ts', import.meta.url))
@@ -14,10 +14,7 @@ const names = ['scheduler-0', 'scheduler-1', 'scheduler-2']
 
 describe('three processes that schedule a job', () => {
   it('begin each firing at most once, and leave few out, while the leader is killed around firing times', async () => {
-    const servers = names.map(() => createServer().listen(0, '127.0.0.1'))
-    await Promise.all(servers.map((server) => once(server, 'listening')))
-    const ports = servers.map((server) => (server.address() as { port: number }).port)
-    await Promise.all(servers.map((server) => once(server.close(), 'close')))
+    const ports = await freePorts(names.length)
     const peers = ports.map((port) => `ws://127.0.0.1:${port}`)
     const began: Began[] = []
     const failures: string[] = []

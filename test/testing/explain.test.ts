@@ -4,7 +4,8 @@ import { type Channel, channel } from 'node:diagnostics_channel'
 import type { Coord, Diagnostics } from '../../lib/index.ts'
 import { joinEnsemble } from '../../lib/index.ts'
 import { createTestEnsemble } from '../../lib/testing/index.ts'
-import { addressAt, freePorts, until } from '../join/fixture.ts'
+import { freePorts } from '../free-ports.ts'
+import { addressAt, until } from '../join/fixture.ts'
 
 /** `name: why` of each who is missing, sorted. */
 const missingOf = (coord: Pick<Coord, 'explain'>): string[] =>
