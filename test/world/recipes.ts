@@ -108,6 +108,8 @@ export class Recipe implements RecipeWorld {
   /** Everything has healed: what must come comes, all ends, and nothing is left behind. Throws what does not hold. */
   async rest(): Promise<void> {
     try {
+      // A process that began just before everything healed may not be connected yet; where it is the only one, nobody could look.
+      await this.eventually('it runs on all its machines', () => Promise.resolve(this.#isEverywhere()))
       await this.#workload.settle?.()
       this.#ending.abort()
       const running = [...this.#running].filter(([, life]) => !life.isOver).map(([promise]) => promise)
@@ -139,6 +141,10 @@ export class Recipe implements RecipeWorld {
 
   #throwViolation(): void {
     if (this.#violation !== undefined) throw this.#violation
+  }
+
+  #isEverywhere(): boolean {
+    return this.#machines.every(({ process }) => this.lives.some((life) => life.process === process && !life.isOver))
   }
 
   #look(): void {
