@@ -2,7 +2,17 @@
 import assert from 'node:assert/strict'
 import { settle } from '../sim/run-seed.ts'
 import type { MemberSpec, SimMember } from '../sim/sim-member.ts'
-import { durable, isolate, startAndServe, submitAt, volatile, votersOf, worldOf, writeAt } from '../sim/stage.ts'
+import {
+  durable,
+  isolate,
+  others,
+  startAndServe,
+  submitAt,
+  volatile,
+  votersOf,
+  worldOf,
+  writeAt,
+} from '../sim/stage.ts'
 import type { Exhibit } from './exhibit.ts'
 
 const namesake = (name: string, alias: string): MemberSpec => ({
@@ -213,6 +223,36 @@ export const memberships: readonly Exhibit[] = [
         victim.start()
         settle(world)
         assert.equal(new Set(world.members.map(({ peer }) => peer?.zab.belonging.cluster)).size, 1)
+      }
+    },
+  },
+  {
+    origin: 'embedded-coord, seed 30956',
+    title: 'two voters that are both to lose their seats do not pass leadership to each other for ever',
+    mutants: ['X74', 'X75'],
+    play() {
+      for (let seed = 1; seed <= 6; seed += 1) {
+        const world = worldOf(durable(3), { seed })
+        const leader = startAndServe(world)
+        const [other, third] = others(world, leader) as [SimMember, SimMember]
+        // So that neither has anybody else to hand over to.
+        if (seed % 2 === 0) third.crash()
+        const codes: (string | undefined)[] = []
+        for (const member of [leader, other]) {
+          const add = [{ name: member.name, role: 'observer' as const }]
+          member.ask({ kind: 'change', add, remove: [], seats: undefined }, ({ code }) => codes.push(code))
+        }
+        assert.ok(
+          world.runFor(8000, () => codes.length === 2),
+          `seed ${seed}: both are answered`,
+        )
+        // Without the third one nobody would vote any more.
+        const isAlone = !third.isUp
+        assert.deepEqual(codes.filter(Boolean), isAlone ? ['COORD_NEW_CONFIG_NO_QUORUM'] : [])
+        assert.deepEqual([...votersOf(leader)], [isAlone ? leader.id : third.id])
+        assert.ok(world.history.terms <= 6, `${world.history.terms} terms`)
+        third.start()
+        settle(world)
       }
     },
   },

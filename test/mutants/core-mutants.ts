@@ -690,7 +690,7 @@ const ownRules: readonly Mutant[] = [
     edits: [
       zab(
         'synchronization',
-        "{ type: 'upToDate', epoch, committed: zab.committed }",
+        "{ type: 'upToDate', epoch: epoch as number, committed: zab.committed }",
         "{ type: 'upToDate', epoch, committed: zab.log.last }",
       ),
     ],
@@ -1094,6 +1094,24 @@ const ownRules: readonly Mutant[] = [
         'broadcast',
         "learner.state === 'syncing' || learner.state === 'synced') zab.send",
         "learner.state === 'syncing' || learner.state === 'synced' || learner.state === 'loading') zab.send",
+      ),
+    ],
+  },
+  {
+    id: 'X74',
+    isForMuseum: true,
+    title: 'a leader gives its own seat up before the others have asked again',
+    edits: [zab('requests', 'ownSeat === undefined || !haveAskedAgain(leading)', 'ownSeat === undefined')],
+  },
+  {
+    id: 'X75',
+    isForMuseum: true,
+    title: 'a leader gives its own seat up in the order of asking',
+    edits: [
+      zab(
+        'requests',
+        'ownSeat ??= { ...verdict, open }\n      continue',
+        'ownSeat ??= { ...verdict, open }\n      break',
       ),
     ],
   },

@@ -17,7 +17,7 @@ export interface Mutant {
   /** The bug, in words. */
   readonly title: string
   readonly edits: readonly Edit[]
-  /** The protocol's other rules make up for it: only an exhibit that plays a member with a bug of its own shows it. */
+  /** Seeds do not show it, for the protocol's other rules make up for it, or it takes what is too rare: an exhibit does. */
   readonly isForMuseum?: boolean
   /** Where its seeds run: the simulation of the core (the default), or the seeded world of the whole library. */
   readonly in?: 'world'

@@ -82,6 +82,7 @@ export class SimMember {
   /** What it asked of the configuration, and has no answer to: asked again in each term. */
   readonly #asked = new Map<number, { readonly request: MembershipRequest; readonly answered: Answered | undefined }>()
   #lastAsked = 0
+  #asksAgain = false
   #wasDiverged = false
 
   constructor(world: CoreWorld, spec: MemberSpec) {
@@ -197,6 +198,7 @@ export class SimMember {
     this.isRemoved = false
     this.isSuperseded = false
     this.#asked.clear()
+    this.#asksAgain = false
     this.#wasDiverged = false
     if (this.#divergence === 'pending') this.#divergence = 'none'
     this.#pausedMs = 0
@@ -334,6 +336,7 @@ export class SimMember {
     this.#world.check('onInput', this, input)
     const outputs = peer.step(input, { now: this.localNow, wallMs })
     for (const output of outputs) this.#perform(output)
+    this.#askAgain()
     if (this.isRemoved) this.crash()
     if (this.isSuperseded) this.#onSuperseded()
     if (!this.isUp) return
@@ -343,6 +346,13 @@ export class SimMember {
       this.crashAfterSteps -= 1
       if (this.crashAfterSteps <= 0) this.crash()
     }
+  }
+
+  /** What has no answer yet, in a new term: before anything else happens. */
+  #askAgain(): void {
+    if (!this.#asksAgain) return
+    this.#asksAgain = false
+    for (const [id, { request }] of this.#asked) this.step({ type: 'membership', id, request })
   }
 
   /** A life without what it held; on a disk it is for its operator to decide. */
@@ -380,8 +390,7 @@ export class SimMember {
         this.host.onStatus(output.status)
         if (this.#wasDiverged && output.status.standing === 'sound') this.checkpoint()
         this.#wasDiverged = output.status.standing === 'diverged'
-        if (!output.status.serving) return
-        for (const [id, { request }] of this.#asked) this.receive({ type: 'membership', id, request })
+        this.#asksAgain ||= output.status.serving
         return
       case 'membershipReply': {
         const asked = this.#asked.get(output.id)

@@ -35,6 +35,7 @@ export function onFollowerInfo(zab: Zab, leading: Leading, from: Link, message: 
     isAhead: false,
     acked: zxidZero,
     round: 0,
+    upToDateInRound: 0,
     lastContact: zab.now,
     nameTakenSince: undefined,
     comparison: undefined,

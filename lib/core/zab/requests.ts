@@ -1,7 +1,10 @@
 /**
  * Requests about the configuration, on the leader: in the order of asking, one at a time. Each is idempotent: it is
  * looked at anew in every turn, until the committed configuration is as asked, or until it is clear that it cannot be.
- * A leader that is asked to give its own seat up hands over first; its successor is asked again.
+ *
+ * A leader that is asked to give its own seat up hands over first; its successor is asked again. That comes after
+ * everything else, and when all who are here have asked again: two voters that are both to lose their seats would pass
+ * leadership to each other for ever, each being asked for its own seat before it hears of the other's.
  */
 import {
   type Configuration,
@@ -38,6 +41,11 @@ const badArguments = (reason: string): MembershipOutcome => ({ code: 'COORD_BAD_
 /** What comes of a request now: its answer, a change that it needs, or nothing yet. */
 type Verdict = MembershipOutcome | { readonly change: Configuration } | 'later'
 
+/** A change that it needs, and that takes the leader's own seat. */
+interface OwnSeat {
+  readonly withoutUs: Configuration
+}
+
 export function onMembership(zab: Zab, leading: Leading, from: Link, { id, request }: MessageOf<'membership'>): void {
   const learner = leading.learners.get(from.peer.id)
   if (learner === undefined) return
@@ -69,37 +77,48 @@ function answer(zab: Zab, { from, id }: OpenRequest, outcome: MembershipOutcome)
 
 /** Answers what can be answered. Returns the change that the first of the others needs, if any. */
 export function progressRequests(zab: Zab, leading: Leading, attendance: Attendance): Configuration | undefined {
-  for (const open of leading.requests.filter(({ request }) => request.kind === 'mayStop')) {
-    remove(leading, open)
-    answer(zab, open, mayStop(zab, open.from, attendance))
-  }
-  for (let open = leading.requests[0]; open !== undefined; open = leading.requests[0]) {
-    // Who is asked for need not have been here for long.
-    const verdict = judge(zab, leading, open, { ...attendance, isStable: (id) => attendance.isPresent(id) })
-    if (verdict === 'later' || isHasty(zab, leading, verdict)) return undefined
+  for (const open of leading.requests.filter(({ request }) => request.kind === 'mayStop'))
+    conclude(zab, leading, open, mayStop(zab, open.from, attendance))
+  // Who is asked for need not have been here for long.
+  const here = { ...attendance, isStable: (id: MemberId) => attendance.isPresent(id) }
+  const isEarly = zab.now - leading.clockBase.now < zab.options.timing.syncLimitMs / 2
+  let ownSeat: (OwnSeat & { readonly open: OpenRequest }) | undefined
+  for (const open of [...leading.requests]) {
+    const verdict = judge(zab, leading, open, here)
+    if (verdict === 'later') return undefined
     if ('change' in verdict) return verdict.change
-    remove(leading, open)
-    answer(zab, open, verdict)
+    if ('withoutUs' in verdict) {
+      ownSeat ??= { ...verdict, open }
+      continue
+    }
+    // At the beginning of a term those who will be here are not here yet: what they are needed for waits for them.
+    if (isEarly && verdict.code !== undefined) return undefined
+    conclude(zab, leading, open, verdict)
   }
+  if (ownSeat === undefined || !haveAskedAgain(leading)) return undefined
+  const verdict = giveSeatUp(zab, leading, ownSeat, attendance)
+  if (verdict === 'later') return undefined
+  if ('change' in verdict) return verdict.change
+  conclude(zab, leading, ownSeat.open, verdict)
   return undefined
 }
 
-/** At the beginning of a term those who will be here are not here yet: what they are needed for waits for them. */
-function isHasty(zab: Zab, leading: Leading, verdict: MembershipOutcome | { readonly change: Configuration }): boolean {
-  const isEarly = zab.now - leading.clockBase.now < zab.options.timing.syncLimitMs / 2
-  return isEarly && 'code' in verdict && verdict.code !== undefined
+/** Whether all who are here have: whoever is told that it is up to date asks again before it answers the next ping. */
+function haveAskedAgain(leading: Leading): boolean {
+  const here = [...leading.learners.values()].filter(({ state }) => state === 'synced')
+  if (here.some(({ upToDateInRound }) => upToDateInRound === leading.round)) leading.roundWanted = true
+  return here.every(({ round, upToDateInRound }) => round > upToDateInRound)
 }
 
 /** Leadership is on its way to another one, as was asked. */
 export function answerTransfers(zab: Zab, leading: Leading, outcome: MembershipOutcome = done): void {
-  for (const open of leading.requests.filter(({ request }) => request.kind === 'transfer')) {
-    remove(leading, open)
-    answer(zab, open, outcome)
-  }
+  for (const open of leading.requests.filter(({ request }) => request.kind === 'transfer'))
+    conclude(zab, leading, open, outcome)
 }
 
-function remove(leading: Leading, open: OpenRequest): void {
+function conclude(zab: Zab, leading: Leading, open: OpenRequest, outcome: MembershipOutcome): void {
   leading.requests.splice(leading.requests.indexOf(open), 1)
+  answer(zab, open, outcome)
 }
 
 /** Whether a quorum of every configuration in force would still be here. */
@@ -114,7 +133,7 @@ function isStaying(id: MemberId, attendance: Attendance): boolean {
   return attendance.isPresent(id) && attendance.wishOf(id) !== 'leaving'
 }
 
-function judge(zab: Zab, leading: Leading, { from, request }: OpenRequest, attendance: Attendance): Verdict {
+function judge(zab: Zab, leading: Leading, { from, request }: OpenRequest, attendance: Attendance): Verdict | OwnSeat {
   const { latest, pending } = zab.configurations
   if (pending !== undefined || latest?.settledAt === undefined) return 'later'
   if (request.kind === 'mayStop') return mayStop(zab, from, attendance)
@@ -127,13 +146,18 @@ function judge(zab: Zab, leading: Leading, { from, request }: OpenRequest, atten
   if (!hasFounder(next)) return noQuorum('no quorum is without a founder, and this would leave none')
   if (!isQuorum([next], (id) => attendance.isPresent(id)))
     return noQuorum('those of the new voters that are here are no quorum')
-  if (next.voters.some(({ id }) => id === zab.id) || !zab.isVoter) return { change: next }
-  // Its own seat: another one leads first.
-  if (beginHandOver(zab, leading, undefined, next.voters)) return 'later'
+  const isOurSeat = zab.isVoter && !next.voters.some(({ id }) => id === zab.id)
+  return isOurSeat ? { withoutUs: next } : { change: next }
+}
+
+/** Another one leads first. */
+function giveSeatUp(zab: Zab, leading: Leading, { withoutUs }: OwnSeat, attendance: Attendance): Verdict {
+  if (beginHandOver(zab, leading, undefined, withoutUs.voters)) return 'later'
   // Only a voter can lead: where all others have lost their seats, one of those who are to vote gets one first.
   const isHeir = ({ id }: MemberRecord): boolean => attendance.isPresent(id) && !zab.configurations.isVoter(id)
-  const heir = next.voters.find(isHeir)
-  if (heir !== undefined) return { change: withVoter(configuration, heir) }
+  const heir = withoutUs.voters.find(isHeir)
+  const configuration = zab.configurations.latest?.configuration
+  if (heir !== undefined && configuration !== undefined) return { change: withVoter(configuration, heir) }
   return noQuorum('nobody is there to hand leadership over to')
 }
 

@@ -79,8 +79,9 @@ export interface Learner {
   isAhead: boolean
   /** Its log is durable through here; counts once synced. */
   acked: Zxid
-  /** The last round that it answered. */
+  /** The last round that it answered, and the last one that began before it was told that it is up to date. */
   round: number
+  upToDateInRound: number
   lastContact: number
   /** Since when its name is also that of a live voter. */
   nameTakenSince: number | undefined
