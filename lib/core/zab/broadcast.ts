@@ -98,8 +98,9 @@ export function logClock(zab: Zab, { clockBase }: Leading): number {
 function nextZxid(zab: Zab, epoch: number): Zxid {
   const isFirst = epochOf(zab.log.last) <= (zab.belonging.founded?.epoch ?? 0)
   if (zab.log.last === zxidZero || isFirst) {
-    // The first entry of an ensemble: later than any entry of one that was founded earlier in the same second (D3).
-    return zxidOf(epoch, ((zab.wallMs % 1000) << 20) + 1)
+    // The first entry of an ensemble: later than any entry of one that was founded earlier in the same second (D3). It is
+    // the founding's own moment that counts: the epoch is of that second, and this entry may be of a later one.
+    return zxidOf(epoch, ((zab.belonging.since % 1000) << 20) + 1)
   }
   return epochOf(zab.log.last) === epoch ? zxidPlus(zab.log.last, 1) : zxidOf(epoch, 1)
 }

@@ -9,7 +9,7 @@ import type { Applied } from '../../../lib/core/tree/operation.ts'
 import { type MemberId, type MemberRecord, memberIdFrom } from '../../../lib/core/zab/configuration.ts'
 import type { MembershipOutcome, MembershipRequest } from '../../../lib/core/zab/membership-request.ts'
 import { isEstablished } from '../../../lib/core/zab/roles.ts'
-import type { PersistChange } from '../../../lib/core/zab/zab.ts'
+import type { PersistChange, Restoration } from '../../../lib/core/zab/zab.ts'
 import { DiskImage, type DiskJob } from '../disk.ts'
 import { Violation } from '../invariants/invariant.ts'
 import type { LifetimesWorld } from './world.ts'
@@ -27,6 +27,8 @@ export interface StartSpec {
   readonly founders: readonly string[]
   /** What it dials besides the configuration: the list, or what its discovery said. */
   readonly contacts: readonly string[]
+  /** What it founds with, where it founds. */
+  readonly restoration?: Restoration | undefined
 }
 
 type Answered = (outcome: MembershipOutcome) => void
@@ -51,6 +53,7 @@ export class Place {
   #asked = new Map<number, { readonly request: MembershipRequest; readonly answered: Answered | undefined }>()
   #lastAsked = 0
   #isServing = false
+  #asksAgain = false
   #isTurnDue = false
 
   constructor(world: LifetimesWorld, spec: PlaceSpec) {
@@ -93,14 +96,15 @@ export class Place {
     this.#writing = []
     this.#isWriting = false
     this.#asked.clear()
+    this.#asksAgain = false
     this.#isServing = false
     this.#isTurnDue = false
     this.#bootedAt = this.#world.now
     this.#rate = this.#world.random.real(0.999, 1.001)
-    const { founders } = start
+    const { founders, restoration } = start
     this.peer = new Peer(
       this.image.startOf(this.record),
-      { ...this.#world.options, founders: [...founders].sort(), wish: this.spec.wish },
+      { ...this.#world.options, founders: [...founders].sort(), wish: this.spec.wish, restoration },
       (applied) => this.#onApplied(applied),
     )
     this.#world.trace(`${this.name} starts as ${this.id}, founders [${founders.join()}]`)
@@ -159,6 +163,15 @@ export class Place {
     const outputs = peer.step(input, { now: this.localNow, wallMs: this.#world.wallNow })
     for (const output of outputs) if (this.peer === peer) this.#perform(output)
     if (this.peer === peer) this.#world.observe(this, peer)
+    if (this.peer === peer) this.#askAgain(peer)
+  }
+
+  /** What has no answer yet, in a new term: before anything else happens. */
+  #askAgain(peer: Peer): void {
+    if (!this.#asksAgain) return
+    this.#asksAgain = false
+    for (const [id, { request }] of this.#asked)
+      if (this.peer === peer) this.#step(peer, { type: 'membership', id, request })
   }
 
   #perform(output: Output): void {
@@ -178,9 +191,7 @@ export class Place {
         return
       case 'status':
         this.#isServing = output.status.serving
-        if (this.#isServing)
-          for (const [id, { request }] of this.#asked)
-            this.#world.later(this, 1, () => this.receive({ type: 'membership', id, request }))
+        this.#asksAgain ||= this.#isServing
         return
       case 'membershipReply': {
         const asked = this.#asked.get(output.id)
