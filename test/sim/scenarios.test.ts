@@ -10,8 +10,10 @@ import { specsOf } from './specs.ts'
 import {
   durable,
   epochIn,
+  foundersOf,
   isolate,
   others,
+  relist,
   startAndServe,
   startFounders,
   submitAt,
@@ -721,12 +723,3 @@ describe('core scenarios', () => {
     })
   })
 })
-
-/** Is started with another list of founders from now on. */
-function relist(member: SimMember, founders: readonly string[]): void {
-  Object.assign(member.spec, { founders })
-}
-
-function foundersOf(member: SimMember): readonly string[] {
-  return member.peer?.zab.configurations.latest?.configuration.founders ?? []
-}

@@ -74,3 +74,12 @@ export function votersOf(member: SimMember): readonly MemberId[] {
 export function epochIn(world: CoreWorld): number {
   return world.leader?.status?.epoch ?? 0
 }
+
+/** Is started with another list of founders from now on. */
+export function relist(member: SimMember, founders: readonly string[]): void {
+  Object.assign(member.spec, { founders })
+}
+
+export function foundersOf(member: SimMember): readonly string[] {
+  return member.peer?.zab.configurations.latest?.configuration.founders ?? []
+}
