@@ -10,7 +10,7 @@ import { atMost } from './api/at-most.ts'
 import { checkCallOptions, requireMs } from './api/checks.ts'
 import { emitSafely } from './api/emit.ts'
 import { withJson } from './api/results.ts'
-import { Session, type SessionOptions, uniqueName } from './api/session.ts'
+import { Session, type SessionOptions, type StateListener, uniqueName } from './api/session.ts'
 import { codecOf, type ValueCodec, type ValueEncoding, type ValueOf } from './api/values.ts'
 import type { StreamSession } from './api/watch.ts'
 import {
@@ -65,7 +65,7 @@ export interface LostSession extends SessionLoss {
 /** The session of a client and all its namespaces, whichever it is now. */
 export class RenewingSession {
   readonly #options: SessionOptions
-  readonly #listeners = new Set<(next: SessionState, previous: SessionState, reason: string) => void>()
+  readonly #listeners = new Set<StateListener>()
   #session: Session
   /** What the application proved, to be proven again for each session. */
   readonly #proofs: Extract<CallBody, { kind: 'auth' }>[] = []
@@ -95,7 +95,7 @@ export class RenewingSession {
     return this.#options
   }
 
-  onState(listener: (next: SessionState, previous: SessionState, reason: string) => void): () => void {
+  onState(listener: StateListener): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
   }
@@ -118,7 +118,7 @@ export class RenewingSession {
 
   #open(): Session {
     const session = new Session(this.#options, codecOf('view') as ValueCodec<Uint8Array>)
-    session.on('state', (next, _previous, reason) => this.#onState(session, next, reason))
+    session.onState((next, _previous, reason) => this.#onState(session, next, reason))
     return session
   }
 
@@ -172,12 +172,15 @@ export class Client<V = Uint8Array> extends Znodes<V, ClientEvents> implements A
   readonly #unsubscribe: () => void
   /** Recipes that want to know when this client is closed, though its session may live on. */
   readonly #closeListeners = new Set<() => void>()
+  readonly #sharesSession: boolean
   #closing: Promise<void> | undefined
 
-  constructor(renewing: RenewingSession, root: string, codec: ValueCodec<V>) {
+  /** `sharesSession`: whether the session goes on when this is closed. */
+  constructor(renewing: RenewingSession, root: string, codec: ValueCodec<V>, sharesSession = false) {
     super(root, codec)
     this.#renewing = renewing
     this.#codec = codec
+    this.#sharesSession = sharesSession
     this.#unsubscribe = renewing.onState((next, previous, reason) => emitSafely(this, 'state', next, previous, reason))
   }
 
@@ -191,7 +194,10 @@ export class Client<V = Uint8Array> extends Znodes<V, ClientEvents> implements A
     return this.#renewing.current
   }
 
-  /** Opens a session of its own, which does not renew itself. Resolves once it is open. */
+  /**
+   * Opens a session of its own, which does not renew itself. Resolves once it is open. Its paths and values are those of
+   * this client; it has proven nothing yet, whatever this client has. Closed with this client.
+   */
   async openSession(options: OpenSessionOptions & CallOptions = {}): Promise<Session<V>> {
     this.#requireOpen()
     checkCallOptions(options)
@@ -199,14 +205,16 @@ export class Client<V = Uint8Array> extends Znodes<V, ClientEvents> implements A
     const timeoutMs = options.timeoutMs ?? this.#renewing.options.timeoutMs
     const { attach } = options
     if (attach !== undefined) checkTicket(attach)
-    const session = new Session<V>({ ...this.#renewing.options, timeoutMs, attach }, this.#codec)
+    const session = new Session<V>({ ...this.#renewing.options, timeoutMs, attach, root: this.root }, this.#codec)
     this.#opened.add(session)
-    session.on('state', (next) => {
+    session.onState((next) => {
       if (next === 'lost' || next === 'closed') this.#opened.delete(session)
     })
     try {
       await session.exists('/', { signal: options.signal })
     } catch (error) {
+      // It is open, and may not read this node: there may be proofs to come.
+      if (error instanceof CoordError && error.code === 'COORD_NO_AUTH') return session
       this.#opened.delete(session)
       await session.close({ timeoutMs: 0 })
       throw error
@@ -214,14 +222,17 @@ export class Client<V = Uint8Array> extends Znodes<V, ClientEvents> implements A
     return session
   }
 
-  /** A client under a path: '/' is that path. The node need not exist. */
+  /**
+   * A client under a path: '/' is that path. The node need not exist. It shares the session; closing it closes what it
+   * opened: its recipes, what is held by them, its watches and sessions.
+   */
   namespace<const E extends ValueEncoding>(path: string, options: { readonly valueEncoding: E }): Client<ValueOf<E>>
   namespace<T = V>(path: string, options?: NamespaceOptions): Client<T>
   namespace(path: string, options: NamespaceOptions = {}): Client<unknown> {
     this.#requireOpen()
     const root = rootUnder(this.root, path)
     const codec = options.valueEncoding === undefined ? this.#codec : codecOf(options.valueEncoding)
-    const client = new Client<unknown>(this.#renewing, root, codec as ValueCodec<unknown>)
+    const client = new Client<unknown>(this.#renewing, root, codec as ValueCodec<unknown>, true)
     this.#opened.add(client)
     client.#closeListeners.add(() => this.#opened.delete(client))
     return client
@@ -297,22 +308,22 @@ export class Client<V = Uint8Array> extends Znodes<V, ClientEvents> implements A
   }
 
   /** Waits for a lock, fairly. `shared`: with others who share it; else alone. */
-  lock(path: string, options?: LockOptions): Promise<Lock> {
+  async lock(path: string, options?: LockOptions): Promise<Lock> {
     return lock(this.recipeHost(), path, options)
   }
 
   /** The lock if it is free now, else undefined. */
-  tryLock(path: string, options?: Omit<LockOptions, 'timeoutMs'>): Promise<Lock | undefined> {
+  async tryLock(path: string, options?: Omit<LockOptions, 'timeoutMs'>): Promise<Lock | undefined> {
     return tryLock(this.recipeHost(), path, options)
   }
 
   /** Runs `action` while the lock is held, and gives it back. Resolves with what `action` does. */
-  withLock<T>(path: string, action: (lock: Lock) => T | Promise<T>, options?: LockOptions): Promise<T> {
+  async withLock<T>(path: string, action: (lock: Lock) => T | Promise<T>, options?: LockOptions): Promise<T> {
     return withLock(this.recipeHost(), path, action, options)
   }
 
   /** Several locks at once, taken in one order by everybody. */
-  lockAll(paths: readonly string[], options?: LockOptions): Promise<MultiLock> {
+  async lockAll(paths: readonly string[], options?: LockOptions): Promise<MultiLock> {
     return lockAll(this.recipeHost(), paths, options)
   }
 
@@ -337,7 +348,7 @@ export class Client<V = Uint8Array> extends Znodes<V, ClientEvents> implements A
   }
 
   /** Whether this process is the one that got a key, once and for all: for schedulers of one's own. */
-  claim(key: string, options?: ClaimOptions): Promise<boolean> {
+  async claim(key: string, options?: ClaimOptions): Promise<boolean> {
     return claim(this.recipeHost(), key, options)
   }
 
@@ -358,11 +369,15 @@ export class Client<V = Uint8Array> extends Znodes<V, ClientEvents> implements A
   protected async closeOpened(options?: { readonly timeoutMs?: number | undefined }): Promise<void> {
     const opened = [...this.#opened]
     this.#opened.clear()
+    // First: whoever waits for something is told, whatever the callbacks of others still do.
+    for (const listener of [...this.#closeListeners]) listener()
+    if (this.#sharesSession) this.#renewing.current.unwatchAll(this.deafen())
+    this.#unsubscribe()
+    const previous = this.#renewing.state
+    if (previous !== 'closed') emitSafely(this, 'state', 'closed', previous, 'closed')
     // Its callbacks are the application's: one that never settles must not keep a process from ending.
     const { clock } = this.#renewing.options
     await atMost(clock, options?.timeoutMs, Promise.all(opened.map((handle) => handle[Symbol.asyncDispose]())))
-    for (const listener of [...this.#closeListeners]) listener()
-    this.#unsubscribe()
   }
 
   /** @internal */
@@ -388,6 +403,15 @@ export class Client<V = Uint8Array> extends Znodes<V, ClientEvents> implements A
 
   protected override get renews(): boolean {
     return true
+  }
+
+  protected override get sharesSession(): boolean {
+    return this.#sharesSession
+  }
+
+  protected override ownWatch(watch: AsyncDisposable): () => void {
+    this.#opened.add(watch)
+    return () => this.#opened.delete(watch)
   }
 
   protected watchSource(): StreamSession | undefined {
@@ -435,7 +459,9 @@ export class Client<V = Uint8Array> extends Znodes<V, ClientEvents> implements A
         }
       },
       own: (handle) => {
-        this.#opened.add(handle)
+        // What was under way when this was closed: it goes as soon as it has come.
+        if (this.#closing === undefined) this.#opened.add(handle)
+        else queueMicrotask(() => void handle[Symbol.asyncDispose]())
         return () => this.#opened.delete(handle)
       },
     }

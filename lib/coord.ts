@@ -77,10 +77,18 @@ export class EnsembleMember extends EventEmitter<MemberEvents> {
   readonly #member: Member
   #status: Status | undefined
   #infos: readonly MemberInfo[] = []
+  /** What was warned of and is still so. */
+  #standing: readonly string[] = []
+  /** Warnings that nobody heard, since nobody had this yet: the first listener does. */
+  #unheard: string[] = []
+  #isJoined = false
 
   constructor(member: Member) {
     super()
     this.#member = member
+    ;(this as EventEmitter).on('newListener', (event) => {
+      if (event === 'warning') queueMicrotask(() => this.#tellUnheard())
+    })
   }
 
   /** Of this incarnation: another one after each start of a member without a durable store. */
@@ -147,23 +155,56 @@ export class EnsembleMember extends EventEmitter<MemberEvents> {
       emitSafely(this, 'role', role, previous)
     }
     if (status.leader?.id !== previousLeader) emitSafely(this, 'leader', this.leader)
-    if (status.majorityLost && !wasLost) emitSafely(this, 'warning', majorityLostText)
+    if (status.majorityLost && !wasLost) this.onWarning(majorityLostText)
   }
 
   /** @internal */
   onMembers(infos: readonly MemberInfo[]): void {
     this.#infos = infos
     emitSafely(this, 'members', this.members)
+    if (this.#isJoined) this.#warnOfStanding()
+  }
+
+  /** @internal The application has it now, and may listen. */
+  onJoined(): void {
+    this.#isJoined = true
+    this.#warnOfStanding()
   }
 
   /** @internal */
   onWarning(message: string): void {
-    emitSafely(this, 'warning', message)
+    if (this.#isJoined) emitSafely(this, 'warning', message)
+    else this.#unheard.push(message)
+  }
+
+  #tellUnheard(): void {
+    const unheard = this.#unheard
+    this.#unheard = []
+    for (const message of unheard) emitSafely(this, 'warning', message)
   }
 
   /** @internal */
   onProgress({ phase, done, total }: Progress): void {
     emitSafely(this, 'progress', { phase, done, total })
+  }
+
+  /** Of what stays so until somebody changes it: once when it becomes so. */
+  #warnOfStanding(): void {
+    const voters = this.#infos.filter(({ isVoter }) => isVoter)
+    const isVoter = voters.some(({ id }) => id === this.id)
+    const standing = [
+      ...(voters.length === 2 ? [twoVotersText] : []),
+      // Whoever is alone in memory knows it.
+      ...(isVoter && this.#infos.length > 1 && this.#member.isVolatile ? [memoryOnlyText] : []),
+    ]
+    const told = this.#standing
+    this.#standing = standing
+    this.#unheard = this.#unheard.filter((text) => !told.includes(text) || standing.includes(text))
+    for (const text of standing) {
+      if (told.includes(text)) continue
+      if (this.listenerCount('warning') > 0) emitSafely(this, 'warning', text)
+      else this.#unheard.push(text)
+    }
   }
 
   #isVoter({ id }: MemberRecord): boolean {
@@ -177,6 +218,12 @@ export class EnsembleMember extends EventEmitter<MemberEvents> {
     return isVoter ? 'follower' : 'observer'
   }
 }
+
+const twoVotersText =
+  'there are two voters: where either stops, nothing is written any more. Have one, or three or five'
+
+const memoryOnlyText =
+  'this voter keeps everything in memory alone: where a majority of the voters does and ends at the same time, all is lost. With the option storage nothing is'
 
 const viewOf = ({ id, name, address }: MemberRecord): Omit<MemberView, 'role' | 'voter'> => ({ id, name, address })
 
@@ -329,7 +376,7 @@ export class Coord<V = Uint8Array> extends Client<V> {
   /** @internal The member stopped by itself. */
   onFailed(error: CoordError): void {
     this.#failure = error
-    emitSafely(this.member, 'warning', error.message)
+    this.member.onWarning(error.message)
     void this.close({ timeoutMs: 0 })
   }
 
@@ -447,7 +494,7 @@ export class Coord<V = Uint8Array> extends Client<V> {
       await member.request({ kind: this.#isLeaving ? 'leave' : 'close' }, signal)
     } catch (error) {
       const why = error instanceof CoordError ? error.message : String(error)
-      if (this.#isLeaving) emitSafely(this.member, 'warning', `this member stops, but keeps its seat: ${why}`)
+      if (this.#isLeaving) this.member.onWarning(`this member stops, but keeps its seat: ${why}`)
     }
   }
 }

@@ -129,6 +129,7 @@ export async function joinWith(options: JoinOptions, surroundings: JoinSurroundi
   const coord = new Coord<unknown>({ member, clock, entropy, timeoutMs, requestTimeoutMs, readOnly, root }, view, codec)
   parts.coord = coord
   await joined(options, coord, member, clock, transport, waiting)
+  view.onJoined()
   return coord
 }
 

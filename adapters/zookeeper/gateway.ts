@@ -112,17 +112,21 @@ class Gateway implements ZooKeeperGateway {
 
   async listen(): Promise<void> {
     if (this.#coord.state === 'closed') throw new CoordError('COORD_CLOSED')
+    // Before it listens: the coord may be closed meanwhile.
+    this.#coord.on('state', this.#onState)
     await this.#listen()
+    if (this.#closing !== undefined) {
+      this.#server.close()
+      throw new CoordError('COORD_CLOSED')
+    }
     if (this.#options.admin !== undefined) await this.#admin?.listen(this.#options.admin)
   }
 
   #listen(): Promise<void> {
     const { port, host = '127.0.0.1' } = this.#options
     return new Promise((resolve, reject) => {
-      this.#server.once('listening', () => {
-        this.#coord.on('state', this.#onState)
-        resolve()
-      })
+      this.#server.once('listening', () => resolve())
+      this.#server.once('close', () => reject(new CoordError('COORD_CLOSED')))
       // Stays for good: a server that listens may fail to accept, and goes on all the same.
       this.#server.on('error', (error) => reject(listenError(error, host, port)))
       this.#server.listen({ port, host })

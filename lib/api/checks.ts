@@ -6,9 +6,19 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null
 }
 
+/** A value as an error names it: NaN, which is what a missing environment variable becomes as a number, is no null. */
+export function textOf(value: unknown): string {
+  return typeof value === 'number' || typeof value === 'bigint' ? `${value}` : (JSON.stringify(value) ?? typeof value)
+}
+
 export function requireText(name: string, value: unknown): void {
   if (value === undefined) return
   if (typeof value !== 'string' || value === '') throw new TypeError(`${name} must be a text that is not empty`)
+}
+
+export function requireFlag(name: string, value: unknown): void {
+  if (value !== undefined && typeof value !== 'boolean')
+    throw new TypeError(`${name} must be true or false, not ${textOf(value)}`)
 }
 
 /** A day; more would be a mistake in the unit. */
@@ -17,7 +27,7 @@ const msMax = 86_400_000
 export function requireMs(name: string, value: unknown): void {
   if (value === undefined) return
   if (typeof value !== 'number' || !Number.isInteger(value))
-    throw new TypeError(`${name} must be whole milliseconds, not ${JSON.stringify(value)}`)
+    throw new TypeError(`${name} must be whole milliseconds, not ${textOf(value)}`)
   if (value < 1 || value > msMax) throw new RangeError(`${name} must be from 1 to ${msMax} milliseconds, not ${value}`)
 }
 
@@ -28,7 +38,7 @@ const seatsMax = 99
 export function requireSeats(name: string, value: unknown): void {
   if (value === undefined) return
   if (typeof value !== 'number' || !Number.isInteger(value))
-    throw new TypeError(`${name} must be a whole number, not ${JSON.stringify(value)}`)
+    throw new TypeError(`${name} must be a whole number, not ${textOf(value)}`)
   if (value < 1 || value > seatsMax || value % 2 === 0)
     throw new RangeError(`${name} must be an odd number from 1 to ${seatsMax}, not ${value}`)
 }

@@ -14,6 +14,24 @@ export function callListener(listener: () => void): void {
   }
 }
 
+/**
+ * Emits `failed`: what the application's own code has thrown. Where nobody listens, the process prints a warning, or the
+ * error would be lost. That something held is lost, or was aborted, is no error of the application: it says nothing then.
+ */
+export function emitFailure(emitter: EventEmitter, what: string, error: unknown, ...args: readonly unknown[]): void {
+  if (emitter.listenerCount('failed') > 0) {
+    emitSafely(emitter, 'failed', error, ...args)
+    return
+  }
+  const { code } = (error ?? {}) as { readonly code?: unknown }
+  if (code === 'COORD_LOCK_LOST' || code === 'ABORT_ERR') return
+  const detail = error instanceof Error ? (error.stack ?? String(error)) : String(error)
+  process.emitWarning(`${what} failed, and nobody listens to its event 'failed'`, {
+    type: 'EmbeddedCoordWarning',
+    detail,
+  })
+}
+
 /** Emits to each listener on its own. */
 export function emitSafely(emitter: EventEmitter, event: string, ...args: readonly unknown[]): void {
   for (const listener of emitter.rawListeners(event)) callListener(() => Reflect.apply(listener, emitter, [...args]))

@@ -4,7 +4,7 @@ import type { Discovery } from '../ports/discovery.ts'
 import type { Progress } from '../ports/progress.ts'
 import type { Storage } from '../ports/storage.ts'
 import type { Transport } from '../ports/transport.ts'
-import { isObject, requireMs, requireSeats, requireSignal, requireText } from './checks.ts'
+import { isObject, requireFlag, requireMs, requireSeats, requireSignal, requireText, textOf } from './checks.ts'
 import type { ValueEncoding } from './values.ts'
 
 /** Where others find this member: a port of our own, or the application's http(s) server. */
@@ -166,8 +166,7 @@ export function checkJoinOptions(options: JoinOptions): void {
   if (options.name !== undefined && Buffer.byteLength(options.name) > nameBytesMax)
     throw new TypeError(`name must be at most ${nameBytesMax} bytes`)
   for (const name of ['sessionTimeoutMs', 'requestTimeoutMs', 'joinTimeoutMs'] as const) requireMs(name, options[name])
-  if (options.readOnly !== undefined && typeof options.readOnly !== 'boolean')
-    throw new TypeError(`readOnly must be true or false, not ${String(options.readOnly)}`)
+  requireFlag('readOnly', options.readOnly)
   checkAuthSchemes(options.authSchemes)
   const { role } = options
   if (role !== undefined && role !== 'auto' && role !== 'voter' && role !== 'observer')
@@ -218,7 +217,9 @@ function checkListen(listen: unknown): void {
     const isServer = isObject(server) && typeof server['on'] === 'function' && typeof server['address'] === 'function'
     if (!isServer) throw new TypeError('listen.server must be an http(s) server of Node')
   } else if (typeof port !== 'number' || !Number.isInteger(port) || port < 0 || port > 65_535) {
-    throw new TypeError(`listen.port must be a whole number from 0 to 65535, not ${JSON.stringify(port)}`)
+    throw new TypeError(
+      `listen.port must be a whole number from 0 to 65535, not ${textOf(port)}: is an environment variable missing?`,
+    )
   }
 }
 
@@ -274,5 +275,3 @@ function isDiscovery(peers: unknown): boolean {
   if ('dns' in peers) return Object.keys(peers).every((name) => dnsNames.has(name))
   return 'file' in peers && Object.keys(peers).length === 1
 }
-
-const textOf = (value: unknown): string => JSON.stringify(value) ?? typeof value

@@ -50,7 +50,12 @@ export interface SessionOptions {
   readonly entropy: Entropy
   /** Tells the name of the member in this process, if there is one. */
   readonly memberName?: (() => string | undefined) | undefined
+  /** Its paths are under this one. Default '': all. */
+  readonly root?: string | undefined
 }
+
+/** Of the library's own parts: the application neither sees nor removes them, and there may be many. */
+export type StateListener = (next: SessionState, previous: SessionState, reason: string) => void
 
 interface PendingCall {
   readonly watch: WatchRequest | undefined
@@ -73,6 +78,8 @@ function asRegistered(watch: WatchRequest, result: CallResult): WatchRequest {
   return watch.kind === 'exists' && isThere ? { ...watch, kind: 'data' } : watch
 }
 
+const watchKinds: readonly WatchKind[] = ['data', 'exists', 'children', 'persistent', 'persistent-recursive']
+
 /** The member has one watch for data and existence. */
 function sharesWatch(one: WatchKind, other: WatchKind): boolean {
   const listOf = (kind: WatchKind): WatchKind => (kind === 'exists' ? 'data' : kind)
@@ -87,6 +94,7 @@ export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements
   readonly #dispatcher: Dispatcher
   readonly #pending = new Map<number, PendingCall>()
   readonly #streams = new Map<number, StreamSink>()
+  readonly #stateListeners = new Set<StateListener>()
   /** What ends with the certainty that this session lives: locks, terms. */
   readonly #held = new Set<() => void>()
   #listeners = new WatchListeners()
@@ -102,7 +110,7 @@ export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements
   #loss: SessionLoss | undefined
 
   constructor(options: SessionOptions, codec: ValueCodec<V>) {
-    super('', codec)
+    super(options.root ?? '', codec)
     this.#options = options
     this.#codec = codec
     this.#clock = options.clock
@@ -160,7 +168,7 @@ export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements
       get state(): SessionState {
         return state()
       },
-      root: '',
+      root: this.root,
       codec: this.#codec,
       clock,
       get memberName(): string | undefined {
@@ -168,15 +176,18 @@ export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements
       },
       random: (): number => entropy.random(),
       uniqueName: (): string => uniqueName(entropy),
-      onState: (listener: (next: SessionState) => void): (() => void) => {
-        this.on('state', listener)
-        return () => this.off('state', listener)
-      },
+      onState: (listener: StateListener): (() => void) => this.onState(listener),
       own: (handle: AsyncDisposable): (() => void) => {
         this.#handles.add(handle)
         return () => this.#handles.delete(handle)
       },
     }
+  }
+
+  /** @internal Called before the listeners of the event `state`. Returns how to let go of it. */
+  onState(listener: StateListener): () => void {
+    this.#stateListeners.add(listener)
+    return () => this.#stateListeners.delete(listener)
   }
 
   /** @internal A call on behalf of a client that shares this session. */
@@ -250,6 +261,15 @@ export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements
     const read = { type: 'removeWatches', path, kinds: kindsGone } as const
     // Whether the member still had it does not matter: it may have fired meanwhile.
     await this.perform({ kind: 'read', read, consistency: 'session' }, () => undefined, options)
+  }
+
+  /** @internal Removes the listeners of which that is said. What cannot be told to the member goes with the session. */
+  unwatchAll(concerns: (listener: WatchListener) => boolean): void {
+    for (const listener of this.#listeners.all()) {
+      if (!concerns(listener)) continue
+      for (const path of this.#listeners.pathsOf(listener))
+        this.unwatch(path, watchKinds, listener, undefined).catch(() => {})
+    }
   }
 
   /** @internal What this session, which is over, leaves behind. */
@@ -331,7 +351,7 @@ export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements
   }
 
   async #close(timeoutMs: number): Promise<void> {
-    if (this.#state !== 'lost' && this.#state !== 'closed') await this.#closeInTree(timeoutMs)
+    if (!this.#isOver) await this.#closeInTree(timeoutMs)
     const handles = [...this.#handles]
     if (handles.length === 0) return
     await atMost(this.#clock, timeoutMs, Promise.all(handles.map((handle) => handle[Symbol.asyncDispose]())))
@@ -351,8 +371,9 @@ export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements
       // Nobody answered, or the session was over already: it ends by its timeout.
     } finally {
       timer.cancel()
-      this.#link.abandon()
+      // Its owner has closed it, whatever the member is told of it.
       this.#setState('closed', 'closed')
+      this.#link.abandon()
     }
   }
 
@@ -365,7 +386,7 @@ export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements
     else {
       // A member that begins again from its store or its peers has seen nothing yet, and its sessions have.
       if (item.seen > this.#seen) this.#seen = item.seen
-      this.#loss = item.loss
+      if (!this.#isOver) this.#loss = item.loss
       this.#setState(item.state, item.reason)
     }
   }
@@ -391,13 +412,18 @@ export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements
 
   #setState(next: SessionState, reason: string): void {
     const previous = this.#state
-    if (previous === next || previous === 'lost' || previous === 'closed') return
+    if (previous === next || this.#isOver) return
     this.#state = next
     if (next === 'lost' || next === 'closed') {
       this.#endHeld()
       this.#endStreams(next)
     }
+    for (const listener of [...this.#stateListeners]) callListener(() => listener(next, previous, reason))
     emitSafely(this, 'state', next, previous, reason)
+  }
+
+  get #isOver(): boolean {
+    return this.#state === 'lost' || this.#state === 'closed'
   }
 
   #endHeld(): void {

@@ -1,7 +1,10 @@
 /** The builder for `multi`: the operations in order, then `commit`. A builder commits once. */
-import type { CreateOptions, MultiOperation, MultiOptions } from './znodes.ts'
+import type { CreateOptions, MultiOperation, MultiOptions, MultiResult } from './znodes.ts'
 
-type Commit<V> = (operations: readonly MultiOperation<V>[], options?: MultiOptions) => Promise<readonly unknown[]>
+/** What one operation gave: its `type` tells which. */
+type Result<V> = MultiResult<MultiOperation<V>>
+
+type Commit<V> = (operations: readonly MultiOperation<V>[], options?: MultiOptions) => Promise<readonly Result<V>[]>
 
 export class Transaction<V> {
   readonly #commit: Commit<V>
@@ -29,7 +32,7 @@ export class Transaction<V> {
   }
 
   /** One result per operation, or a CoordError with `index` and `results`. */
-  async commit(options?: MultiOptions): Promise<readonly unknown[]> {
+  async commit(options?: MultiOptions): Promise<readonly Result<V>[]> {
     if (this.#committed) throw new TypeError('this transaction was committed already: begin another one')
     this.#committed = true
     return this.#commit(this.#operations, options)

@@ -37,6 +37,10 @@ export class WatchListeners {
     else paths.add(path)
   }
 
+  all(): readonly WatchListener[] {
+    return [...this.#paths.keys()]
+  }
+
   /** The paths at which a listener is registered. */
   pathsOf(listener: WatchListener): readonly string[] {
     return [...(this.#paths.get(listener) ?? [])]

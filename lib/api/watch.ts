@@ -57,6 +57,8 @@ export interface WatchParts<V> {
   /** Whether another session takes the place of one that is lost. */
   readonly renews: boolean
   decode(event: StreamEvent): StreamedEvent<V>
+  /** Closes the watch when its owner is closed; returns how to let go of it. */
+  own(watch: AsyncDisposable): () => void
 }
 
 export class Watch<V = Uint8Array> implements AsyncIterableIterator<StreamedEvent<V>>, AsyncDisposable {
@@ -74,6 +76,9 @@ export class Watch<V = Uint8Array> implements AsyncIterableIterator<StreamedEven
   #isClosed = false
   #failure: Error | undefined
   #wake: (() => void) | undefined
+  /** Ends an opening that waits. */
+  readonly #ending = new AbortController()
+  #disown: (() => void) | undefined
   #turn: Promise<unknown> = Promise.resolve()
 
   /** @internal */
@@ -145,17 +150,19 @@ export class Watch<V = Uint8Array> implements AsyncIterableIterator<StreamedEven
   }
 
   async #open(): Promise<StreamHandle | undefined> {
-    const { request, signal, renews } = this.#parts
+    const { request, renews } = this.#parts
     const session = this.#parts.session()
     if (session === undefined) {
       this.#end(undefined)
       return undefined
     }
+    // Not before it is used: one that nobody iterates over holds nothing.
+    this.#disown ??= this.#parts.own(this)
     const from = this.#resumeFrom
     // The statement of another session was interrupted: it begins anew.
     if (this.#hasStated && from === undefined) this.#buffer.push({ type: 'gap', zxid: this.#zxid as Zxid })
     try {
-      this.#stream = await session.openStream({ ...request, from }, this.#sink, { signal })
+      this.#stream = await session.openStream({ ...request, from }, this.#sink, { signal: this.#ending.signal })
       if (this.#isClosed) this.#stream.close()
       return this.#stream
     } catch (error) {
@@ -207,6 +214,8 @@ export class Watch<V = Uint8Array> implements AsyncIterableIterator<StreamedEven
     this.#failure = failure
     this.#buffer = []
     this.#parts.signal?.removeEventListener('abort', this.#onAbort)
+    this.#disown?.()
+    this.#ending.abort()
     this.#stream?.close()
     this.#stream = undefined
     this.#awaken()

@@ -35,7 +35,7 @@ import type {
   WatchEvent,
   WatchKind,
 } from '../ports/session-link.ts'
-import { checkAcl, checkCallOptions } from './checks.ts'
+import { checkAcl, checkCallOptions, requireFlag } from './checks.ts'
 import { deleteQuota, getQuota, type Quota, type QuotaLimits, type QuotaNodes, setQuota } from './quota.ts'
 import { statView, withJson } from './results.ts'
 import { Transaction } from './transaction.ts'
@@ -196,6 +196,22 @@ export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends Ev
   /** The session to stream from as of now; `undefined` once this was closed. */
   protected abstract watchSource(): StreamSession | undefined
 
+  /** Closes a stream of events when this is closed; returns how to let go of it. */
+  protected ownWatch(_watch: AsyncDisposable): () => void {
+    return () => {}
+  }
+
+  /** Whether its session is somebody else's, who goes on with it when this is closed. */
+  protected get sharesSession(): boolean {
+    return false
+  }
+
+  /** From now on no listener that was given here is called. Tells which those are, as the session knows them. */
+  protected deafen(): (listener: WatchListener) => boolean {
+    this.#isDeaf = true
+    return (listener) => this.#own.has(listener)
+  }
+
   /** Removes watches that were set here. */
   protected abstract removeListeners(
     path: string,
@@ -225,6 +241,7 @@ export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends Ev
   }
 
   async delete(path: string, options?: DeleteOptions): Promise<void> {
+    requireFlag('recursive', options?.recursive)
     const operation: Operation = {
       type: 'delete',
       path: this.#resolve(path),
@@ -402,6 +419,7 @@ export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends Ev
       signal,
       renews: this.renews,
       session: () => this.watchSource(),
+      own: (watch) => this.ownWatch(watch),
       decode: (event): StreamedEvent<V> =>
         streamedEvent(
           event,
@@ -412,7 +430,7 @@ export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends Ev
   }
 
   /** The quota of a path and what is used of it; `undefined` where it has none of its own. */
-  getQuota(path: string, options?: CallOptions): Promise<Quota | undefined> {
+  async getQuota(path: string, options?: CallOptions): Promise<Quota | undefined> {
     return getQuota(this.#quotaNodes(options), this.#resolve(path))
   }
 
@@ -421,12 +439,12 @@ export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends Ev
    * it had. `hardCount` and `hardBytes` refuse what would exceed them (`COORD_QUOTA_EXCEEDED`); `count` and `bytes` warn
    * (`coord.member`, event `warning`).
    */
-  setQuota(path: string, limits: QuotaLimits, options?: CallOptions): Promise<void> {
+  async setQuota(path: string, limits: QuotaLimits, options?: CallOptions): Promise<void> {
     return setQuota(this.#quotaNodes(options), this.#resolve(path), limits)
   }
 
   /** Ends the quota of a path. `COORD_NO_NODE` where it has none. */
-  deleteQuota(path: string, options?: CallOptions): Promise<void> {
+  async deleteQuota(path: string, options?: CallOptions): Promise<void> {
     return deleteQuota(this.#quotaNodes(options), this.#resolve(path))
   }
 
@@ -492,8 +510,9 @@ export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends Ev
     options: CreateOptions | undefined,
     settle: (result: CreateResult) => T,
   ): Promise<T> {
-    const operation = this.#createOperation({ type: 'create', path, data, ...options })
     const parents = options?.parents
+    requireFlag('parents', parents)
+    const operation = this.#createOperation({ type: 'create', path, data, ...options })
     return this.#write(
       parents === undefined ? operation : { ...operation, parents },
       (result) => settle(expect(result, 'create')),
@@ -618,7 +637,7 @@ export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends Ev
   /** One function stays one listener: ZooKeeper calls it once for a change, however often it was registered. */
   #listenerOf(watch: WatchListener): WatchListener {
     if (typeof watch !== 'function') throw new TypeError('watch must be a function')
-    return this.#root === '' ? watch : this.#stripping(watch)
+    return this.#root === '' && !this.sharesSession ? watch : this.#stripping(watch)
   }
 
   #nodeRead(read: ReadRequest): ReadRequest {
@@ -658,13 +677,19 @@ export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends Ev
     }
   }
 
+  /** What the session knows for each listener that was given here, where that is another one. */
   readonly #stripped = new WeakMap<WatchListener, WatchListener>()
+  readonly #own = new WeakSet<WatchListener>()
+  #isDeaf = false
 
   #stripping(watch: WatchListener): WatchListener {
     let stripping = this.#stripped.get(watch)
     if (stripping === undefined) {
-      stripping = (event) => watch(withJson({ ...event, path: this.#strip(event.path) }))
+      stripping = (event) => {
+        if (!this.#isDeaf) watch(withJson({ ...event, path: this.#strip(event.path) }))
+      }
       this.#stripped.set(watch, stripping)
+      this.#own.add(stripping)
     }
     return stripping
   }

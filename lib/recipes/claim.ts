@@ -2,7 +2,7 @@
  * Claims: of all who claim a key, exactly one gets it, once. What other schedulers need to run a job on one process only:
  * claim the job's name and the time of its firing, and run it if you got the claim.
  */
-import { absolutePath, createIn, hasCode, type RecipeHost, toJson } from './host.ts'
+import { absolutePath, createIn, hasCode, openSession, type RecipeHost, toJson } from './host.ts'
 
 /** A claim is forgotten after so long by default: a day. */
 const keptMsDefault = 86_400_000
@@ -26,7 +26,7 @@ export async function claim(host: RecipeHost, key: string, { keptMs, signal }: C
   const owner = toJson({ name: host.memberName })
   try {
     const options = { mode: 'persistent-ttl', ttlMs, signal } as const
-    await createIn(host.session, absolutePath(host, '/claims'), encodeURIComponent(key), owner, options)
+    await createIn(openSession(host), absolutePath(host, '/claims'), encodeURIComponent(key), owner, options)
     return true
   } catch (error) {
     if (hasCode(error, 'COORD_NODE_EXISTS')) return false

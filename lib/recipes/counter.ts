@@ -10,9 +10,11 @@ import {
   type HostSession,
   hasCode,
   inSomeSession,
+  openSession,
   type RecipeHost,
   throwIfAborted,
   toJson,
+  untilAborted,
 } from './host.ts'
 
 interface Reading {
@@ -43,11 +45,11 @@ export class Counter {
 
   /** The value now; 0 where nobody has counted yet. */
   async get(options: CounterGetOptions = {}): Promise<number> {
-    return (await this.#read(this.#host.session, options)).value
+    return (await this.#read(openSession(this.#host), options)).value
   }
 
   /** Adds a whole number, which may be negative. Resolves with the sum. */
-  add(amount = 1, options: HandleOptions = {}): Promise<number> {
+  async add(amount = 1, options: HandleOptions = {}): Promise<number> {
     requireCount('amount', amount)
     return this.#change((value) => value + amount, options)
   }
@@ -68,7 +70,8 @@ export class Counter {
   #change(step: (value: number) => number | undefined, options: HandleOptions): Promise<number> {
     const changed = this.#last.then(() => this.#changeNow(step, options))
     this.#last = changed.catch(() => {})
-    return changed
+    // Also while it waits for its turn: then nothing is changed.
+    return untilAborted(changed, options.signal)
   }
 
   async #changeNow(step: (value: number) => number | undefined, { signal }: HandleOptions): Promise<number> {

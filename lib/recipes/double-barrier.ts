@@ -18,6 +18,7 @@ import {
   hasCode,
   lookUntil,
   type RecipeHost,
+  untilAborted,
 } from './host.ts'
 import { rendezvous } from './stable-hash.ts'
 
@@ -73,7 +74,7 @@ export class DoubleBarrier implements AsyncDisposable {
     const entered = this.#entered
     if (entered === undefined) return
     this.#entered = undefined
-    await this.#withdraw()
+    await untilAborted(this.#withdraw(), signal)
     await lookUntil(this.#host, (session, watch) => this.#lookWhetherOver(session, watch, entered, signal), signal)
   }
 

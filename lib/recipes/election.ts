@@ -6,8 +6,8 @@
  * run twice here. That it does not run elsewhere at the same time is what `term.held`, `term.signal` and `term.token` are for.
  */
 import { EventEmitter } from 'node:events'
-import { emitSafely } from '../api/emit.ts'
-import { CoordError } from '../errors.ts'
+import { callListener, emitFailure, emitSafely } from '../api/emit.ts'
+import { withJson } from '../api/results.ts'
 import { type Held, Lock } from './held.ts'
 import { absolutePath, below, fromJson, hasCode, isOver, lookUntil, pause, type RecipeHost, toJson } from './host.ts'
 import { inSequence, type Manner, standInLine } from './line.ts'
@@ -18,19 +18,20 @@ export interface LeaderView<V> {
   readonly token: bigint
   /** The name of the member that it is on, where it is in a member's process. */
   readonly name: string | undefined
-  /** What the candidate gave as `data`. */
+  /** What the candidate gave as `data`; undefined also where that does not decode. */
   readonly data: V | undefined
 }
 
 export interface ElectionOptions<V> {
   /**
    * Called when elected. The term goes on after it has resolved, until it is lost, resigned or closed; if it rejects, the
-   * term ends, `failed` is emitted, and the candidate stands in line again, each time after a longer pause.
+   * term ends, `failed` is emitted, and the candidate stands in line again, each time after a longer pause: 1 s, 2 s … 60 s.
+   * It must not await the election's `close()`, which waits for it: `void election.close()`.
    */
   readonly onElected: (term: Held) => unknown
-  /** Called with each new leader, and with `undefined` when there is none. */
+  /** Called with each new leader, and with `undefined` when there is none. What it throws is rethrown, as a listener's is. */
   readonly onLeader?: ((leader: LeaderView<V> | undefined) => void) | undefined
-  /** Others see it while this candidate leads. */
+  /** Others see it while this candidate leads. A TypeError where the encoding does not take it. */
   readonly data?: V | undefined
 }
 
@@ -38,7 +39,7 @@ export interface ElectionEvents {
   elected: [term: Held]
   /** A term is over, for whatever reason; its callback may still be running. */
   ended: []
-  /** The callback of a term has rejected. */
+  /** The callback of a term has rejected. Where nobody listens, the process prints a warning. */
   failed: [error: unknown]
 }
 
@@ -49,7 +50,9 @@ const retryMaxMs = 60_000
 export class Election<V = Uint8Array> extends EventEmitter<ElectionEvents> implements AsyncDisposable {
   readonly #host: RecipeHost<V>
   readonly #folder: string
-  readonly #options: ElectionOptions<V>
+  readonly #onElected: ElectionOptions<V>['onElected']
+  /** Of this candidate, as the others see it; undefined: none. */
+  readonly #data: string | undefined
   readonly #closing = new AbortController()
   readonly #disown: () => void
   readonly #campaign: Promise<void>
@@ -61,12 +64,16 @@ export class Election<V = Uint8Array> extends EventEmitter<ElectionEvents> imple
   constructor(host: RecipeHost<V>, path: string, options: ElectionOptions<V>) {
     super()
     if (typeof options?.onElected !== 'function') throw new TypeError('onElected must be a function')
+    const { onElected, onLeader, data } = options
+    if (onLeader !== undefined && typeof onLeader !== 'function') throw new TypeError('onLeader must be a function')
     this.#host = host
     this.#folder = absolutePath(host, path)
-    this.#options = options
+    this.#onElected = onElected
+    // Once, and here: what the encoding does not take is misuse.
+    this.#data = data === undefined ? undefined : Buffer.from(host.codec.encode(data)).toString('base64')
     this.#disown = host.own(this)
     this.#campaign = this.#stand()
-    if (options.onLeader !== undefined) this.#observation = this.#observe(options.onLeader)
+    if (onLeader !== undefined) this.#observation = this.#observe(onLeader)
   }
 
   /** Whether this candidate certainly leads now. */
@@ -113,7 +120,7 @@ export class Election<V = Uint8Array> extends EventEmitter<ElectionEvents> imple
         retryMs = retryFirstMs
       } catch (error) {
         if (this.#isClosed) return
-        emitSafely(this, 'failed', error)
+        this.#tellFailure(error)
         await pause(this.#host, retryMs, this.#closing.signal)
         retryMs = Math.min(retryMs * 2, retryMaxMs)
       }
@@ -122,11 +129,7 @@ export class Election<V = Uint8Array> extends EventEmitter<ElectionEvents> imple
 
   /** Stands in line, leads, and waits until the term is over and its callback settled. Rejects with what the callback does. */
   async #leadOnce(): Promise<void> {
-    const { data, onElected } = this.#options
-    const candidate = toJson({
-      name: this.#host.memberName,
-      data: data === undefined ? undefined : this.#encoded(data),
-    })
+    const candidate = toJson({ name: this.#host.memberName, data: this.#data })
     const manner: Manner = { suffix: '__lock__', data: candidate, waitsFor: () => true }
     const { session, path, token, leave } = await standInLine(this.#host, this.#folder, this.#closing.signal, manner)
     const term = new Lock(this.#host, session, path, token, leave)
@@ -137,7 +140,7 @@ export class Election<V = Uint8Array> extends EventEmitter<ElectionEvents> imple
     })
     try {
       emitSafely(this, 'elected', term)
-      await onElected(term)
+      await this.#onElected(term)
       await over
     } finally {
       await term.release()
@@ -160,14 +163,15 @@ export class Election<V = Uint8Array> extends EventEmitter<ElectionEvents> imple
           },
           this.#closing.signal,
         )
+        const leader = found.path === undefined ? undefined : await this.#view(found.path)
+        // Only now: who could not be looked at is still to be told.
         isFirst = false
         last = found.path
-        this.#leader = found.path === undefined ? undefined : await this.#view(found.path)
-        if (!this.#isClosed) onLeader(this.#leader)
-      } catch (error) {
-        if (this.#isClosed) return
+        this.#leader = leader
+        if (!this.#isClosed) callListener(() => onLeader(leader))
+      } catch {
+        // Such as a missing permission: it is asked again.
         await pause(this.#host, retryFirstMs, this.#closing.signal)
-        if (!(error instanceof CoordError)) emitSafely(this, 'failed', error)
       }
     }
   }
@@ -190,19 +194,24 @@ export class Election<V = Uint8Array> extends EventEmitter<ElectionEvents> imple
     try {
       const { data, stat } = await this.#host.session.getData(path)
       const { name, data: given } = (fromJson(data) ?? {}) as { readonly name?: string; readonly data?: string }
-      return { token: stat.czxid, name, data: given === undefined ? undefined : this.#decoded(given) }
+      return withJson({ token: stat.czxid, name, data: given === undefined ? undefined : this.#decoded(given) })
     } catch (error) {
       if (hasCode(error, 'COORD_NO_NODE')) return undefined
       throw error
     }
   }
 
-  #encoded(data: V): string {
-    return Buffer.from(this.#host.codec.encode(data)).toString('base64')
+  /** Somebody with another encoding leads all the same. */
+  #decoded(text: string): V | undefined {
+    try {
+      return this.#host.codec.decode(new Uint8Array(Buffer.from(text, 'base64')))
+    } catch {
+      return undefined
+    }
   }
 
-  #decoded(text: string): V {
-    return this.#host.codec.decode(new Uint8Array(Buffer.from(text, 'base64')))
+  #tellFailure(error: unknown): void {
+    emitFailure(this, `the election at ${this.#folder}`, error)
   }
 }
 

@@ -49,6 +49,11 @@ export class Held {
     if (!this.held) throw lostError(this.path)
   }
 
+  /** For logs: the token as text, and whether it is held now. */
+  toJSON(): object {
+    return { path: this.path, token: `${this.token}`, held: this.held }
+  }
+
   /** @internal Also called when it is given back. Idempotent. */
   protected end(): void {
     if (this.#controller.signal.aborted) return
@@ -60,11 +65,12 @@ export class Held {
 /** Something held that its holder gives back. */
 export class Lock extends Held implements AsyncDisposable {
   readonly #giveBack: () => Promise<void>
+  readonly #disown: () => void
   #released: Promise<void> | undefined
 
   /** @internal `giveBack` deletes the node, however often that takes; it never rejects. */
   constructor(
-    host: Pick<RecipeHost, 'root'>,
+    host: Pick<RecipeHost, 'root' | 'own'>,
     session: HostSession,
     path: string,
     token: bigint,
@@ -72,6 +78,7 @@ export class Lock extends Held implements AsyncDisposable {
   ) {
     super(host, session, path, token)
     this.#giveBack = giveBack
+    this.#disown = host.own(this)
     // Lost while its session goes on (a late heartbeat): the node would block everybody for nothing.
     this.signal.addEventListener('abort', () => void this.release(), { once: true })
     if (this.signal.aborted) void this.release()
@@ -84,6 +91,7 @@ export class Lock extends Held implements AsyncDisposable {
   release(): Promise<void> {
     if (this.#released === undefined) {
       this.#released = Promise.resolve()
+      this.#disown()
       this.end()
       this.#released = this.#giveBack()
     }

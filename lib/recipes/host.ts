@@ -178,13 +178,32 @@ export function pause(host: Pick<RecipeHost, 'clock'>, ms: number, signal?: Abor
   })
 }
 
+/** Settles as a promise does; rejects as soon as the signal aborts, and what becomes of the promise then is nobody's. */
+export function untilAborted<T>(waited: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return waited
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(abortError(signal))
+    const done = (): void => signal.removeEventListener('abort', onAbort)
+    if (signal.aborted) onAbort()
+    else signal.addEventListener('abort', onAbort, { once: true })
+    waited.then(resolve, reject).finally(done)
+  })
+}
+
 export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted === true) throw abortError(signal)
 }
 
+const isClosed = (host: RecipeHost): boolean => host.state === 'closed'
+
+/** What whoever waits is told where no other session will follow. */
+export function overError(host: RecipeHost): CoordError {
+  return new CoordError(isClosed(host) ? 'COORD_CLOSED' : 'COORD_SESSION_EXPIRED')
+}
+
 /** Whether no other session will follow: the host is closed, or is a session that is over. */
 export function isOver(host: RecipeHost): boolean {
-  return host.state === 'closed' || host.session.state === 'lost' || host.session.state === 'closed'
+  return isClosed(host) || host.session.state === 'lost' || host.session.state === 'closed'
 }
 
 /**
@@ -212,10 +231,16 @@ export async function createIn(
   }
 }
 
+/** The session as of now, for a call; a closed client makes none, though its session may be somebody's who goes on. */
+export function openSession(host: RecipeHost): HostSession {
+  if (isClosed(host)) throw new CoordError('COORD_CLOSED')
+  return host.session
+}
+
 /** Performs an attempt again if a session ended under it and it certainly was not applied; else rejects as it does. */
 export async function inSomeSession<T>(host: RecipeHost, attempt: (session: HostSession) => Promise<T>): Promise<T> {
   for (;;) {
-    const session = host.session
+    const session = openSession(host)
     try {
       return await attempt(session)
     } catch (error) {
@@ -243,10 +268,11 @@ export async function lookUntil<T>(
     const session = host.session
     try {
       if (signal?.aborted === true) throw abortError(signal)
+      if (isClosed(host)) throw new CoordError('COORD_CLOSED')
       const found = await look(session, wake)
       if (found !== undefined) return found
       if (!woken.signal.aborted) await new Promise((resolve) => woken.signal.addEventListener('abort', resolve))
-      if (isOver(host)) throw new CoordError(host.state === 'closed' ? 'COORD_CLOSED' : 'COORD_SESSION_EXPIRED')
+      if (isOver(host)) throw overError(host)
       delayMs = 50
     } catch (error) {
       if (signal?.aborted === true) throw abortError(signal)

@@ -39,11 +39,11 @@ interface Target {
 
 const hostOf = (target: Target): RecipeHost => target.recipeHost() as RecipeHost
 
-export function lock(target: Target, path: string, options?: LockOptions): Promise<Lock> {
+export async function lock(target: Target, path: string, options?: LockOptions): Promise<Lock> {
   return lockOn(hostOf(target), path, options)
 }
 
-export function tryLock(
+export async function tryLock(
   target: Target,
   path: string,
   options?: Omit<LockOptions, 'timeoutMs'>,
@@ -51,7 +51,7 @@ export function tryLock(
   return tryLockOn(hostOf(target), path, options)
 }
 
-export function withLock<T>(
+export async function withLock<T>(
   target: Target,
   path: string,
   action: (lock: Lock) => T | Promise<T>,
@@ -60,7 +60,7 @@ export function withLock<T>(
   return withLockOn(hostOf(target), path, action, options)
 }
 
-export function lockAll(target: Target, paths: readonly string[], options?: LockOptions): Promise<MultiLock> {
+export async function lockAll(target: Target, paths: readonly string[], options?: LockOptions): Promise<MultiLock> {
   return lockAllOn(hostOf(target), paths, options)
 }
 
@@ -86,7 +86,7 @@ export function schedule(
   return new Schedule(hostOf(target), name, times, job, options)
 }
 
-export function claim(target: Target, key: string, options?: ClaimOptions): Promise<boolean> {
+export async function claim(target: Target, key: string, options?: ClaimOptions): Promise<boolean> {
   return claimOn(hostOf(target), key, options)
 }
 

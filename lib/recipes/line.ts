@@ -12,6 +12,7 @@ import {
   isOutage,
   isOver,
   lookUntil,
+  openSession,
   pause,
   type RecipeHost,
   throwIfAborted,
@@ -47,7 +48,7 @@ export async function standInLine(
   manner: Manner = plain,
 ): Promise<Place> {
   for (;;) {
-    const session = host.session
+    const session = openSession(host)
     const taken = await takePlace(host, session, line, signal, manner)
     if (taken === undefined) continue
     const { path, token } = taken
@@ -72,7 +73,7 @@ export async function tryLine(
   signal: AbortSignal | undefined,
   manner: Manner = plain,
 ): Promise<Place | undefined> {
-  const session = host.session
+  const session = openSession(host)
   const taken = await takePlace(host, session, line, signal, manner)
   if (taken === undefined) return undefined
   const { path, token } = taken

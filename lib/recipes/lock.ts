@@ -10,7 +10,7 @@
  */
 import { CoordError } from '../errors.ts'
 import { Lock } from './held.ts'
-import { abortError, absolutePath, type HandleOptions, isOver, type RecipeHost } from './host.ts'
+import { abortError, absolutePath, type HandleOptions, isOver, overError, type RecipeHost } from './host.ts'
 import { type Manner, type Place, standInLine, tryLine } from './line.ts'
 
 export interface LockOptions extends HandleOptions {
@@ -38,7 +38,7 @@ export async function lock(host: RecipeHost, path: string, options: LockOptions 
       const held = lockOf(host, await standInLine(host, folder, signal, mannerOf(options)))
       // Lost between the last look and now: then from the beginning.
       if (held.held) return held
-      if (isOver(host)) throw new CoordError('COORD_SESSION_EXPIRED', undefined, { path })
+      if (isOver(host)) throw overError(host)
     }
   })
 }
@@ -50,7 +50,10 @@ export async function tryLock(
   options: Omit<LockOptions, 'timeoutMs'> = {},
 ): Promise<Lock | undefined> {
   const place = await tryLine(host, absolutePath(host, path), options.signal, mannerOf(options))
-  return place === undefined ? undefined : lockOf(host, place)
+  if (place === undefined) return undefined
+  const held = lockOf(host, place)
+  // Lost between the look and now: it goes by itself.
+  return held.held ? held : undefined
 }
 
 /** Runs `action` with the lock, and gives it back whatever becomes of that. */

@@ -19,6 +19,7 @@ import {
   type RecipeHost,
   throwIfAborted,
   toJson,
+  untilAborted,
 } from './host.ts'
 import { IdBlock } from './id-block.ts'
 import { Mirror } from './mirror.ts'
@@ -145,7 +146,7 @@ export class Ids {
       this.#reserving ??= this.#reserve().finally(() => {
         this.#reserving = undefined
       })
-      await this.#reserving
+      await untilAborted(this.#reserving, options.signal)
     }
   }
 

@@ -52,11 +52,14 @@ export class Presence {
   #waiting: Waiting[] = []
   #closed: Promise<void> | undefined
 
+  /** One function for all watches: however often it is set, it is called once. */
+  readonly #onChange = (): void => this.#wake()
+
   constructor(host: RecipeHost, options: PresenceOptions) {
     this.#host = host
     this.#options = options
     this.#data = options.data
-    this.#unsubscribe = host.onState(() => this.#wake())
+    this.#unsubscribe = host.onState(this.#onChange)
   }
 
   get path(): string {
@@ -175,7 +178,7 @@ export class Presence {
   async #ensure(session: HostSession): Promise<Stat | undefined> {
     const { path } = this
     const wanted = this.#wanted
-    const stat = await session.exists(path, { watch: () => this.#wake() })
+    const stat = await session.exists(path, { watch: this.#onChange })
     if (this.#closing.signal.aborted) return undefined
     if (stat?.ephemeralOwner === session.id && this.#written === wanted) return stat
     try {

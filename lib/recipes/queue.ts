@@ -286,6 +286,7 @@ export class QueueItem<V> extends Held {
   readonly #paths: Paths
   readonly #claim: Claim
   readonly #decode: () => V
+  readonly #disown: () => void
   #finished: Promise<void> | undefined
   #released: Promise<void> | undefined
 
@@ -297,6 +298,7 @@ export class QueueItem<V> extends Held {
     this.#claim = claim
     this.attempt = attempt
     this.#decode = decode
+    this.#disown = host.own(this)
     // Lost while its session goes on (a late heartbeat): it would be kept from everybody for nothing.
     this.signal.addEventListener('abort', () => void this.release(), { once: true })
     if (this.signal.aborted) void this.release()
@@ -321,8 +323,18 @@ export class QueueItem<V> extends Held {
   /** Gives the item back: the next consumer gets it, as a further attempt. Does nothing after `done`. Idempotent. */
   release(): Promise<void> {
     if (this.#finished !== undefined) return this.#finished.catch(() => {})
-    this.#released ??= this.#giveBack()
+    if (this.#released === undefined) {
+      // It may be called again while it ends.
+      this.#released = Promise.resolve()
+      this.#disown()
+      this.end()
+      this.#released = giveBack(this.#host, this.#paths, this.#claim)
+    }
     return this.#released
+  }
+
+  override toJSON(): object {
+    return { ...super.toJSON(), attempt: this.attempt }
   }
 
   /** The same as `release()`. */
@@ -344,27 +356,21 @@ export class QueueItem<V> extends Held {
         } catch (error) {
           // Nobody else takes it from a session that lives: an earlier attempt of ours has succeeded.
           if (isUnknown && isConflict(error) && session.state === 'connected') return
-          if (isConflict(error)) throw new CoordError('COORD_LOCK_LOST', undefined, { path, cause: error })
+          if (isConflict(error)) throw new CoordError('COORD_LOCK_LOST', undefined, { path: this.path, cause: error })
           if (!isOutage(error)) throw error
           isUnknown ||= !error.retryable
           if (session.state === 'lost' || session.state === 'closed')
             throw new CoordError(isUnknown ? 'COORD_CONNECTION_LOSS' : 'COORD_LOCK_LOST', undefined, {
-              path,
+              path: this.path,
               cause: error,
             })
           await pause(this.#host, 100)
         }
       }
     } finally {
+      this.#disown()
       this.end()
     }
-  }
-
-  async #giveBack(): Promise<void> {
-    // Later: `release` may be called while it ends.
-    await Promise.resolve()
-    this.end()
-    await giveBack(this.#host, this.#paths, this.#claim)
   }
 }
 

@@ -11,7 +11,8 @@
  */
 import { EventEmitter } from 'node:events'
 import { Cron } from 'croner'
-import { emitSafely } from '../api/emit.ts'
+import { emitFailure, emitSafely } from '../api/emit.ts'
+import { withJson } from '../api/results.ts'
 import { CoordError } from '../errors.ts'
 import { Election, requireName } from './election.ts'
 import type { Held } from './held.ts'
@@ -22,6 +23,7 @@ import {
   type HandleOptions,
   hasCode,
   isOutage,
+  openSession,
   pause,
   type RecipeHost,
   toJson,
@@ -50,7 +52,7 @@ export interface ScheduleOptions {
 export interface ScheduleEvents {
   fired: [firing: Firing]
   missed: [times: readonly Date[]]
-  /** The job rejected, or what it needs could not be recorded. */
+  /** The job rejected, or what it needs could not be recorded. Where nobody listens, the process prints a warning. */
   failed: [error: unknown]
 }
 
@@ -102,7 +104,7 @@ export class Schedule extends EventEmitter<ScheduleEvents> implements AsyncDispo
     this.#job = job
     this.#missed = missed
     this.#election = new Election<unknown>(host, `${path}/line`, { onElected: (term) => this.#lead(term) })
-    this.#election.on('failed', (error) => emitSafely(this, 'failed', error))
+    this.#election.on('failed', (error) => this.#tellFailure(error))
     this.#disown = host.own(this)
   }
 
@@ -199,7 +201,7 @@ export class Schedule extends EventEmitter<ScheduleEvents> implements AsyncDispo
       if (at <= through) throw new CoordError('COORD_LOCK_LOST', `${record.scheduledAt} was fired already`)
       return { through: at, firings: [...firings, record].slice(-historyMax) }
     })
-    const firing: Firing = {
+    const firing: Firing = withJson({
       path: term.path,
       token,
       scheduledAt: new Date(at),
@@ -208,14 +210,14 @@ export class Schedule extends EventEmitter<ScheduleEvents> implements AsyncDispo
         return term.held
       },
       assertHeld: () => term.assertHeld(),
-    }
+    })
     emitSafely(this, 'fired', firing)
     let outcome: FiringRecord['outcome'] = 'done'
     try {
       await this.#job(firing)
     } catch (error) {
       outcome = 'failed'
-      emitSafely(this, 'failed', error)
+      this.#tellFailure(error)
     }
     try {
       await this.#write(term, ({ through, firings }) => ({
@@ -226,6 +228,10 @@ export class Schedule extends EventEmitter<ScheduleEvents> implements AsyncDispo
       // How it ended is for people to read: losing it loses nothing else.
       if (!isOutage(error) && !hasCode(error, 'COORD_LOCK_LOST', 'COORD_CLOSED')) throw error
     }
+  }
+
+  #tellFailure(error: unknown): void {
+    emitFailure(this, `the schedule at ${this.#record}`, error)
   }
 
   /** Changes the record under the term; resolves with the zxid of the change. */
@@ -240,7 +246,7 @@ export class Schedule extends EventEmitter<ScheduleEvents> implements AsyncDispo
 
   async #stored(signal?: AbortSignal): Promise<StoredRecord | undefined> {
     try {
-      const { data } = await this.#host.session.getData(this.#record, { signal })
+      const { data } = await openSession(this.#host).getData(this.#record, { signal })
       const stored = fromJson(data) as Partial<StoredRecord> | undefined
       if (typeof stored?.through === 'number' && Array.isArray(stored.firings)) return stored as StoredRecord
       throw new CoordError('COORD_BAD_DATA', `${this.#record} is no record of firings`, { path: this.#record })

@@ -15,9 +15,13 @@ import {
   type HandleOptions,
   type HostSession,
   hasCode,
+  isOver,
   lookUntil,
+  openSession,
+  overError,
   type RecipeHost,
   toJson,
+  untilAborted,
 } from './host.ts'
 import { deleteByPrefix, standInLine } from './line.ts'
 import { bounded, type LockOptions } from './lock.ts'
@@ -40,36 +44,40 @@ export class Semaphore {
     return bounded(this.#host, options, async (signal) => {
       for (;;) {
         const place = await standInLine(this.#host, below(this.#path, 'line'), signal)
+        let lease: Lock | 'moved' | undefined
         try {
-          const lease = await lookUntil(
+          lease = await lookUntil(
             this.#host,
             (session, watch) => this.#take(session, place.session, watch, signal),
             signal,
           )
-          await place.leave()
-          if (lease !== 'moved') return lease
+          await untilAborted(place.leave(), signal)
         } catch (error) {
           // Who gives up need not wait until it can be told.
           void place.leave()
+          if (lease instanceof Lock) void lease.release()
           throw error
         }
+        // Lost between the last look and now, or with its place: then from the beginning.
+        if (lease !== 'moved' && lease.held) return lease
+        if (isOver(this.#host)) throw overError(this.#host)
       }
     })
   }
 
   /** A lease if one is free and nobody waits, else undefined at once. */
   async tryAcquire(options: Pick<LockOptions, 'signal'> = {}): Promise<Lock | undefined> {
-    const { session } = this.#host
+    const session = openSession(this.#host)
     const line = await session.exists(below(this.#path, 'line'), options)
     if (line !== undefined && line.numChildren > 0) return undefined
     const lease = await this.#take(session, session, undefined, options.signal)
-    return lease === 'moved' ? undefined : lease
+    return lease instanceof Lock && lease.held ? lease : undefined
   }
 
   /** How many leases there are from now on, for everybody. */
   async resize(permits: number, { signal }: HandleOptions = {}): Promise<void> {
     requirePermits(permits)
-    const { session } = this.#host
+    const session = openSession(this.#host)
     for (;;) {
       try {
         await session.setData(this.#path, toJson({ permits }), { signal })

@@ -4,7 +4,7 @@
  * a pick costs no message.
  */
 import { EventEmitter } from 'node:events'
-import { emitSafely } from '../api/emit.ts'
+import { callListener, emitSafely } from '../api/emit.ts'
 import { CoordError } from '../errors.ts'
 import { type Candidate, type Strategy, type StrategyName, strategyOf } from './balancing.ts'
 import {
@@ -55,7 +55,7 @@ export interface ServiceEvents {
 export interface WatchServiceOptions extends HandleOptions {
   /** Default `'round-robin'`. */
   readonly strategy?: StrategyName | undefined
-  /** Only these are picked, and listed. */
+  /** Only these are picked, and listed. Where it throws, the instance is not, and the error is rethrown as a listener's is. */
   readonly filter?: ((instance: ServiceInstance) => boolean) | undefined
   /** How long an instance that was reported is left out. Milliseconds, default 30,000. */
   readonly reportedMs?: number | undefined
@@ -165,6 +165,7 @@ export class ServiceView extends EventEmitter<ServiceEvents> implements AsyncDis
   constructor(host: RecipeHost, path: string, options: WatchServiceOptions) {
     super()
     const { strategy = 'round-robin', filter = () => true, reportedMs = 30_000 } = options
+    if (typeof filter !== 'function') throw new TypeError('filter must be a function')
     if (!Number.isFinite(reportedMs) || reportedMs < 0)
       throw new RangeError('reportedMs must be milliseconds, 0 or more')
     this.#host = host
@@ -260,12 +261,21 @@ export class ServiceView extends EventEmitter<ServiceEvents> implements AsyncDis
     return { ...instance, release, report, [Symbol.dispose]: release }
   }
 
+  /** What the application throws must not keep the other instances from being listed. */
+  #passes(instance: ServiceInstance): boolean {
+    let passes = false
+    callListener(() => {
+      passes = this.#filter(instance)
+    })
+    return passes
+  }
+
   #onChange(): void {
     const before = new Map(this.#instances.map((instance) => [instance.id, instance]))
     const after = new Map<string, ServiceInstance>()
     for (const [path, { data }] of this.#mirror.nodes) {
       const instance = path === this.#path ? undefined : instanceOf(path, data)
-      if (instance !== undefined && this.#filter(instance)) after.set(instance.id, instance)
+      if (instance !== undefined && this.#passes(instance)) after.set(instance.id, instance)
     }
     this.#instances = [...after.values()].sort((one, other) => (one.id < other.id ? -1 : 1))
     for (const id of this.#reported.keys()) if (!after.has(id)) this.#reported.delete(id)

@@ -15,7 +15,7 @@
  * goes (and so before anybody else gets its tasks); a live worker's task is moved only after the worker has let go of it.
  */
 import { EventEmitter } from 'node:events'
-import { emitSafely } from '../api/emit.ts'
+import { emitFailure } from '../api/emit.ts'
 import { decodeValue, encodeValue } from '../api/values.ts'
 import { CoordError } from '../errors.ts'
 import { type PolicyName, policyNames } from './assignment.ts'
@@ -72,7 +72,7 @@ export interface WorkOptions extends HandleOptions {
 export type TaskFunction<V> = (value: V, run: TaskRun) => unknown
 
 export interface WorkerEvents {
-  /** A function has rejected. The task is tried again, here or elsewhere. */
+  /** A function has rejected. The task is tried again, here or elsewhere. Where nobody listens, the process prints a warning. */
   failed: [error: unknown, task: string]
 }
 
@@ -127,7 +127,7 @@ export class Workers<V> {
   /** Works until closed: `fn` is called for every task that is assigned to this process. Resolves once it is registered. */
   async work(fn: TaskFunction<V>, options: WorkOptions = {}): Promise<Worker<V>> {
     const worker = new Worker(this.#host, this.#paths, fn, options, (error, task) => {
-      emitSafely(worker, 'failed', error, task)
+      emitFailure(worker, `task ${task} of ${this.#paths.root}`, error, task)
     })
     try {
       await worker.start(new Master(this.#host, this.#paths, this.#policy, this.#attempts), options.signal)
@@ -229,6 +229,10 @@ export class TaskRun extends Held {
           throw new CoordError('COORD_LOCK_LOST', undefined, { path: this.path })
       }
     }
+  }
+
+  override toJSON(): object {
+    return { ...super.toJSON(), id: this.id, attempt: this.attempt }
   }
 
   /** @internal The assignment, as the session names it. */
@@ -373,6 +377,8 @@ export class Worker<V> extends EventEmitter<WorkerEvents> implements AsyncDispos
   async #close(): Promise<void> {
     this.#closing.abort()
     await this.#working
+    // Also where the session had ended before.
+    await Promise.all([...this.#runs.values()].map(({ settled }) => settled))
     await this.#master?.close()
     this.#disown()
   }

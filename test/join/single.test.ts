@@ -9,7 +9,8 @@ import {
   type ValueCodec,
   type WatchEvent,
 } from '../../lib/index.ts'
-import { rejectsWith, until } from './fixture.ts'
+import { uncaughtDuring } from '../uncaught.ts'
+import { rejectsWith } from './fixture.ts'
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value)
 
@@ -248,26 +249,10 @@ describe('watches', () => {
     }))
 })
 
-/** What the process reports as uncaught while `run` runs, instead of to mocha. */
-async function uncaughtDuring(run: () => Promise<void>): Promise<unknown[]> {
-  const listeners = process.listeners('uncaughtException')
-  const caught: unknown[] = []
-  process.removeAllListeners('uncaughtException')
-  process.on('uncaughtException', (error) => caught.push(error))
-  try {
-    await run()
-    await until('the error is rethrown', () => caught.length > 0)
-  } finally {
-    process.removeAllListeners('uncaughtException')
-    for (const listener of listeners) process.on('uncaughtException', listener)
-  }
-  return caught
-}
-
 describe('a listener that throws', () => {
   it('is reported by the process, and disturbs neither the library nor other listeners', async () => {
     const heard: string[] = []
-    const caught = await uncaughtDuring(() =>
+    const caught = await uncaughtDuring(1, () =>
       withCoord(async (coord) => {
         await coord.create('/a')
         const throwing = (): never => {

@@ -40,6 +40,23 @@ const waits: Record<string, (coord: Coord, signal: AbortSignal) => Promise<unkno
   'synchronousQueue.put': (coord, signal) => coord.synchronousQueue('/lonely').put(new Uint8Array(1), { signal }),
   'barrier.wait': (coord, signal) => coord.barrier('/closed').wait({ signal }),
   'doubleBarrier.enter': (coord, signal) => coord.doubleBarrier('/alone', 2).enter({ signal }),
+  'doubleBarrier.leave': async (coord, signal) => {
+    const barrier = coord.doubleBarrier('/both', 1)
+    await barrier.enter()
+    // It begins to leave when nobody answers any more.
+    while (coord.state === 'connected') await new Promise((resolve) => coord.once('state', resolve))
+    await barrier.leave({ signal })
+  },
+  'counter.add, behind another one': async (coord, signal) => {
+    while (coord.state === 'connected') await new Promise((resolve) => coord.once('state', resolve))
+    const counter = coord.counter('/count')
+    counter.add().catch(() => {})
+    await counter.add(1, { signal })
+  },
+  'ids.next': async (coord, signal) => {
+    while (coord.state === 'connected') await new Promise((resolve) => coord.once('state', resolve))
+    await coord.names('/names').ids().next({ signal })
+  },
 }
 
 describe('giving up', () => {

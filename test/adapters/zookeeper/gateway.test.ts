@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
@@ -10,6 +10,7 @@ import { connectRequest, requestHeader } from '../../../adapters/zookeeper/recor
 import { type Coord, joinEnsemble } from '../../../lib/index.ts'
 import type { Hosting } from '../../../lib/ports/hosting.ts'
 import type { SessionCall, SessionDoor } from '../../../lib/ports/session-link.ts'
+import { freePorts } from '../../free-ports.ts'
 import { bytes, open, ZkClient } from './zk-client.ts'
 
 const superDigest = 'super:D/InIHSb7yEEbrWz8b9l71RjZJU='
@@ -551,6 +552,20 @@ describe('a gateway', () => {
     await client.ended
     await gateway.close()
     await assert.rejects(serveZooKeeper(coord, { port: 0 }), { code: 'COORD_CLOSED' })
+  })
+
+  it('does not begin where its coord closes meanwhile, and leaves nothing that listens', async () => {
+    await using coord = await joinEnsemble()
+    const { hosting } = coord as unknown as { readonly hosting: Hosting }
+    for (const host of ['127.0.0.1', 'localhost']) {
+      const [port = 0] = await freePorts(1)
+      const closing = Object.assign(new EventEmitter(), { state: 'connected', hosting })
+      const serving = assert.rejects(serveZooKeeper(closing, { port, host }), { code: 'COORD_CLOSED' })
+      closing.emit('state', 'closed')
+      await serving
+      assert.equal(closing.listenerCount('state'), 0)
+      await (await serveZooKeeper(coord, { port, host })).close()
+    }
   })
 
   it('refuses limits that are none', async () => {

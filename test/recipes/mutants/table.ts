@@ -64,7 +64,12 @@ export const recipeMutants: readonly RecipeMutant[] = [
   ...of(
     'election',
     'election',
-    ['a term begins while the last callback runs', 'election', 'await onElected(term)', 'void onElected(term)'],
+    [
+      'a term begins while the last callback runs',
+      'election',
+      'await this.#onElected(term)',
+      'void this.#onElected(term)',
+    ],
     ['nobody who resigns goes', 'election', 'return this.isLeader ? this.#term : undefined', 'return undefined'],
   ),
   ...of(
