@@ -15,7 +15,10 @@ import { bytes, copied, natural, oneOf, type Schema, struct, text, union } from 
 
 /** Before the proof, no frame may be larger. */
 export const handshakeBytesMax = 4096
-/** Raised by changes that an older version cannot read. */
+/**
+ * Raised by changes that an older version cannot read: members of two versions do not talk to each other. What may change
+ * without that is in docs/ARCHITECTURE.md, "Versions"; the golden bytes tell (test/wire/golden.test.ts).
+ */
 export const protocolVersion = 1
 
 export const rejections = ['self', 'duplicate', 'secret', 'version', 'protocol', 'closing'] as const

@@ -1,6 +1,6 @@
 /**
  * The bytes of the log and of snapshots. A batch is encoded once: the same bytes are in the proposal, in the journal and
- * in the DIFF (design D4). Lists of variants may only grow at their end; the test of old bytes keeps that.
+ * in the DIFF (design D4). Lists of variants may only grow at their end; the golden bytes keep that (test/wire/golden.test.ts).
  */
 
 import type { AclEntry, Identity } from '../core/tree/acl.ts'
@@ -225,7 +225,8 @@ const stat = struct<Stat>({
 })
 
 const errorCode = text(64) as Schema<ErrorCode>
-const knownErrorCode: Schema<ErrorCode> = {
+/** As a text: one of a later version is an error all the same. */
+export const knownErrorCode: Schema<ErrorCode> = {
   write: (code) => code,
   read: (plain) => {
     const code = errorCode.read(plain)

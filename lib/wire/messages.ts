@@ -6,11 +6,11 @@ import type { Mark } from '../core/zab/marks.ts'
 import type { MemberChoice, MembershipOutcome, MembershipRequest } from '../core/zab/membership-request.ts'
 import type { Message, MessageMap, MessageType, Replica, StreamId } from '../core/zab/message.ts'
 import { presenceStates, refusalCodes, standings, wishes } from '../core/zab/message.ts'
-import { type ErrorCode, errorCodes } from '../errors.ts'
 import { decodeItems, encode, headOfBytes } from './cbor.ts'
 import {
   batch,
   historyDigest,
+  knownErrorCode,
   loggedConfiguration,
   markOf,
   memberId,
@@ -54,7 +54,7 @@ const membershipRequest = union<MembershipRequest, 'kind'>('kind', {
   mayStop: nothing,
 })
 const membershipOutcome = struct<MembershipOutcome>({
-  code: optional(oneOf(Object.keys(errorCodes) as ErrorCode[])),
+  code: optional(knownErrorCode),
   reason,
 })
 

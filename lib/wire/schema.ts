@@ -113,7 +113,10 @@ export interface Struct<T extends object> extends Schema<T> {
   readInto(value: object, plain: unknown): T
 }
 
-/** Fields in the order in which they are written here: a new version may only add optional ones at the end. */
+/**
+ * Fields in the order in which they are written here. Undefined ones at the end are left out: so a new version may add
+ * optional ones at the end, and a reader of before goes on as long as they are not set (docs/ARCHITECTURE.md, "Versions").
+ */
 export function struct<T extends object>(fields: Fields<T>): Struct<T> {
   const keys = Object.keys(fields) as (keyof T)[]
   const schemas = Object.values(fields) as Schema<unknown>[]
@@ -130,9 +133,13 @@ export function struct<T extends object>(fields: Fields<T>): Struct<T> {
   return {
     write: (value) => {
       const plain: unknown[] = []
+      let length = 0
       for (let index = 0; index < keys.length; index += 1) {
-        plain.push((schemas[index] as Schema<unknown>).write(value[keys[index] as keyof T]))
+        const field = (schemas[index] as Schema<unknown>).write(value[keys[index] as keyof T])
+        plain.push(field)
+        if (field !== undefined) length = index + 1
       }
+      if (length < keys.length) plain.length = length
       return plain
     },
     read: (plain) => readInto({}, plain),

@@ -12,6 +12,7 @@ import { Random } from '../../lib/testing/random.ts'
 import { decodeHandshake, encodeHandshake, protocolVersion } from '../../lib/wire/handshake.ts'
 import { decodeBatch, encodeBatch } from '../../lib/wire/log.ts'
 import { decodeMessages, encodeMessage } from '../../lib/wire/messages.ts'
+import { natural, optional, struct } from '../../lib/wire/schema.ts'
 
 const a: MemberRecord = { id: memberIdFrom('A'), name: 'a', address: 'ws://a' }
 const session = sessionIdFrom(0x7fff_ffff_ffff_ffffn)
@@ -208,6 +209,14 @@ describe('messages', () => {
   it('of a build that reports no digest say nothing of the state', () => {
     const [type] = cbor.decode(encodeMessage({ type: 'pong', round: 3 })) as [number]
     assert.deepEqual(decodeMessages(cbor.encode([type, [3]])), [{ type: 'pong', round: 3 }])
+  })
+
+  it('of a later build are read as long as what it added at the end is not set', () => {
+    const before = struct<{ readonly a: number }>({ a: natural })
+    const later = struct<{ readonly a: number; readonly b?: number | undefined }>({ a: natural, b: optional(natural) })
+    assert.deepEqual(before.read(later.write({ a: 1 })), { a: 1 })
+    assert.deepEqual(later.read(before.write({ a: 1 })), { a: 1 })
+    assert.throws(() => before.read(later.write({ a: 1, b: 2 })), { code: 'COORD_PROTOCOL' })
   })
 
   for (const [what, bytes] of Object.entries(hostile)) {
