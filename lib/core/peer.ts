@@ -265,7 +265,8 @@ export class Peer {
 
   /** Whether another turn is wanted as soon as what waits outside has had its turn: there is more to be done in slices. */
   get wantsTurn(): boolean {
-    return snapshotStream.wantsTurn(this.#zab)
+    const zab = this.#zab
+    return !zab.isOver && (!zab.isDelivered || snapshotStream.wantsTurn(zab) || synchronization.wantsTurn(zab))
   }
 
   /** When a tick is wanted, monotonic milliseconds; infinite if never. */
@@ -454,6 +455,7 @@ export class Peer {
   }
 
   #onFlush(): void {
+    if (this.#zab.endDeliveries()) this.#progress()
     const { role } = this.#zab
     if (role.name === 'leading') handOver.checkOwnStore(this.#zab, role)
     if (isEstablished(role)) divergence.handOverIfDiverged(this.#zab, role)
@@ -466,7 +468,7 @@ export class Peer {
     // Handed over meanwhile: then it is a follower's turn that ends.
     const { role: now } = this.#zab
     if (now.name === 'leading') {
-      synchronization.flushSnapshots(this.#zab, now)
+      synchronization.flushLearners(this.#zab, now)
       broadcast.flushLeading(this.#zab, now)
     }
     if (now.name === 'following') snapshotStream.repairReplica(this.#zab, now)
@@ -495,6 +497,7 @@ export class Peer {
       if (role.name === 'outside') founding.progressOutside(this.#zab, role)
       else if (role.name === 'looking') this.#progressLooking(role)
       else if (role.name === 'leading') this.#progressLeading(role)
+      else synchronization.progressUpToDate(this.#zab, role)
       if (this.#zab.role === role && phaseOf(role) === phase) return
     }
   }

@@ -63,6 +63,7 @@ export interface MemberLimits extends CheckpointLimits {
   readonly tail: ZabOptions['tail']
   readonly batchBytesMax: number
   readonly chunkBytesMax: number
+  readonly slice: ZabOptions['slice']
   /** How often a leader looks for containers and nodes past their time to live. */
   readonly reapIntervalMs: number
   readonly session: SessionLimits
@@ -464,8 +465,8 @@ export class Member {
     const { peers, founds, role: wish, seats, limits, counterLast, mark } = this.#options
     const lists = peers.length === 0 ? [start.self.address] : peers
     const founders = mayFound && founds ? [...new Set(lists)].sort() : []
-    const { timing, tail, batchBytesMax, chunkBytesMax, reapIntervalMs } = limits
-    const sizes = { tail, batchBytesMax, chunkBytesMax }
+    const { timing, tail, batchBytesMax, chunkBytesMax, slice, reapIntervalMs } = limits
+    const sizes = { tail, batchBytesMax, chunkBytesMax, slice }
     const also = { restoration: this.#restoration, counterLast, reapIntervalMs, mark }
     const options: PeerOptions = { timing, ...sizes, founders, wish, seats, ...also }
     return new Peer(start, options, (applied) => this.#onApplied(applied))

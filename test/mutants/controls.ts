@@ -36,8 +36,8 @@ export const controls: readonly Mutant[] = [
     edits: [
       zab(
         'broadcast',
-        "  leading.announcedCommit = zab.committed\n  for (const learner of leading.learners.values()) {\n    if (learner.state === 'synced') zab.send(learner.member.id, { type: 'commit'",
-        "  leading.announcedCommit = zab.committed\n  for (const learner of [...leading.learners.values()].reverse()) {\n    if (learner.state === 'synced') zab.send(learner.member.id, { type: 'commit'",
+        "  leading.announcedCommit = committed\n  for (const learner of leading.learners.values()) {\n    if (learner.state === 'synced') zab.send(learner.member.id, { type: 'commit'",
+        "  leading.announcedCommit = committed\n  for (const learner of [...leading.learners.values()].reverse()) {\n    if (learner.state === 'synced') zab.send(learner.member.id, { type: 'commit'",
       ),
     ],
   },
@@ -47,12 +47,12 @@ export const controls: readonly Mutant[] = [
     edits: [
       zab(
         'broadcast',
-        "const message = { type: 'propose', batch, committed: zab.committed } as const",
+        "const message = { type: 'propose', batch, committed: zab.announceable } as const",
         "const message = { type: 'propose', batch, committed: zxidZero } as const",
       ),
       zab(
         'broadcast',
-        "    if (learner.state === 'syncing' || learner.state === 'synced') zab.send(learner.member.id, message)\n  }\n  leading.announcedCommit = zab.committed\n",
+        "    if (learner.state === 'syncing' || learner.state === 'synced') zab.send(learner.member.id, message)\n  }\n  leading.announcedCommit = zab.announceable\n",
         "    if (learner.state === 'syncing' || learner.state === 'synced') zab.send(learner.member.id, message)\n  }\n",
       ),
     ],
@@ -82,7 +82,9 @@ export const controls: readonly Mutant[] = [
   {
     id: 'H8',
     title: 'each request is a batch of its own',
-    edits: [zab('broadcast', 'count > 0 && bytes > zab.options.batchBytesMax', 'count > 0')],
+    edits: [
+      zab('broadcast', 'count > 0 && (bytes > zab.options.batchBytesMax || entries > batchEntriesMax)', 'count > 0'),
+    ],
   },
   {
     id: 'H9',
@@ -102,8 +104,8 @@ export const controls: readonly Mutant[] = [
     edits: [
       zab(
         'synchronization',
-        '  leading.announcedCommit = zab.committed\n  for',
-        "  leading.announcedCommit = zab.committed\n  leading.pending.unshift({ requests: [{ type: 'noop' }] })\n  for",
+        '  leading.announcedCommit = zab.announceable\n  for',
+        "  leading.announcedCommit = zab.announceable\n  leading.pending.unshift({ requests: [{ type: 'noop' }] })\n  for",
       ),
     ],
   },

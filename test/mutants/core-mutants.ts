@@ -78,7 +78,7 @@ const electionAndEpochs: readonly Mutant[] = [
     edits: [
       zab(
         'broadcast',
-        '  if (isUpToDate) zab.advanceCommit(message.committed)\n',
+        '  if (following.upToDateAt !== undefined) zab.advanceCommit(message.committed)\n',
         '  zab.advanceCommit(message.committed)\n',
       ),
     ],
@@ -214,7 +214,7 @@ const synchronization: readonly Mutant[] = [
         'after: common, entries: log.entriesAfter(common)',
         'after: shorter, entries: log.entriesAfter(shorter)',
       ),
-      zab('synchronization', 'sendLog(zab, role, learner, common)', 'sendLog(zab, role, learner, shorter)'),
+      zab('synchronization', 'beginCatchingUp(learner, common)', 'beginCatchingUp(learner, shorter)'),
     ],
   },
   {
@@ -251,8 +251,8 @@ const synchronization: readonly Mutant[] = [
     edits: [
       zab(
         'synchronization',
-        'for (const batch of log.after(after)) zab.send',
-        'for (const batch of log.after(after).slice(common === undefined ? 0 : 1)) zab.send',
+        '  beginCatchingUp(learner, common)\n',
+        '  beginCatchingUp(learner, common)\n  const [late] = log.after(common)\n  if (late !== undefined) learner.sentThrough = lastOf(late)\n',
       ),
     ],
   },
@@ -352,8 +352,8 @@ const commitAndApply: readonly Mutant[] = [
     edits: [
       zab(
         'zab',
-        'const limit = this.committed < this.log.durable ?',
-        "const limit = this.role.name !== 'leading' && this.committed < this.log.durable ?",
+        'return this.committed < this.log.durable ?',
+        "return this.role.name !== 'leading' && this.committed < this.log.durable ?",
       ),
     ],
   },
@@ -690,8 +690,8 @@ const ownRules: readonly Mutant[] = [
     edits: [
       zab(
         'synchronization',
-        "{ type: 'upToDate', epoch: epoch as number, committed: zab.committed }",
-        "{ type: 'upToDate', epoch, committed: zab.log.last }",
+        "{ type: 'upToDate', epoch: epoch as number, committed: zab.announceable }",
+        "{ type: 'upToDate', epoch: epoch as number, committed: zab.log.last }",
       ),
     ],
   },
@@ -934,7 +934,7 @@ const ownRules: readonly Mutant[] = [
     edits: [
       zab(
         'broadcast',
-        "{ type: 'readIndexReply', id, zxid: zab.committed }",
+        "{ type: 'readIndexReply', id, zxid: zab.announceable }",
         "{ type: 'readIndexReply', id, zxid: zab.log.base }",
       ),
     ],
@@ -1084,7 +1084,9 @@ const ownRules: readonly Mutant[] = [
   {
     id: 'X72',
     title: 'the log behind a snapshot that is on its way is let go',
-    edits: [zab('zab', 'this.stream?.state.zxid ?? this.machine.lastZxid', 'this.machine.lastZxid')],
+    edits: [
+      zab('zab', 'if (this.stream !== undefined && this.stream.state.zxid < from) from = this.stream.state.zxid', ''),
+    ],
   },
   {
     id: 'X73',
@@ -1191,8 +1193,8 @@ const divergence: readonly Mutant[] = [
     edits: [
       zab(
         'zab',
-        "if (this.machine.lastZxid >= limit || this.standing === 'diverged') return",
-        'if (this.machine.lastZxid >= limit) return',
+        "return this.standing === 'diverged' || this.machine.lastZxid >= this.#deliverable",
+        'return this.machine.lastZxid >= this.#deliverable',
       ),
     ],
   },
@@ -1277,6 +1279,41 @@ const divergence: readonly Mutant[] = [
   },
 ]
 
+/** What is delivered and sent a slice at a time. */
+const slices: readonly Mutant[] = [
+  {
+    id: 'L1',
+    title: 'a leader serves before it has delivered what it inherited',
+    edits: [zab('synchronization', '  if (!zab.isDelivered) return\n', '')],
+  },
+  {
+    id: 'L2',
+    title: 'a follower serves once it is told that it is up to date, whatever it has delivered',
+    edits: [zab('synchronization', "zab.standing !== 'diverged' && zab.machine.lastZxid < upToDateAt", 'false')],
+  },
+  {
+    id: 'L3',
+    title: 'a leader speaks of commits that it has not delivered',
+    edits: [zab('zab', "this.standing === 'diverged' || this.committed < lastZxid", 'this.committed > 0n')],
+  },
+  {
+    id: 'L4',
+    title: 'the log that a learner is still to be sent is let go',
+    edits: [zab('zab', "if (state === 'catchingUp' && sentThrough < from) from = sentThrough", '')],
+  },
+  {
+    id: 'L5',
+    title: 'a learner gets proposals while it is being sent the log before them',
+    edits: [
+      zab(
+        'broadcast',
+        "learner.state === 'syncing' || learner.state === 'synced') zab.send",
+        "learner.state === 'syncing' || learner.state === 'synced' || learner.state === 'catchingUp') zab.send",
+      ),
+    ],
+  },
+]
+
 const all: readonly Mutant[] = [
   ...electionAndEpochs,
   ...synchronization,
@@ -1286,6 +1323,7 @@ const all: readonly Mutant[] = [
   ...readsAndSessions,
   ...ownRules,
   ...divergence,
+  ...slices,
 ]
 
 /** Those that the seeds must catch. */

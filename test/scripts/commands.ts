@@ -15,6 +15,8 @@ export const commands: Readonly<Record<string, Command>> = {
   found: (world, ...names) => world.found(names),
   /** tail N: members started from now on keep N entries of the log in memory. */
   tail: (world, entries) => world.setTail(Number(entries)),
+  /** slice N: members started from now on deliver N entries a turn, and send the log a batch a turn. */
+  slice: (world, entries) => world.setSlice(Number(entries)),
   settle: (world) => world.settle(),
   flush: (world) => world.flush(),
   advance: (world, ms) => world.advance(Number(ms)),

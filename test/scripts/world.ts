@@ -49,6 +49,7 @@ export class ScriptWorld {
   #now = 0
   #quiet = false
   #tail: ZabOptions['tail'] = { entries: 1000, bytes: 1 << 20 }
+  #slice: ZabOptions['slice'] = { entries: 500, bytes: 1 << 20 }
   #founders: string[] = []
 
   /** Creates blank founders, all linked. */
@@ -60,6 +61,11 @@ export class ScriptWorld {
 
   setTail(entries: number): void {
     this.#tail = { entries, bytes: 1 << 20 }
+  }
+
+  /** So many entries are delivered in a turn, and one batch of a log is sent. */
+  setSlice(entries: number): void {
+    this.#slice = { entries, bytes: 1 }
   }
 
   /** Runs without a trace. */
@@ -93,6 +99,7 @@ export class ScriptWorld {
       tail: this.#tail,
       batchBytesMax: 1 << 20,
       chunkBytesMax: 1 << 16,
+      slice: this.#slice,
       founders: this.#founders,
     }
     const member: ScriptMember = {
@@ -218,6 +225,11 @@ export class ScriptWorld {
         while (this.deliver(from, to)) moved = true
       }
       this.flush()
+      for (const { name, isUp, peer } of this.members.values()) {
+        if (!isUp || !peer.wantsTurn) continue
+        this.print(`${name}      goes on in its next turn`)
+        moved = true
+      }
       const isQuiet = [...this.#queues.values()].every((queue) => queue.length === 0)
       if (!moved && isQuiet && [...this.members.values()].every(({ writes }) => writes.length === 0)) return
     }

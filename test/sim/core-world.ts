@@ -7,7 +7,7 @@ import type { Output } from '../../lib/core/output.ts'
 import type { MemberId } from '../../lib/core/zab/configuration.ts'
 import type { LogTail } from '../../lib/core/zab/log.ts'
 import { isEstablished } from '../../lib/core/zab/roles.ts'
-import type { Timing, ZabOptions } from '../../lib/core/zab/zab.ts'
+import type { Slice, Timing, ZabOptions } from '../../lib/core/zab/zab.ts'
 import { EventQueue } from '../../lib/testing/event-queue.ts'
 import { History } from './history.ts'
 import { Clients } from './invariants/clients.ts'
@@ -27,6 +27,8 @@ export interface WorldOptions {
   readonly tail: LogTail
   readonly batchBytesMax: number
   readonly chunkBytesMax: number
+  /** Default: that of `defaultSlice`. */
+  readonly slice?: Slice | undefined
   /** Leaders go to their next epoch at this counter. */
   readonly counterLast?: number | undefined
   /** Mean delay of a message, and the chance of a long one. */
@@ -80,6 +82,8 @@ export const defaultOptions: Omit<WorldOptions, 'seed' | 'members'> = {
   actionMs: 100,
   checkpointEvery: 0,
 }
+
+export const defaultSlice: Slice = { entries: 500, bytes: 1 << 16 }
 
 const wallBegin = 1_790_000_000_000
 
@@ -222,10 +226,10 @@ export class CoreWorld {
   }
 
   zabOptions(spec: MemberSpec): ZabOptions {
-    const { timing, tail, batchBytesMax, chunkBytesMax, counterLast, seats } = this.options
+    const { timing, tail, batchBytesMax, chunkBytesMax, slice = defaultSlice, counterLast, seats } = this.options
     const mark = (name: string): void => this.mark(name)
     const { founders, wish, features } = spec
-    return { timing, tail, batchBytesMax, chunkBytesMax, founders, wish, features, seats, mark, counterLast }
+    return { timing, tail, batchBytesMax, chunkBytesMax, slice, founders, wish, features, seats, mark, counterLast }
   }
 
   nextSessionNumber(): number {

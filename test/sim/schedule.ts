@@ -92,6 +92,12 @@ function membersOf(random: Prng): MemberSpec[] {
   })
 }
 
+/** Entries are delivered, and logs are sent, a few at a time in every other run. */
+function sliceOf(random: Prng): Partial<WorldOptions> {
+  if (random.chance(0.5)) return {}
+  return { slice: { entries: random.pick([1, 1, 3, 10]), bytes: random.pick([1, 200, 2000]) } }
+}
+
 /** What is rare elsewhere is common here: short tails, small batches and chunks, counters that end. */
 function optionsOf(seed: number, members: readonly MemberSpec[], random: Prng, theme: Theme | undefined): WorldOptions {
   const size = members.length
@@ -104,6 +110,7 @@ function optionsOf(seed: number, members: readonly MemberSpec[], random: Prng, t
     tail: random.chance(0.4) || isShort ? { entries: random.between(0, 8), bytes: 1 << 20 } : defaultOptions.tail,
     batchBytesMax: random.chance(0.3) ? 1 : defaultOptions.batchBytesMax,
     chunkBytesMax: random.chance(0.3) || isShort ? 1 : defaultOptions.chunkBytesMax,
+    ...sliceOf(new Prng(seed, 'slice')),
     ...(random.chance(0.15) ? { counterLast: random.between(3, 40) } : {}),
     latencyMs: random.pick([0.3, 2, 2, 20]),
     spikeChance: random.pick([0, 0, 0.01, 0.1]),

@@ -59,6 +59,8 @@ export interface EnsemblePlan {
     readonly tailEntries?: number
     readonly batchBytesMax?: number
     readonly chunkBytesMax?: number
+    /** Entries delivered, and bytes of the log sent, in one turn. */
+    readonly slice?: { readonly entries: number; readonly bytes: number }
     readonly frameBytesMax?: number
     readonly counterLast?: number
     readonly windowChanges?: number

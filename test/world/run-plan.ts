@@ -324,6 +324,7 @@ function limitsOf({ tight }: EnsemblePlan): Partial<MemberLimits> {
     tailEntries,
     batchBytesMax,
     chunkBytesMax,
+    slice,
     frameBytesMax,
     windowChanges,
     bufferedBytesMax,
@@ -339,6 +340,7 @@ function limitsOf({ tight }: EnsemblePlan): Partial<MemberLimits> {
     ...(tailEntries === undefined ? {} : { tail: { entries: tailEntries, bytes: 1 << 20 } }),
     ...(batchBytesMax === undefined ? {} : { batchBytesMax }),
     ...(chunkBytesMax === undefined ? {} : { chunkBytesMax }),
+    ...(slice === undefined ? {} : { slice }),
     ...(windowChanges === undefined
       ? {}
       : { session: { ...defaultLimits.session, window: { ...defaultLimits.session.window, changes: windowChanges } } }),

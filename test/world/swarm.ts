@@ -145,10 +145,17 @@ export function planOf(seed: number): Plan {
   const tight = {
     ...ensemble.tight,
     ...(windowChanges === undefined ? {} : { windowChanges }),
+    ...drawSlice(new Random(seed, 'slice')),
     // Recipes write much: with an epoch every second, each of which grants the sessions their time, none would ever expire.
     ...(counterLast === undefined || recipes.length === 0 ? {} : { counterLast: counterLast + 1_000 }),
   }
   return { seed, ensemble: { ...ensemble, tight }, chaosMs, faults, clients, holders, watchers, recipes }
+}
+
+/** In a third of the runs, few entries are delivered and little of the log is sent in one turn. */
+function drawSlice(random: Random): EnsemblePlan['tight'] {
+  if (!random.chance(0.3)) return {}
+  return { slice: { entries: random.pick([1, 3, 20]), bytes: random.pick([1, 500]) } }
 }
 
 /** A quarter of the runs has a workload of recipes: those cost about as much as all else. */

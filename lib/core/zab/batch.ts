@@ -93,13 +93,16 @@ export function lastOf(batch: Batch): Zxid {
   return zxidPlus(batch.first, countOf(batch) - 1)
 }
 
+/** What a batch may hold, of small requests: it is delivered in one go, which must not take long. */
+export const batchEntriesMax = 500
+
 /** The same requests in parcels of about so many bytes: each fits a frame and a batch. */
 export function parcelsOf(requests: readonly LogRequest[], bytesMax: number): Parcel[] {
   const parcels: Parcel[] = []
   let start = 0
   let bytes = 0
   requests.forEach((request, index) => {
-    if (bytes >= bytesMax) {
+    if (bytes >= bytesMax || index - start >= batchEntriesMax) {
       parcels.push({ requests: requests.slice(start, index) })
       start = index
       bytes = 0

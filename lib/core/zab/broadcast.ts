@@ -8,7 +8,7 @@
  * established. Linearizable reads and confirmed session heartbeats wait for a round that began after they came.
  */
 import type { TreeRequest } from '../tree/operation.ts'
-import { type Batch, type LogRequest, type Parcel, parcelsOf, weightOfParcel } from './batch.ts'
+import { type Batch, batchEntriesMax, type LogRequest, type Parcel, parcelsOf, weightOfParcel } from './batch.ts'
 import type { MemberId } from './configuration.ts'
 import { giveUpChange, startEpoch } from './discovery.ts'
 import { onReport, replicaOf } from './divergence.ts'
@@ -55,10 +55,13 @@ export function flushLeading(zab: Zab, leading: Leading): void {
 
 function takeBatch(zab: Zab, leading: Leading): Parcel[] {
   let bytes = 0
+  let entries = 0
   let count = 0
   while (count < leading.pending.length) {
-    bytes += weightOfParcel(leading.pending[count] as Parcel)
-    if (count > 0 && bytes > zab.options.batchBytesMax) break
+    const parcel = leading.pending[count] as Parcel
+    bytes += weightOfParcel(parcel)
+    entries += parcel.requests.length
+    if (count > 0 && (bytes > zab.options.batchBytesMax || entries > batchEntriesMax)) break
     count += 1
   }
   return leading.pending.splice(0, count)
@@ -77,11 +80,11 @@ function propose(zab: Zab, leading: Leading & { epoch: number }, parcels: readon
   }
   zab.append(batch)
   // One message object for all: it is encoded once.
-  const message = { type: 'propose', batch, committed: zab.committed } as const
+  const message = { type: 'propose', batch, committed: zab.announceable } as const
   for (const learner of leading.learners.values()) {
     if (learner.state === 'syncing' || learner.state === 'synced') zab.send(learner.member.id, message)
   }
-  leading.announcedCommit = zab.committed
+  leading.announcedCommit = zab.announceable
 }
 
 /** What the next batch header says of the voters' acknowledgements. */
@@ -113,10 +116,11 @@ function settledConfiguration(zab: Zab): Zxid {
 }
 
 function announceCommit(zab: Zab, leading: Leading): void {
-  if (leading.announcedCommit >= zab.committed) return
-  leading.announcedCommit = zab.committed
+  const committed = zab.announceable
+  if (leading.announcedCommit >= committed) return
+  leading.announcedCommit = committed
   for (const learner of leading.learners.values()) {
-    if (learner.state === 'synced') zab.send(learner.member.id, { type: 'commit', committed: zab.committed })
+    if (learner.state === 'synced') zab.send(learner.member.id, { type: 'commit', committed })
   }
 }
 
@@ -125,7 +129,7 @@ function ping(zab: Zab, leading: Leading): void {
   leading.roundWanted = false
   leading.nextPing = zab.now + zab.options.timing.pingIntervalMs
   for (const id of leading.learners.keys()) {
-    zab.send(id, { type: 'ping', round: leading.round, committed: zab.committed })
+    zab.send(id, { type: 'ping', round: leading.round, committed: zab.announceable })
   }
 }
 
@@ -148,8 +152,8 @@ export function onPropose(zab: Zab, following: Following, from: Link, message: M
     return
   }
   zab.append(message.batch)
-  if (following.phase === 'broadcast') zab.advanceCommit(message.committed)
-  else noteCatchUp(zab, following, message.batch)
+  if (following.upToDateAt === undefined) noteCatchUp(zab, following, message.batch)
+  else zab.advanceCommit(message.committed)
 }
 
 function noteCatchUp(zab: Zab, { catchUp }: Following, { requests }: Batch): void {
@@ -166,14 +170,13 @@ export function onAck(zab: Zab, leading: Leading, from: Link, message: MessageOf
 }
 
 export function onCommit(zab: Zab, following: Following, from: Link, message: MessageOf<'commit'>): void {
-  if (from.peer.id === following.leader.id && following.phase === 'broadcast') zab.advanceCommit(message.committed)
+  if (from.peer.id === following.leader.id && following.upToDateAt !== undefined) zab.advanceCommit(message.committed)
 }
 
 export function onPing(zab: Zab, following: Following, from: Link, message: MessageOf<'ping'>): void {
   if (from.peer.id !== following.leader.id) return
-  const isUpToDate = following.phase === 'broadcast'
-  if (isUpToDate) zab.advanceCommit(message.committed)
-  const replica = isUpToDate ? replicaOf(zab) : undefined
+  if (following.upToDateAt !== undefined) zab.advanceCommit(message.committed)
+  const replica = following.phase === 'broadcast' ? replicaOf(zab) : undefined
   zab.send(from.peer.id, { type: 'pong', round: message.round, ...(replica === undefined ? {} : { replica }) })
 }
 
@@ -232,15 +235,15 @@ export function onHeartbeat(zab: Zab, leading: Leading, from: Link, message: Mes
   awaitRound(leading, { kind: 'heartbeat', from: from.peer.id, id: message.id, ended })
 }
 
-/** Answers what a quorum has confirmed by now. What was committed when a read came is in the zxid that it gets. */
+/** Answers what a quorum has confirmed by now. What anybody was told of when a read came is in the zxid that it gets. */
 function answerConfirmed(zab: Zab, leading: Leading): void {
   const open = leading.confirmations.findIndex(({ round }) => round > leading.confirmedRound)
   const confirmed = leading.confirmations.splice(0, open === -1 ? leading.confirmations.length : open)
   for (const { kind, from, id, ended } of confirmed) {
     const isOwn = from === zab.id
     if (!isOwn && !zab.links.has(from)) continue
-    if (kind === 'read' && isOwn) zab.outputs.push({ type: 'readReady', id, zxid: zab.committed })
-    else if (kind === 'read') zab.send(from, { type: 'readIndexReply', id, zxid: zab.committed })
+    if (kind === 'read' && isOwn) zab.outputs.push({ type: 'readReady', id, zxid: zab.announceable })
+    else if (kind === 'read') zab.send(from, { type: 'readIndexReply', id, zxid: zab.announceable })
     else if (isOwn) zab.outputs.push({ type: 'heartbeatConfirmed', id, ended })
     else zab.send(from, { type: 'heartbeatReply', id, ended })
   }

@@ -29,6 +29,7 @@ export function onFollowerInfo(zab: Zab, leading: Leading, from: Link, message: 
     features: message.features,
     acceptedEpoch: message.acceptedEpoch,
     state: 'discovery',
+    sentThrough: zxidZero,
     lastZxid: zxidZero,
     received: undefined,
     syncedSince: undefined,
@@ -120,6 +121,7 @@ export function onNewEpoch(zab: Zab, following: Following, from: Link, message: 
   following.phase = 'discovery'
   following.epoch = epoch
   following.acknowledged = false
+  following.upToDateAt = undefined
   following.isLoading = false
   following.wantsSnapshot = false
   zab.epochs = { ...zab.epochs, accepted: epoch, acceptedFrom: from.peer.id }

@@ -45,6 +45,8 @@ export interface Following {
   epoch: number | undefined
   /** NEWLEADER was acknowledged: proposals are acknowledged from now on. */
   acknowledged: boolean
+  /** What was committed when the leader said UPTODATE: once that is delivered, this member serves. */
+  upToDateAt: Zxid | undefined
   /** Through which zxid the leader has our ack. */
   ackedThrough: Zxid
   lastContact: number
@@ -66,10 +68,12 @@ export interface Learner {
   acceptedEpoch: number
   /**
    * `discovery`: its FOLLOWERINFO is here; `promised`: it promised the epoch; `loading`: it is being sent a snapshot, or
-   * waits for one; `syncing`: it was sent what it lacked and gets every proposal from now on; `synced`: it acknowledged
-   * NEWLEADER, and its acks count.
+   * waits for one; `catchingUp`: it is being sent the log that it lacks; `syncing`: it was sent all of it, and gets every
+   * proposal from now on; `synced`: it acknowledged NEWLEADER, and its acks count.
    */
-  state: 'discovery' | 'promised' | 'loading' | 'syncing' | 'synced'
+  state: 'discovery' | 'promised' | 'loading' | 'catchingUp' | 'syncing' | 'synced'
+  /** While it catches up: through here it was sent the log. */
+  sentThrough: Zxid
   /** Since when it is, without a break. */
   syncedSince: number | undefined
   lastZxid: Zxid
@@ -194,6 +198,7 @@ export function becomeFollowing(zab: Zab, leader: MemberRecord): void {
     phase: 'discovery',
     epoch: undefined,
     acknowledged: false,
+    upToDateAt: undefined,
     ackedThrough: zxidZero,
     lastContact: zab.now,
     isLoading: false,
@@ -216,7 +221,7 @@ export function becomeLeading(zab: Zab): void {
     learners: new Map(),
     quorumContact: zab.now,
     pending: [],
-    announcedCommit: zab.committed,
+    announcedCommit: zab.announceable,
     round: 0,
     confirmedRound: 0,
     roundWanted: false,

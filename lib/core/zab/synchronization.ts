@@ -9,6 +9,7 @@
  * durable in the order in which they leave, and the acknowledgement is an output of the last one's `persisted`.
  * With a quorum's acknowledgement the leader is established, and its whole log is committed.
  */
+import { lastOf, weightOf } from './batch.ts'
 import type { MemberId } from './configuration.ts'
 import type { MessageOf } from './message.ts'
 import { isQuorum } from './quorum.ts'
@@ -34,21 +35,48 @@ export function syncLearner(zab: Zab, learner: Learner, wantsSnapshot = false): 
   const isPrefix = common === learner.lastZxid
   zab.mark(isPrefix ? 'sync.diff' : 'sync.trunc')
   zab.send(to, { type: isPrefix ? 'diff' : 'trunc', after: common, entries: log.entriesAfter(common) })
-  sendLog(zab, role, learner, common)
+  beginCatchingUp(learner, common)
 }
 
-/** The end of a leader's turn: the next chunks of a snapshot, and what comes behind the last one. */
-export function flushSnapshots(zab: Zab, leading: Leading): void {
-  for (const { learner, zxid } of streamSnapshots(zab, leading)) sendLog(zab, leading, learner, zxid)
+/** The end of a leader's turn: the next chunks of a snapshot, and the next slice of the log for those that lack it. */
+export function flushLearners(zab: Zab, leading: Leading): void {
+  for (const { learner, zxid } of streamSnapshots(zab, leading)) beginCatchingUp(learner, zxid)
+  let bytes = zab.options.slice.bytes
+  for (const learner of leading.learners.values()) {
+    if (learner.state === 'catchingUp' && bytes > 0) bytes -= sendLog(zab, leading, learner, bytes)
+  }
 }
 
-/** The log after a batch end, and NEWLEADER. From here on the learner gets every proposal. */
-function sendLog(zab: Zab, leading: Leading, learner: Learner, after: Zxid): void {
-  const { log, committed } = zab
+/** Whether there is more to send as soon as what waits outside has had its turn. */
+export function wantsTurn({ role }: Zab): boolean {
+  return role.name === 'leading' && [...role.learners.values()].some(({ state }) => state === 'catchingUp')
+}
+
+function beginCatchingUp(learner: Learner, after: Zxid): void {
+  learner.state = 'catchingUp'
+  learner.sentThrough = after
+}
+
+/**
+ * The log from where the learner is, about so many bytes of it; behind the last batch NEWLEADER, and from then on every
+ * proposal. Returns how many bytes that was.
+ */
+function sendLog(zab: Zab, leading: Leading, learner: Learner, bytesMax: number): number {
+  const { log, announceable: committed } = zab
   const to = learner.member.id
-  for (const batch of log.after(after)) zab.send(to, { type: 'propose', batch, committed })
+  let bytes = 0
+  for (const batch of log.after(learner.sentThrough)) {
+    if (bytes >= bytesMax) {
+      zab.mark('sync.sliced')
+      return bytes
+    }
+    zab.send(to, { type: 'propose', batch, committed })
+    learner.sentThrough = lastOf(batch)
+    bytes += weightOf(batch)
+  }
   zab.send(to, { type: 'newLeader', epoch: leading.epoch as number, lastZxid: log.last })
   learner.state = 'syncing'
+  return bytes
 }
 
 export function onDiff(zab: Zab, following: Following, from: Link, message: MessageOf<'diff'>): void {
@@ -98,7 +126,8 @@ function giveUpLeader(zab: Zab, following: Following, reason: string): void {
 
 export function onWantSnapshot(zab: Zab, leading: Leading, from: Link, message: MessageOf<'wantSnapshot'>): void {
   const learner = leading.learners.get(from.peer.id)
-  if (learner?.state === 'syncing' && message.epoch === leading.epoch) syncLearner(zab, learner, true)
+  const wasSent = learner?.state === 'catchingUp' || learner?.state === 'syncing'
+  if (wasSent && message.epoch === leading.epoch) syncLearner(zab, learner, true)
 }
 
 export function onSnapshot(zab: Zab, following: Following, from: Link, message: MessageOf<'snapshot'>): void {
@@ -161,7 +190,7 @@ export function onAckNewLeader(zab: Zab, leading: Leading, from: Link, message: 
 
 function sendUpToDate(zab: Zab, { epoch, round }: Leading, learner: Learner): void {
   learner.upToDateInRound = round
-  zab.send(learner.member.id, { type: 'upToDate', epoch: epoch as number, committed: zab.committed })
+  zab.send(learner.member.id, { type: 'upToDate', epoch: epoch as number, committed: zab.announceable })
 }
 
 /**
@@ -173,12 +202,14 @@ export function progressSynchronization(zab: Zab, leading: Leading): void {
   if (!leading.epochCurrent || zab.log.durable !== zab.log.last) return
   const hasAcknowledged = (id: MemberId): boolean => id === zab.id || leading.learners.get(id)?.state === 'synced'
   if (!isQuorum(active, hasAcknowledged)) return
+  zab.advanceCommit(zab.log.last)
+  // A long log takes more than one turn; a leader speaks for all of it.
+  if (!zab.isDelivered) return
   leading.phase = 'broadcast'
   leading.givenUpEpoch = undefined
-  zab.advanceCommit(zab.log.last)
   // One that has diverged has not applied its own log.
   leading.clockBase = { now: zab.now, clockMs: Math.max(zab.machine.clockMs, zab.log.clockMs) }
-  leading.announcedCommit = zab.committed
+  leading.announcedCommit = zab.announceable
   for (const learner of leading.learners.values()) {
     if (learner.state === 'synced') sendUpToDate(zab, leading, learner)
   }
@@ -187,6 +218,15 @@ export function progressSynchronization(zab: Zab, leading: Leading): void {
 export function onUpToDate(zab: Zab, following: Following, from: Link, message: MessageOf<'upToDate'>): void {
   const isOurs = from.peer.id === following.leader.id && following.acknowledged && message.epoch === following.epoch
   if (!isOurs) return
-  following.phase = 'broadcast'
+  following.upToDateAt = message.committed
   zab.advanceCommit(message.committed)
+}
+
+/** A follower serves once it has delivered what was committed when it was told that it is up to date. */
+export function progressUpToDate(zab: Zab, following: Following): void {
+  const { phase, upToDateAt } = following
+  if (phase !== 'synchronization' || upToDateAt === undefined) return
+  // One that has diverged delivers nothing, and is repaired as a follower that serves nobody.
+  if (zab.standing !== 'diverged' && zab.machine.lastZxid < upToDateAt) return
+  following.phase = 'broadcast'
 }

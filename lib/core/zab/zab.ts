@@ -10,7 +10,7 @@
 import type { ErrorCode } from '../../errors.ts'
 import type { HistoryDigest, SnapshotRecord } from '../tree/operation.ts'
 import type { SessionId } from '../tree/session-id.ts'
-import type { Batch } from './batch.ts'
+import { type Batch, countOf } from './batch.ts'
 import { ConfigurationHistory, type LoggedConfiguration, type MemberId, type MemberRecord } from './configuration.ts'
 import { Digests } from './divergence.ts'
 import { featureLevel } from './features.ts'
@@ -38,6 +38,14 @@ export interface Timing {
   readonly forgetMs: number
 }
 
+/** What may be done in one turn, so that whatever waits outside has its turn, too (design D6). Batches are not cut. */
+export interface Slice {
+  /** Committed entries that are delivered. */
+  readonly entries: number
+  /** Of the log, to those that lack it. */
+  readonly bytes: number
+}
+
 export interface ZabOptions {
   readonly timing: Timing
   readonly tail: LogTail
@@ -45,6 +53,7 @@ export interface ZabOptions {
   readonly batchBytesMax: number
   /** A snapshot chunk closes at about this size. */
   readonly chunkBytesMax: number
+  readonly slice: Slice
   /** The founders' addresses, sorted; empty for a member that never founds. */
   readonly founders: readonly string[]
   /** Default `auto`. */
@@ -267,12 +276,14 @@ export class Zab {
   readonly #awaited = new Map<number, PersistPurpose>()
   /** When a write last came back, or left while none was on its way. */
   #storeHeardAt = 0
+  #deliveriesLeft: number
   #lastToken = 0
   #attempts = 0
 
   constructor(start: ZabStart, options: ZabOptions, machine: StateMachine) {
     this.self = start.self
     this.options = options
+    this.#deliveriesLeft = options.slice.entries
     this.machine = machine
     this.epochs = start.epochs ?? noEpochs
     this.wish = options.wish ?? 'auto'
@@ -358,18 +369,59 @@ export class Zab {
     this.deliver()
   }
 
+  /** Whether everything is delivered that may be: one that has diverged delivers nothing. */
+  get isDelivered(): boolean {
+    return this.standing === 'diverged' || this.machine.lastZxid >= this.#deliverable
+  }
+
+  /**
+   * Through where a leader says that the log is committed: as far as it has delivered it. Nobody is ahead of the state by
+   * which it judges who is alive. One that has diverged judges nobody, and holds nobody up.
+   */
+  get announceable(): Zxid {
+    const { lastZxid } = this.machine
+    return this.standing === 'diverged' || this.committed < lastZxid ? this.committed : lastZxid
+  }
+
+  get #deliverable(): Zxid {
+    return this.committed < this.log.durable ? this.committed : this.log.durable
+  }
+
+  /** A turn ends, and the next one's deliveries begin with what this one left. Returns whether there was any. */
+  endDeliveries(): boolean {
+    this.#deliveriesLeft = this.options.slice.entries
+    if (this.isDelivered) return false
+    this.deliver()
+    return true
+  }
+
   deliver(): void {
-    const limit = this.committed < this.log.durable ? this.committed : this.log.durable
-    if (this.machine.lastZxid >= limit || this.standing === 'diverged') return
+    if (this.isDelivered || this.#deliveriesLeft <= 0) return
+    const limit = this.#deliverable
     for (const batch of this.log.after(this.machine.lastZxid)) {
       if (batch.first > limit) break
+      if (this.#deliveriesLeft <= 0) {
+        this.mark('deliver.sliced')
+        break
+      }
       this.machine.deliver(batch)
+      this.#deliveriesLeft -= countOf(batch)
       this.digests.note(this.machine.lastZxid, this.machine.history)
     }
     this.log.pack(this.machine.lastZxid)
     this.configurations.prune(this.machine.lastZxid)
-    // Whoever is being sent a snapshot needs the log behind it.
-    if (this.log.trim(this.stream?.state.zxid ?? this.machine.lastZxid, this.options.tail)) this.mark('log.trimmed')
+    if (this.log.trim(this.#neededFrom(), this.options.tail)) this.mark('log.trimmed')
+  }
+
+  /** The log after this zxid is needed: by ourselves, behind a snapshot on its way, or by a learner that catches up. */
+  #neededFrom(): Zxid {
+    let from = this.machine.lastZxid
+    if (this.stream !== undefined && this.stream.state.zxid < from) from = this.stream.state.zxid
+    if (this.role.name !== 'leading') return from
+    for (const { state, sentThrough } of this.role.learners.values()) {
+      if (state === 'catchingUp' && sentThrough < from) from = sentThrough
+    }
+    return from
   }
 
   /** The marks of those who belong here still. */

@@ -5,6 +5,7 @@ import { CommittedIsDurable } from './committed-is-durable.ts'
 import { CommittedLogDurability } from './committed-log-durability.ts'
 import { ConfigurationChain } from './configuration-chain.ts'
 import { CounterEnds } from './counter-ends.ts'
+import { DeliversFirst } from './delivers-first.ts'
 import { DigestEquality } from './digest-equality.ts'
 import { EpochQuorum } from './epoch-quorum.ts'
 import { GivesWay } from './gives-way.ts'
@@ -55,6 +56,7 @@ export function allInvariants(): readonly Invariant[] {
     new DigestEquality(),
     new SoundConfiguration(),
     new ServesEstablished(),
+    new DeliversFirst(),
     new EpochQuorum(),
     new CounterEnds(),
     new GivesWay(),

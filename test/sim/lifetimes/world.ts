@@ -16,7 +16,7 @@ import type { Message } from '../../../lib/core/zab/message.ts'
 import { isEstablished } from '../../../lib/core/zab/roles.ts'
 import { formatZxid, type Zxid, zxidZero } from '../../../lib/core/zab/zxid.ts'
 import { EventQueue } from '../../../lib/testing/event-queue.ts'
-import { defaultOptions } from '../core-world.ts'
+import { defaultOptions, defaultSlice } from '../core-world.ts'
 import { Violation } from '../invariants/invariant.ts'
 import { Prng } from '../prng.ts'
 import { Place, type PlaceSpec } from './place.ts'
@@ -69,7 +69,8 @@ export class LifetimesWorld {
     this.#diskMs = this.random.pick([0.1, 1, 10])
     const { timing, batchBytesMax, chunkBytesMax } = defaultOptions
     const tail = this.random.chance(0.3) ? { entries: this.random.between(0, 8), bytes: 1 << 20 } : defaultOptions.tail
-    this.options = { timing, tail, batchBytesMax, chunkBytesMax, seats, mark: (name) => this.count(name) }
+    const slice = new Prng(seed, 'slice').chance(0.5) ? { entries: 1, bytes: 1 } : defaultSlice
+    this.options = { timing, tail, batchBytesMax, chunkBytesMax, slice, seats, mark: (name) => this.count(name) }
     this.places = specs.map((spec) => new Place(this, spec))
   }
 
