@@ -3,6 +3,7 @@ import { durabilities } from './durability.ts'
 import { elections } from './election.ts'
 import type { Exhibit } from './exhibit.ts'
 import { memberships } from './memberships.ts'
+import { ownExhibits } from './own.ts'
 import { sessionExhibits } from './sessions.ts'
 import { synchronizations } from './synchronization.ts'
 
@@ -12,4 +13,5 @@ export const exhibits: readonly Exhibit[] = [
   ...durabilities,
   ...memberships,
   ...sessionExhibits,
+  ...ownExhibits,
 ]

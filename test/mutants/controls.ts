@@ -170,4 +170,16 @@ export const controls: readonly Mutant[] = [
       ),
     ],
   },
+  {
+    // Votes, promises and acknowledgements are counted by id: whoever leads without a vote leads with those of a quorum of others.
+    id: 'H17',
+    title: 'a member that forgot stands for election in the place of the voter that it was',
+    edits: [
+      zab(
+        'zab',
+        '    return this.configurations.isVoter(this.id)\n',
+        '    return this.configurations.members().some(({ name }) => name === this.self.name)\n',
+      ),
+    ],
+  },
 ]

@@ -1,7 +1,7 @@
 /**
  * Deliberate bugs of the core, one per rule that it must keep. M numbers are classes of bugs that coordination services
  * have had, X numbers are rules of this implementation,
- * Z numbers those of comparing states. Each must be caught by the simulator.
+ * Z numbers those of comparing states. Each must be caught by the simulator, by the world of lifetimes, or by an exhibit.
  */
 import type { Edit, Mutant } from './mutant.ts'
 
@@ -128,6 +128,7 @@ const electionAndEpochs: readonly Mutant[] = [
   {
     id: 'M8',
     title: 'who has no vote counts for the quorum of synchronization',
+    scenario: 'fastObservers',
     edits: [
       zab(
         'synchronization',
@@ -403,17 +404,6 @@ const commitAndApply: readonly Mutant[] = [
 
 const membership: readonly Mutant[] = [
   {
-    id: 'M45',
-    title: 'a member that forgot takes itself for the voter that it was',
-    edits: [
-      zab(
-        'zab',
-        '    return this.configurations.isVoter(this.id)\n',
-        '    return this.configurations.members().some(({ name }) => name === this.self.name)\n',
-      ),
-    ],
-  },
-  {
     id: 'M46',
     title: 'the promise of a member that forgot counts as that of its predecessor',
     edits: [
@@ -529,6 +519,65 @@ const membership: readonly Mutant[] = [
         '    if (!attendance.hasFailed(voter.id)) continue\n',
         '    if (voter.id === attendance.leader) continue\n',
       ),
+    ],
+  },
+  {
+    id: 'Y7',
+    isForMuseum: true,
+    title: 'the only voter gives its seat up to nobody who has none yet',
+    edits: [
+      zab(
+        'requests',
+        '  if (heir !== undefined && configuration !== undefined) return { change: withVoter(configuration, heir) }\n',
+        '',
+      ),
+    ],
+  },
+]
+
+/** Of ensembles that are forgotten, given up, and follow each other. */
+const lifetimes: readonly Mutant[] = [
+  {
+    id: 'X80',
+    title: 'who holds nothing of an ensemble yet says that it belongs to it',
+    in: 'lifetimes',
+    edits: [
+      zab(
+        'founding',
+        "return presence === 'member' && zab.configurations.isEmpty ? 'joining' : presence",
+        'return presence',
+      ),
+    ],
+  },
+  {
+    id: 'X81',
+    title: 'what was acknowledged in an ensemble that was given up counts in the next one',
+    in: 'lifetimes',
+    seedsMax: 10_000,
+    edits: [
+      zab(
+        'founding',
+        '    zab.configurations = new ConfigurationHistory([])\n    zab.marks = new Marks()\n',
+        '    zab.configurations = new ConfigurationHistory([])\n',
+      ),
+      zab('founding', 'what they acknowledged there is not here.\n  zab.marks = new Marks()\n', 'nothing.\n'),
+    ],
+  },
+  {
+    id: 'X82',
+    isForMuseum: true,
+    title: 'who knows of the founding alone is not told that a majority lost its memory',
+    edits: [
+      zab('memory-loss', '  if (isServing(zab.role)) return false\n', '  if (!isWithoutLeader(zab)) return false\n'),
+    ],
+  },
+  {
+    id: 'X83',
+    title: 'nobody is told of a lost majority while somebody tries to lead',
+    in: 'lifetimes',
+    seedsMax: 10_000,
+    edits: [
+      zab('memory-loss', "return role.name !== 'outside' && !isServing(role) &&", "return role.name === 'looking' &&"),
     ],
   },
 ]
@@ -1118,6 +1167,30 @@ const ownRules: readonly Mutant[] = [
     ],
   },
   {
+    id: 'X84',
+    isForMuseum: true,
+    title: 'a leader whose store hangs leaves those who are no quorum without it',
+    edits: [
+      zab(
+        'hand-over',
+        'return isQuorum(zab.configurations.active, (id) => id !== zab.id && leading.learners.has(id))',
+        'return isQuorum(zab.configurations.active, () => leading.learners.size > 0)',
+      ),
+    ],
+  },
+  {
+    id: 'X85',
+    isForMuseum: true,
+    title: 'a hand-over does not wait for a store that hangs, with no quorum beside it',
+    edits: [
+      zab(
+        'hand-over',
+        'leading.announcedCommit === last) || hangsAlone(zab, leading)',
+        'leading.announcedCommit === last) || zab.storeSilenceMs > zab.options.timing.syncLimitMs',
+      ),
+    ],
+  },
+  {
     id: 'X63',
     title: 'a write of a session that has ended is evaluated',
     edits: [
@@ -1233,6 +1306,12 @@ const divergence: readonly Mutant[] = [
     ],
   },
   {
+    id: 'Z13',
+    isForMuseum: true,
+    title: 'a diverged member stands for election beside a sound one',
+    edits: [zab('election', '  if (mustStandBack(zab)) return false\n', '')],
+  },
+  {
     id: 'Z14',
     title: 'a snapshot does not carry the digest',
     edits: [tree('apply', 'version: snapshotVersion, history }', 'version: snapshotVersion }')],
@@ -1314,12 +1393,14 @@ const slices: readonly Mutant[] = [
   },
 ]
 
-const all: readonly Mutant[] = [
+/** All of them, in the order of the table in docs/TESTING.md. */
+export const allCoreMutants: readonly Mutant[] = [
   ...electionAndEpochs,
   ...synchronization,
   ...logAndDisk,
   ...commitAndApply,
   ...membership,
+  ...lifetimes,
   ...readsAndSessions,
   ...ownRules,
   ...divergence,
@@ -1327,7 +1408,7 @@ const all: readonly Mutant[] = [
 ]
 
 /** Those that the seeds must catch. */
-export const coreMutants: readonly Mutant[] = all.filter(({ isForMuseum }) => isForMuseum !== true)
+export const coreMutants: readonly Mutant[] = allCoreMutants.filter(({ isForMuseum }) => isForMuseum !== true)
 
 /** Those that only the museum catches. */
-export const museumMutants: readonly Mutant[] = all.filter(({ isForMuseum }) => isForMuseum === true)
+export const museumMutants: readonly Mutant[] = allCoreMutants.filter(({ isForMuseum }) => isForMuseum === true)

@@ -19,9 +19,9 @@ export interface Mutant {
   readonly edits: readonly Edit[]
   /** Seeds do not show it, for the protocol's other rules make up for it, or it takes what is too rare: an exhibit does. */
   readonly isForMuseum?: boolean
-  /** Where its seeds run: the simulation of the core (the default), or the seeded world of the whole library. */
-  readonly in?: 'world'
-  /** In the world: the situation that its seeds vary (test/world/scenarios.ts), in place of the swarm. */
+  /** Where its seeds run: the simulation of the core (the default), the lifetimes of ensembles, or the whole library's world. */
+  readonly in?: 'lifetimes' | 'world'
+  /** The situation that its seeds vary (test/world/scenarios.ts, test/sim/situations.ts), in place of all that seeds draw. */
   readonly scenario?: string
   /** In the world: nothing else can show it than this kind of fault, so plans without one need not be run. */
   readonly needs?: FaultKind

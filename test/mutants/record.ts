@@ -30,11 +30,13 @@ export function writeRecord(record: KillRecord, mutants: readonly Mutant[]): voi
 
 /** The rows of the table. */
 export function tableOf(mutants: readonly Mutant[], record: KillRecord): string {
-  const rows = mutants.map(({ id, title, scenario }) => {
+  const rows = mutants.map(({ id, title, in: where, scenario, isForMuseum }) => {
+    if (isForMuseum === true) return [id, title, '', 'museum']
     const [first, ...more] = record[id] ?? []
     if (first === undefined) return [id, title, '', 'no seed is known yet']
     const checks = [...new Set([first, ...more].map(({ check }) => check))]
-    return [id, title, scenario === undefined ? `${first.seed}` : `${scenario} ${first.seed}`, checks.join(', ')]
+    const place = scenario ?? (where === 'lifetimes' ? 'lifetimes' : undefined)
+    return [id, title, place === undefined ? `${first.seed}` : `${place} ${first.seed}`, checks.join(', ')]
   })
   const all = [['id', 'deliberate bug', 'seed', 'caught by'], ...rows]
   const widths = [0, 1, 2, 3].map((column) => Math.max(3, ...all.map((row) => row[column]?.length ?? 0)))

@@ -18,7 +18,7 @@ import { invariantNames } from '../sim/invariants/index.ts'
 import { Bench, type Outcome } from './bench.ts'
 import { controls } from './controls.ts'
 import { Copies } from './copy.ts'
-import { coreMutants, museumMutants } from './core-mutants.ts'
+import { allCoreMutants, coreMutants, museumMutants } from './core-mutants.ts'
 import type { Mutant } from './mutant.ts'
 import { type RecordedKill, readRecord, tableOf, writeRecord, writeTable } from './record.ts'
 import { worldMutants } from './world-mutants.ts'
@@ -61,7 +61,8 @@ const start = Number(values.start)
 const limitOf = ({ seedsMax }: Mutant): number => Number(values.seeds ?? seedsMax ?? 1000)
 
 /** After a change of the core that took its seeds away from a mutant, a replay looks at so many others. */
-const replaySeedsOf = ({ in: where }: Mutant): number => Math.ceil((where === 'world' ? 10 : 100) / Math.min(parts, 2))
+const replaySeedsOf = ({ in: where }: Mutant): number =>
+  Math.ceil((where === undefined ? 100 : where === 'world' ? 10 : 30) / Math.min(parts, 2))
 
 /** The recorded seeds first; on a search, all from the first one on. */
 function seedsOf(mutant: Mutant): number[] {
@@ -181,7 +182,7 @@ try {
 }
 if (!values.replay && mutants.length > 0) {
   writeRecord(record, all)
-  writeTable(tableOf(all, record))
+  writeTable(tableOf([...allCoreMutants, ...worldMutants], record))
 }
 if (only === undefined && mutants.length > 0) printChecks()
 if (!values.museum && !values.controls) {

@@ -5,7 +5,11 @@
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Exhibit } from '../museum/exhibit.ts'
+import type * as Failures from '../sim/failure.ts'
 import type { Failure } from '../sim/failure.ts'
+import type * as Lifetimes from '../sim/lifetimes/run-lifetimes.ts'
+import type * as RunSeed from '../sim/run-seed.ts'
+import type * as Situations from '../sim/situations.ts'
 import type { FaultKind } from '../world/plan.ts'
 import type * as RunPlan from '../world/run-plan.ts'
 import type * as Scenarios from '../world/scenarios.ts'
@@ -17,7 +21,7 @@ export interface Job {
   readonly folder: string
   readonly seeds: readonly number[]
   /** Where they run; by default in the simulation of the core. */
-  readonly in?: 'world' | undefined
+  readonly in?: 'lifetimes' | 'world' | undefined
   readonly scenario?: string | undefined
   /** In the world: plans without this kind of fault are passed over. */
   readonly needs?: FaultKind | undefined
@@ -39,12 +43,25 @@ interface Simulator {
 
 const load = async (folder: string, file: string): Promise<unknown> => import(pathToFileURL(join(folder, file)).href)
 
-async function simulatorOf(folder: string): Promise<Simulator> {
-  const [{ runSeed }, { failureOf }] = (await Promise.all([
+async function simulatorOf({ folder, scenario }: Job): Promise<Simulator> {
+  const [{ runSeed, runSchedule }, { situations }, { failureOf }] = (await Promise.all([
     load(folder, 'test/sim/run-seed.ts'),
+    load(folder, 'test/sim/situations.ts'),
     load(folder, 'test/sim/failure.ts'),
-  ])) as [Simulator, Simulator]
-  return { runSeed, failureOf }
+  ])) as [typeof RunSeed, typeof Situations, typeof Failures]
+  if (scenario === undefined) return { runSeed: (seed) => void runSeed(seed), failureOf }
+  const schedules = situations[scenario]
+  if (schedules === undefined) throw new Error(`there is no situation ${scenario}`)
+  return { runSeed: (seed) => void runSchedule(schedules(seed)), failureOf }
+}
+
+/** Whole lives of ensembles, in the form of a simulator. */
+async function lifetimesOf({ folder }: Job): Promise<Simulator> {
+  const [{ runFounding }, { failureOf }] = (await Promise.all([
+    load(folder, 'test/sim/lifetimes/run-lifetimes.ts'),
+    load(folder, 'test/sim/failure.ts'),
+  ])) as [typeof Lifetimes, typeof Failures]
+  return { runSeed: (seed) => void runFounding(seed), failureOf }
 }
 
 /** The seeded world, in the form of a simulator. */
@@ -69,13 +86,15 @@ async function worldOf({ folder, needs, scenario }: Job): Promise<Simulator> {
   return { runSeed, failureOf }
 }
 
+const simulatorsBy = { core: simulatorOf, lifetimes: lifetimesOf, world: worldOf } as const
+
 function report(message: Report): void {
   process.send?.(message)
 }
 
 async function perform(job: Job): Promise<void> {
   const { id, folder, seeds, kills, exhibits } = job
-  const { runSeed, failureOf } = await (job.in === 'world' ? worldOf(job) : simulatorOf(folder))
+  const { runSeed, failureOf } = await simulatorsBy[job.in ?? 'core'](job)
   const plays = exhibits === undefined ? undefined : await playsOf(folder, exhibits)
   let found = 0
   for (const seed of seeds) {

@@ -81,6 +81,19 @@ const storesAndIdentity: readonly Mutant[] = [
       ),
     ],
   },
+  {
+    id: 'M45',
+    title: 'a member without a disk is the voter that it was before it forgot',
+    in: 'world',
+    scenario: 'forgetfulVoter',
+    edits: [
+      runtime(
+        'member',
+        'id: id === undefined ? this.#freshId() : memberIdFrom(id),',
+        "id: id === undefined && !storage.durable ? memberIdFrom(hex(new TextEncoder().encode(name.padEnd(idBytes, '-')))) : id === undefined ? this.#freshId() : memberIdFrom(id),",
+      ),
+    ],
+  },
 ]
 
 const journal: readonly Mutant[] = [
@@ -269,6 +282,50 @@ const recipes: readonly Mutant[] = [
     in: 'world',
     scenario: 'lines',
     edits: [recipe('line', '    void deleteByPrefix(host, session, line, id)\n    if (signal', '    if (signal')],
+  },
+  {
+    id: 'W6',
+    title: 'a claim goes with the session that made it',
+    in: 'world',
+    scenario: 'claims',
+    edits: [recipe('claim', "{ mode: 'persistent-ttl', ttlMs, signal }", "{ mode: 'ephemeral', signal }")],
+  },
+  {
+    id: 'W7',
+    title: 'with each new percentage of a roll-out others come first',
+    in: 'world',
+    scenario: 'rollOuts',
+    edits: [recipe('revisions', 'audience, salt: rollOut.salt,', 'audience, salt: this.#host.uniqueName(),')],
+  },
+  {
+    id: 'W8',
+    title: 'a roll-out that is completed is taken back',
+    in: 'world',
+    scenario: 'rollOuts',
+    edits: [recipe('revisions', '        values: rollOut.values,\n', '        values: new Map(),\n')],
+  },
+  {
+    id: 'W9',
+    title: 'instances that drain are picked',
+    in: 'world',
+    scenario: 'balancing',
+    edits: [
+      recipe('services', 'this.#instances.filter(({ draining }) => !draining)', 'this.#instances.filter(() => true)'),
+    ],
+  },
+  {
+    id: 'W10',
+    title: 'a key has its place by the order of the instances',
+    in: 'world',
+    scenario: 'balancing',
+    edits: [
+      recipe(
+        'balancing',
+        'return rendezvous(key, candidates, ({ id }) => id) as C',
+        'return candidates[stableHash(key) % candidates.length] as C',
+      ),
+      recipe('balancing', 'import { rendezvous }', 'import { stableHash }'),
+    ],
   },
 ]
 

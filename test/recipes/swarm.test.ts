@@ -7,7 +7,7 @@ import type { WorkloadFactory } from './swarm/workload.ts'
 import { workloads } from './swarm/workloads.ts'
 import { runSeed } from './swarm/world.ts'
 
-const seeds = Number(process.env['SEEDS'] ?? 9)
+const seeds = Number(process.env['SEEDS'] ?? 12)
 const start = Number(process.env['START'] ?? 1)
 const chosen = process.env['WORKLOADS']?.split(',')
 const names = Object.keys(workloads)

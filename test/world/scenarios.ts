@@ -36,22 +36,31 @@ const powerCuts: Scenario = (seed) => {
 }
 
 /**
- * Of three, one is behind; another one loses its disk; the third, the only one that remembers, is cut off just when the first
- * comes back.
+ * Of three, one is behind; another one forgets everything; the third, the only one that remembers, is cut off just when the
+ * first comes back.
  */
-const wipedVoter: Scenario = (seed) => {
+function onlyOneRemembers(seed: number, forgets: 'wipe' | 'crash'): Plan {
   const random = new Random(seed, 'wiped voter')
   const faults: Fault[] = []
   // The first time before anything is written: then nobody but the third can know what the second one acknowledged.
   for (let at = random.between(50, 600); at < chaosMs - 15_000; at += 15_000) {
     const behind = random.between(0, 2)
-    const wiped = (behind + random.between(1, 2)) % 3
-    const only = 3 - behind - wiped
+    const forgetful = (behind + random.between(1, 2)) % 3
+    const only = 3 - behind - forgetful
     faults.push({ at, kind: 'isolate', machine: behind, forMs: 4_000 })
-    faults.push({ at: at + 3_500, kind: 'wipe', machine: wiped, forMs: 300 })
+    faults.push({ at: at + 3_500, kind: forgets, machine: forgetful, forMs: 300 })
     faults.push({ at: at + 3_550, kind: 'isolate', machine: only, forMs: 6_000 })
   }
   return threeWithDisks(seed, {}, faults)
+}
+
+/** One loses its disk. */
+const wipedVoter: Scenario = (seed) => onlyOneRemembers(seed, 'wipe')
+
+/** None of them has a disk: whose process dies has forgotten. */
+const forgetfulVoter: Scenario = (seed) => {
+  const plan = onlyOneRemembers(seed, 'crash')
+  return { ...plan, ensemble: { ...plan.ensemble, durable: [false, false, false] } }
 }
 
 /** A transport that is no TCP at all, between all of them, all the time. */
@@ -84,24 +93,33 @@ const slowPeer: Scenario = (seed) => {
   return { ...plan, clients }
 }
 
-/** Locks, shared and not, and semaphores, by members that often do not know what became of a write. */
-const lines: Scenario = (seed) => {
-  const random = new Random(seed, 'lines')
-  const faults: Fault[] = []
-  for (let at = 3_000; at < chaosMs - 5_000; at += random.between(500, 4_000)) {
-    const machine = random.between(0, 2)
-    const far = (machine + random.between(1, 2)) % 3
-    const forMs = random.between(100, 3_500)
-    const kinds: readonly Fault[] = [
-      { at, kind: 'isolate', machine, forMs },
-      { at, kind: 'cut-one-way', machine, far, forMs },
-      { at, kind: 'pause', machine, first: 'timer', forMs },
-      { at, kind: 'transfer', machine },
-    ]
-    faults.push(random.pick(kinds))
+/** A workload of recipes, by members that often do not know what became of a write; where they crash, sessions end, too. */
+function recipeOf(name: string, stream: string, crashes: boolean): Scenario {
+  return (seed) => {
+    const random = new Random(seed, stream)
+    const faults: Fault[] = []
+    for (let at = 3_000; at < chaosMs - 5_000; at += random.between(500, 4_000)) {
+      const machine = random.between(0, 2)
+      const far = (machine + random.between(1, 2)) % 3
+      const forMs = random.between(100, 3_500)
+      const kinds: readonly Fault[] = [
+        { at, kind: 'isolate', machine, forMs },
+        { at, kind: 'cut-one-way', machine, far, forMs },
+        { at, kind: 'pause', machine, first: 'timer', forMs },
+        { at, kind: 'transfer', machine },
+        ...(crashes ? [{ at, kind: 'crash', machine, forMs } as const] : []),
+      ]
+      faults.push(random.pick(kinds))
+    }
+    return { ...threeWithDisks(seed, {}, faults), clients: [], recipes: [{ name, machines: 3 }] }
   }
-  return { ...threeWithDisks(seed, {}, faults), clients: [], recipes: [{ name: 'locks', machines: 3 }] }
 }
+
+/** Locks, shared and not, and semaphores. */
+const lines = recipeOf('locks', 'lines', false)
+const rollOuts = recipeOf('rollOuts', 'roll-outs', true)
+const balancing = recipeOf('balancing', 'balancing', true)
+const claims = recipeOf('claims', 'claims', true)
 
 /** Streams of everything, read by somebody who is often busy with something else, and little of what happened is kept. */
 const slowWatchers: Scenario = (seed) => {
@@ -149,9 +167,13 @@ const quotas: Scenario = (seed) => {
 export const scenarios: Readonly<Record<string, Scenario>> = {
   powerCuts,
   wipedVoter,
+  forgetfulVoter,
   hostileNetwork,
   slowPeer,
   lines,
+  rollOuts,
+  balancing,
+  claims,
   slowWatchers,
   quotas,
 }

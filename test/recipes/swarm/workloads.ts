@@ -1,6 +1,9 @@
 /** What the swarm runs: each recipe used as an application would, with a record of what was promised to it. */
 import assert from 'node:assert/strict'
 import type { GroupMembership, GroupView, Held, ServiceView } from '../../../lib/recipes/index.ts'
+import { balancing } from './balancing.ts'
+import { claims } from './claims.ts'
+import { rollOuts } from './roll-outs.ts'
 import { again, type Life, type RecipeWorld, tolerate, type WorkloadFactory } from './workload.ts'
 
 /** Two that have the same thing at one time, as far as those know who can know. */
@@ -489,4 +492,7 @@ export const workloads: Readonly<Record<string, WorkloadFactory>> = {
   workers,
   locks,
   elections,
+  rollOuts,
+  balancing,
+  claims,
 }
