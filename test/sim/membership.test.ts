@@ -24,7 +24,7 @@ const always = (): boolean => true
 describe('core scenarios of membership', () => {
   describe('seats', () => {
     it('of two voters that fail at once pass on one after the other, and come back in the same way', () => {
-      for (let seed = 1; seed <= 4; seed += 1) {
+      for (let seed = 1; seed <= 2; seed += 1) {
         const { world, leader, voters } = fiveAndTwo(seed)
         const begun = changesIn(leader).length
         const [x, y] = voters.filter((member) => member !== leader) as [SimMember, SimMember]
@@ -49,7 +49,7 @@ describe('core scenarios of membership', () => {
     })
 
     it('stay as they are without a quorum, however many observers are there', () => {
-      for (let seed = 1; seed <= 4; seed += 1) {
+      for (let seed = 1; seed <= 2; seed += 1) {
         const { world, leader, voters } = fiveAndTwo(seed)
         const [x, y] = voters.filter((member) => member !== leader) as [SimMember, SimMember]
         const begun = changesIn(leader)
@@ -70,7 +70,7 @@ describe('core scenarios of membership', () => {
     })
 
     it('stay as they are on the side of fewer voters, although its leader has all observers', () => {
-      for (let seed = 1; seed <= 4; seed += 1) {
+      for (let seed = 1; seed <= 2; seed += 1) {
         const { world, leader, voters } = fiveAndTwo(seed)
         const [friend, ...most] = voters.filter((member) => member !== leader) as [SimMember, ...SimMember[]]
         const few = world.members.filter((member) => !most.includes(member))
@@ -85,6 +85,47 @@ describe('core scenarios of membership', () => {
         settle(world)
         assert.deepEqual([...votersOf(leader)], before)
       }
+    })
+  })
+
+  describe('five that become one', () => {
+    it('all four that leave at the same moment may go, the leader among them or not', () => {
+      for (let seed = 1; seed <= 5; seed += 1) {
+        const world = worldOf(
+          specsOf(5, 0, () => seed % 2 === 0),
+          { seed },
+        )
+        const leader = startAndServe(world)
+        writeAt(world, leader, 2)
+        const stays = world.members[seed - 1] as SimMember
+        for (const member of others(world, stays))
+          member.ask({ kind: 'leave' }, ({ code }) => {
+            assert.equal(code, undefined)
+            world.after(0, () => member.crash())
+          })
+        assert.ok(
+          world.runFor(9000, () => world.running.length === 1),
+          `seed ${seed}`,
+        )
+        assert.ok(world.runFor(5000, () => world.isServing()))
+        assert.deepEqual([...votersOf(stays)], [stays.id])
+        assert.equal(world.leader, stays)
+        writeAt(world, stays)
+        settle(world)
+      }
+    })
+
+    it('by crashes serve nobody, and lose nothing', () => {
+      const world = worldOf(specsOf(5, 0, always))
+      const leader = startAndServe(world)
+      writeAt(world, leader, 3)
+      const begun = changesIn(leader)
+      for (const member of others(world, leader)) member.crash()
+      world.runFor(60_000)
+      assert.equal(world.leader, undefined)
+      assert.deepEqual(changesIn(leader), begun)
+      world.startAll()
+      settle(world)
     })
   })
 
@@ -184,7 +225,7 @@ describe('core scenarios of membership', () => {
 
   describe('a member that was removed', () => {
     it('while it was cut off learns that when it is back, and disturbs nobody, however often it comes', () => {
-      for (let seed = 1; seed <= 4; seed += 1) {
+      for (let seed = 1; seed <= 3; seed += 1) {
         const { world, leader, gone } = threeAndOne(seed)
         isolate(world, gone)
         remove(world, leader, gone)
@@ -210,7 +251,7 @@ describe('core scenarios of membership', () => {
     })
 
     it('and leads hands over first, without an election', () => {
-      for (let seed = 1; seed <= 4; seed += 1) {
+      for (let seed = 1; seed <= 3; seed += 1) {
         const { world, leader } = threeAndOne(seed)
         const [other] = others(world, leader) as [SimMember]
         const epoch = epochIn(world)
