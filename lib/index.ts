@@ -41,6 +41,8 @@ export function joinEnsemble(options?: JoinOptions & { readonly valueEncoding?: 
 export function joinEnsemble<const E extends ValueEncoding>(
   options: JoinOptions<E> & { readonly valueEncoding: E },
 ): Promise<Coord<ValueOf<E>>>
+/** Of options that are put together elsewhere nobody knows the encoding here: its values are `unknown`. */
+export function joinEnsemble(options: JoinOptions): Promise<Coord<unknown>>
 export async function joinEnsemble(options: JoinOptions = {}): Promise<unknown> {
   checkJoinOptions(options)
   return joinWith(options, { clock: new SystemClock(), entropy: new SystemEntropy() })

@@ -41,6 +41,7 @@ export function connectZooKeeper<const E extends ValueEncoding>(
   servers: string,
   options: ConnectZooKeeperOptions<E> & { readonly valueEncoding: E },
 ): Promise<Client<ValueOf<E>>>
+export function connectZooKeeper(servers: string, options: ConnectZooKeeperOptions): Promise<Client<unknown>>
 export async function connectZooKeeper(servers: string, options: ConnectZooKeeperOptions = {}): Promise<unknown> {
   const { addresses, root } = parseConnectString(servers)
   const { sessionTimeoutMs: timeoutMs = 10_000, requestTimeoutMs = 10_000, connectTimeoutMs = 60_000 } = options

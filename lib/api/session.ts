@@ -162,7 +162,7 @@ export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements
   recipeHost() {
     if (this.#closing !== undefined) throw new CoordError('COORD_CLOSED')
     const { clock, entropy, memberName } = this.#options
-    const state = (): SessionState => this.#state
+    const state = (): SessionState => (this.#closing === undefined ? this.#state : 'closed')
     return {
       session: this.#bytes,
       get state(): SessionState {
@@ -178,7 +178,9 @@ export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements
       uniqueName: (): string => uniqueName(entropy),
       onState: (listener: StateListener): (() => void) => this.onState(listener),
       own: (handle: AsyncDisposable): (() => void) => {
-        this.#handles.add(handle)
+        // What was under way when this was closed: it goes as soon as it has come.
+        if (this.#closing === undefined) this.#handles.add(handle)
+        else queueMicrotask(() => void handle[Symbol.asyncDispose]())
         return () => this.#handles.delete(handle)
       },
     }

@@ -2,6 +2,7 @@
  * The recipes as functions of a client: what its methods do, for those who would rather import them. `claim` and the guards
  * are also for schedulers and resources of one's own.
  */
+import type { Session } from '../api/session.ts'
 import { Barrier } from './barrier.ts'
 import { Cache, type CacheOptions, TreeCache } from './cache.ts'
 import { type ClaimOptions, claim as claimOn } from './claim.ts'
@@ -27,91 +28,97 @@ import { type Services, services as servicesOn } from './services.ts'
 import { SynchronousQueue } from './synchronous-queue.ts'
 import { Workers, type WorkersOptions } from './workers.ts'
 
-/** A `Client`, a `Coord`, or a `Session`. */
-export interface RecipeTarget<V> {
-  recipeHost(): RecipeHost<V>
-}
+/** A `Client`, a `Coord`, or a `Session`: known by how it reads and writes values. */
+export type RecipeTarget<V> = Pick<Session<V>, 'getData' | 'setData'>
 
 /** Any of them, whatever its values are: for recipes that have none. */
-interface Target {
-  recipeHost(): Omit<RecipeHost, 'codec'>
+export type AnyRecipeTarget = Pick<Session<never>, 'setData'>
+
+function hostOf<V>(target: RecipeTarget<V>): RecipeHost<V> {
+  const { recipeHost } = (target ?? {}) as { readonly recipeHost?: () => RecipeHost<V> }
+  if (typeof recipeHost !== 'function') throw new TypeError('a recipe takes a Client, a Coord or a Session')
+  return recipeHost.call(target)
 }
 
-const hostOf = (target: Target): RecipeHost => target.recipeHost() as RecipeHost
+const anyHostOf = (target: AnyRecipeTarget): RecipeHost => hostOf(target as RecipeTarget<unknown>)
 
-export async function lock(target: Target, path: string, options?: LockOptions): Promise<Lock> {
-  return lockOn(hostOf(target), path, options)
+export async function lock(target: AnyRecipeTarget, path: string, options?: LockOptions): Promise<Lock> {
+  return lockOn(anyHostOf(target), path, options)
 }
 
 export async function tryLock(
-  target: Target,
+  target: AnyRecipeTarget,
   path: string,
   options?: Omit<LockOptions, 'timeoutMs'>,
 ): Promise<Lock | undefined> {
-  return tryLockOn(hostOf(target), path, options)
+  return tryLockOn(anyHostOf(target), path, options)
 }
 
 export async function withLock<T>(
-  target: Target,
+  target: AnyRecipeTarget,
   path: string,
   action: (lock: Lock) => T | Promise<T>,
   options?: LockOptions,
 ): Promise<T> {
-  return withLockOn(hostOf(target), path, action, options)
+  return withLockOn(anyHostOf(target), path, action, options)
 }
 
-export async function lockAll(target: Target, paths: readonly string[], options?: LockOptions): Promise<MultiLock> {
-  return lockAllOn(hostOf(target), paths, options)
+export async function lockAll(
+  target: AnyRecipeTarget,
+  paths: readonly string[],
+  options?: LockOptions,
+): Promise<MultiLock> {
+  return lockAllOn(anyHostOf(target), paths, options)
 }
 
-export function semaphore(target: Target, path: string, permits: number): Semaphore {
-  return new Semaphore(hostOf(target), path, permits)
+export function semaphore(target: AnyRecipeTarget, path: string, permits: number): Semaphore {
+  return new Semaphore(anyHostOf(target), path, permits)
 }
 
 export function elect<V>(target: RecipeTarget<V>, path: string, options: ElectionOptions<V>): Election<V> {
-  return new Election(target.recipeHost(), path, options)
+  return new Election(hostOf(target), path, options)
 }
 
-export function singleton(target: Target, name: string, run: (term: Held) => unknown): Singleton {
-  return singletonOn(hostOf(target), name, run)
+export function singleton(target: AnyRecipeTarget, name: string, run: (term: Held) => unknown): Singleton {
+  return singletonOn(anyHostOf(target), name, run)
 }
 
 export function schedule(
-  target: Target,
+  target: AnyRecipeTarget,
   name: string,
   times: ScheduleTimes,
   job: (firing: Firing) => unknown,
   options?: ScheduleOptions,
 ): Schedule {
-  return new Schedule(hostOf(target), name, times, job, options)
+  return new Schedule(anyHostOf(target), name, times, job, options)
 }
 
-export async function claim(target: Target, key: string, options?: ClaimOptions): Promise<boolean> {
-  return claimOn(hostOf(target), key, options)
+export async function claim(target: AnyRecipeTarget, key: string, options?: ClaimOptions): Promise<boolean> {
+  return claimOn(anyHostOf(target), key, options)
 }
 
 export function queue<V>(target: RecipeTarget<V>, path: string): Queue<V> {
-  return new Queue(target.recipeHost(), path)
+  return new Queue(hostOf(target), path)
 }
 
 export function priorityQueue<V>(target: RecipeTarget<V>, path: string): Queue<V> {
-  return new Queue(target.recipeHost(), path, { hasPriorities: true })
+  return new Queue(hostOf(target), path, { hasPriorities: true })
 }
 
 export function synchronousQueue<V>(target: RecipeTarget<V>, path: string): SynchronousQueue<V> {
-  return new SynchronousQueue(target.recipeHost(), path)
+  return new SynchronousQueue(hostOf(target), path)
 }
 
-export function barrier(target: Target, path: string): Barrier {
-  return new Barrier(hostOf(target), path)
+export function barrier(target: AnyRecipeTarget, path: string): Barrier {
+  return new Barrier(anyHostOf(target), path)
 }
 
-export function doubleBarrier(target: Target, path: string, count: number): DoubleBarrier {
-  return new DoubleBarrier(hostOf(target), path, count)
+export function doubleBarrier(target: AnyRecipeTarget, path: string, count: number): DoubleBarrier {
+  return new DoubleBarrier(anyHostOf(target), path, count)
 }
 
-export function counter(target: Target, path: string): Counter {
-  return new Counter(hostOf(target), path)
+export function counter(target: AnyRecipeTarget, path: string): Counter {
+  return new Counter(anyHostOf(target), path)
 }
 
 /** As `client.cache`, of which it differs in that the value may be undefined also where there is a default. */
@@ -120,7 +127,7 @@ export async function cache<V, T = V>(
   path: string,
   options: CacheOptions<T, V> & { readonly default?: T | undefined } = {},
 ): Promise<Cache<T | undefined, V>> {
-  const opened = new Cache<T | undefined, V>(target.recipeHost(), path, options)
+  const opened = new Cache<T | undefined, V>(hostOf(target), path, options)
   await opened.start(options.signal)
   return opened
 }
@@ -130,25 +137,25 @@ export async function treeCache<V, T = V>(
   path: string,
   options: CacheOptions<T, V> = {},
 ): Promise<TreeCache<T, V>> {
-  const opened = new TreeCache<T, V>(target.recipeHost(), path, options)
+  const opened = new TreeCache<T, V>(hostOf(target), path, options)
   await opened.start(options.signal)
   return opened
 }
 
-export function names(target: Target, path: string): Names {
-  return new Names(hostOf(target), path)
+export function names(target: AnyRecipeTarget, path: string): Names {
+  return new Names(anyHostOf(target), path)
 }
 
-export function services(target: Target): Services {
-  return servicesOn(hostOf(target))
+export function services(target: AnyRecipeTarget): Services {
+  return servicesOn(anyHostOf(target))
 }
 
 export function group<V>(target: RecipeTarget<V>, path: string): Group<V> {
-  return groupOn(target.recipeHost(), path)
+  return groupOn(hostOf(target), path)
 }
 
 export function workers<V>(target: RecipeTarget<V>, path: string, options?: WorkersOptions): Workers<V> {
-  return new Workers(target.recipeHost(), path, options)
+  return new Workers(hostOf(target), path, options)
 }
 
 export { type PolicyName, policyNames } from './assignment.ts'

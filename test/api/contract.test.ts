@@ -64,6 +64,8 @@ const misuses: Record<string, (coord: Coord) => Promise<unknown>> = {
   submit: (coord) => coord.workers('/w').submit(odd('text')),
   work: (coord) => coord.workers('/w').work(odd(undefined)),
   'recipes.lock': (coord) => recipes.lock(coord, 'lock'),
+  'recipes.lock, no client': () => recipes.lock(odd(undefined), '/lock'),
+  'recipes.claim, no client': () => recipes.claim(odd({}), 'key'),
   'recipes.counter': (coord) => recipes.counter(coord, '/c').add(Number.NaN),
 }
 

@@ -4,6 +4,7 @@ import type { Session } from '../../lib/index.ts'
 import * as recipes from '../../lib/recipes/index.ts'
 import { createTestEnsemble } from '../../lib/testing/index.ts'
 import { rejectsWith } from '../join/fixture.ts'
+import { warningsDuring } from '../uncaught.ts'
 
 describe('a recipe of a session', () => {
   it('is that of a client: one session, whatever its values are', async () => {
@@ -40,7 +41,8 @@ describe('a recipe of a session', () => {
     await ensemble.advance(10)
     assert.deepEqual(terms, ['led'])
 
-    await ensemble.until(session.close())
+    const warnings = await warningsDuring(() => ensemble.until(session.close()))
+    assert.deepEqual(warnings, [])
     for (const path of ['/crew', '/services/api', '/lead', '/permits/leases'])
       assert.equal((await a.exists(path))?.numChildren ?? 0, 0, path)
     assert.throws(() => recipes.counter(session, '/count'), { code: 'COORD_CLOSED' })

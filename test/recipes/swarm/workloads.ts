@@ -325,7 +325,7 @@ export const workers: WorkloadFactory = (world) => {
             { capacity: world.random.between(1, 3), signal: world.ending },
           ),
         )
-        void worker
+        worker.on('failed', () => {})
         while (!world.isEnding) await life.sleep(500, 500)
       }
       const submit = async (): Promise<void> => {
