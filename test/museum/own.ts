@@ -75,6 +75,44 @@ export const ownExhibits: readonly Exhibit[] = [
     },
   },
   {
+    origin: 'found by the lifetimes of ensembles',
+    title: 'what a founder acknowledged in an ensemble that was given up does not count against it in the next one',
+    mutants: ['X81'],
+    play() {
+      let reached = 0
+      for (let seed = 1; seed <= 6; seed += 1) {
+        const world = worldOf(
+          specsOf(5, 0, (index) => index === 1),
+          { seed },
+        )
+        const voter = world.members[1] as SimMember
+        for (const from of others(world, voter))
+          for (const to of others(world, from)) world.network.hold(from, to, 'ackNewLeader')
+        world.startAll()
+        const knowsWhatItHas = (member: SimMember): boolean => member.peer?.zab.marks.of(voter.id) !== undefined
+        world.runFor(3000, () => others(world, voter).some(knowsWhatItHas))
+        const leader = others(world, voter).find(knowsWhatItHas)
+        if (leader === undefined) continue
+        const before = voter.peer?.zab.belonging.cluster
+        const forgetful = others(world, voter).filter((member) => member !== leader)
+        for (const member of forgetful) member.crash()
+        for (const from of world.members) for (const to of others(world, from)) world.network.release(from, to)
+        world.runFor(100)
+        for (const member of forgetful) member.start()
+        const isOfNext = (): boolean => {
+          const { belonging } = voter.disk.image
+          return belonging?.presence === 'founded' && belonging.cluster !== before
+        }
+        if (!world.runFor(10_000, isOfNext)) continue
+        reached += 1
+        voter.crash()
+        voter.start()
+        settle(world)
+      }
+      assert.ok(reached > 1, `${reached} times`)
+    },
+  },
+  {
     origin: 'found by the seeded world',
     title: 'the only voter can go, although it leads: one of those who stay gets a vote before',
     mutants: ['Y7'],

@@ -551,9 +551,8 @@ const lifetimes: readonly Mutant[] = [
   },
   {
     id: 'X81',
+    isForMuseum: true,
     title: 'what was acknowledged in an ensemble that was given up counts in the next one',
-    in: 'lifetimes',
-    seedsMax: 10_000,
     edits: [
       zab(
         'founding',
