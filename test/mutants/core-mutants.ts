@@ -738,8 +738,8 @@ const ownRules: readonly Mutant[] = [
     edits: [
       zab(
         'synchronization',
-        "{ type: 'upToDate', epoch: epoch as number, committed: zab.announceable }",
-        "{ type: 'upToDate', epoch: epoch as number, committed: zab.log.last }",
+        "{ type: 'upToDate', epoch, committed: zab.announceable }",
+        "{ type: 'upToDate', epoch, committed: zab.log.last }",
       ),
     ],
   },

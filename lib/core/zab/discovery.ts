@@ -36,7 +36,6 @@ export function onFollowerInfo(zab: Zab, leading: Leading, from: Link, message: 
     isAhead: false,
     acked: zxidZero,
     round: 0,
-    upToDateInRound: 0,
     lastContact: zab.now,
     nameTakenSince: undefined,
     comparison: undefined,

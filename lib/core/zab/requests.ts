@@ -57,8 +57,13 @@ export function takeRequest(zab: Zab, leading: Leading, open: OpenRequest): void
   // Who asks again has not had an answer.
   const again = leading.requests.findIndex(({ from, id }) => from === open.from && id === open.id)
   if (again !== -1) return
-  if (leading.requests.length < requestsMax) leading.requests.push(open)
-  else answer(zab, open, { code: 'COORD_THROTTLED', reason: 'too many requests about the configuration' })
+  if (leading.requests.length >= requestsMax) {
+    answer(zab, open, { code: 'COORD_THROTTLED', reason: 'too many requests about the configuration' })
+    return
+  }
+  leading.requests.push(open)
+  // Whether it has to wait for others, their answers tell (`haveAskedAgain`).
+  leading.roundWanted = true
 }
 
 export function onMembershipReply(
@@ -103,11 +108,9 @@ export function progressRequests(zab: Zab, leading: Leading, attendance: Attenda
   return undefined
 }
 
-/** Whether all who are here have: whoever is told that it is up to date asks again before it answers the next ping. */
-function haveAskedAgain(leading: Leading): boolean {
-  const here = [...leading.learners.values()].filter(({ state }) => state === 'synced')
-  if (here.some(({ upToDateInRound }) => upToDateInRound === leading.round)) leading.roundWanted = true
-  return here.every(({ round, upToDateInRound }) => round > upToDateInRound)
+/** Whether all who are here have: whoever serves again asks first, and then answers a ping with what it came to. */
+function haveAskedAgain({ learners }: Leading): boolean {
+  return [...learners.values()].every(({ state, comparison }) => state !== 'synced' || comparison !== undefined)
 }
 
 /** Leadership is on its way to another one, as was asked. */

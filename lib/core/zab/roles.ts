@@ -83,13 +83,12 @@ export interface Learner {
   isAhead: boolean
   /** Its log is durable through here; counts once synced. */
   acked: Zxid
-  /** The last round that it answered, and the last one that began before it was told that it is up to date. */
+  /** The last round that it answered. */
   round: number
-  upToDateInRound: number
   lastContact: number
   /** Since when its name is also that of a live voter. */
   nameTakenSince: number | undefined
-  /** What it last reported of its state, and the last round that began before it was told something of it (divergence.ts). */
+  /** What it last reported of its state, once it serves; and the last round that began before it was told something of it (divergence.ts). */
   comparison: Comparison | undefined
   toldInRound: number
   /** It has diverged, and is sent a state to go on from, beside the log: waits for it, gets it, has got all of it. */

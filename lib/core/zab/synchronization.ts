@@ -185,12 +185,11 @@ export function onAckNewLeader(zab: Zab, leading: Leading, from: Link, message: 
   learner.syncedSince ??= zab.now
   learner.acked = message.lastZxid
   zab.marks.note(from.peer.id, { epoch: message.epoch, zxid: message.lastZxid })
-  if (leading.phase === 'broadcast') sendUpToDate(zab, leading, learner)
+  if (leading.phase === 'broadcast') sendUpToDate(zab, learner, message.epoch)
 }
 
-function sendUpToDate(zab: Zab, { epoch, round }: Leading, learner: Learner): void {
-  learner.upToDateInRound = round
-  zab.send(learner.member.id, { type: 'upToDate', epoch: epoch as number, committed: zab.announceable })
+function sendUpToDate(zab: Zab, learner: Learner, epoch: number): void {
+  zab.send(learner.member.id, { type: 'upToDate', epoch, committed: zab.announceable })
 }
 
 /**
@@ -211,7 +210,7 @@ export function progressSynchronization(zab: Zab, leading: Leading): void {
   leading.clockBase = { now: zab.now, clockMs: Math.max(zab.machine.clockMs, zab.log.clockMs) }
   leading.announcedCommit = zab.announceable
   for (const learner of leading.learners.values()) {
-    if (learner.state === 'synced') sendUpToDate(zab, leading, learner)
+    if (learner.state === 'synced') sendUpToDate(zab, learner, leading.epoch as number)
   }
 }
 
