@@ -182,4 +182,16 @@ export const controls: readonly Mutant[] = [
       ),
     ],
   },
+  {
+    // With a quorum's NEWLEADER acknowledgements all of the log is committed, under the epoch of this leader.
+    id: 'H18',
+    title: 'the configuration changes before an entry of its epoch is committed',
+    edits: [
+      zab(
+        'membership',
+        '  const hasOwnEntry = epochOf(zab.committed) === leading.epoch\n',
+        '  const hasOwnEntry = epochOf(zab.committed) <= leading.epoch\n',
+      ),
+    ],
+  },
 ]
