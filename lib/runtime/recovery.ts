@@ -5,13 +5,13 @@
 import type { PeerStart } from '../core/peer.ts'
 import { ReplicatedState } from '../core/tree/apply.ts'
 import { Restoration } from '../core/tree/restoration.ts'
-import { type Batch, lastOf } from '../core/zab/batch.ts'
+import { type Batch, countOf, lastOf, packed } from '../core/zab/batch.ts'
 import type { StoredState } from '../ports/storage.ts'
 import { decodeBatch } from '../wire/log.ts'
 import { decodeBelonging, decodeEpochs, decodeRecords, decodeSnapshotHead } from '../wire/stored.ts'
 
-/** So many log records are decoded in one go. */
-const recordsAtOnce = 64
+/** So many entries of the log are decoded in one go, and the record in which the last of them is. */
+const entriesAtOnce = 1000
 
 export interface RecoveryHandlers {
   /** Resolves when what else waits has had its turn. */
@@ -36,11 +36,15 @@ export async function recoverStart(
     await handlers.nextTurn()
   }
   const batches: Batch[] = []
+  let entries = 0
   for (const { bytes } of records) {
     const batch = decodeBatch(bytes)
-    if (lastOf(batch) > (head?.zxid ?? 0n)) batches.push(batch)
+    // Decoded to see that it can be; whoever applies it decodes it again.
+    if (lastOf(batch) > (head?.zxid ?? 0n)) batches.push(packed(batch))
     done += 1
-    if (done % recordsAtOnce !== 0 && done < total) continue
+    entries += countOf(batch)
+    if (entries < entriesAtOnce && done < total) continue
+    entries = 0
     handlers.progress(done, total)
     await handlers.nextTurn()
   }

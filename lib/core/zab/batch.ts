@@ -33,6 +33,14 @@ export interface EncodedBatch {
   readRequests(): readonly LogRequest[]
 }
 
+/** An entry that changes the configuration. */
+export interface Reconfiguration {
+  readonly zxid: Zxid
+  readonly configuration: Configuration
+}
+
+const noReconfigurations: readonly Reconfiguration[] = []
+
 export interface Batch {
   /** The zxid of the first request. */
   readonly first: Zxid
@@ -54,8 +62,9 @@ export interface Batch {
 }
 
 /**
- * A batch that was applied, in the tail of a log: its bytes are all that a DIFF needs. Thousands of requests as objects,
- * each just old enough to be moved by the garbage collector, cost more than everything else that is done with them.
+ * A batch that waits, to be applied or to be sent to somebody who lacks it: its bytes are all that is needed of it.
+ * Thousands of requests as objects, each just old enough to be moved by the garbage collector, cost more than everything
+ * else that is done with them.
  */
 export class PackedBatch implements Batch {
   readonly first: Zxid
@@ -66,6 +75,7 @@ export class PackedBatch implements Batch {
   readonly acknowledged: readonly Zxid[] | undefined
   readonly encoded: EncodedBatch
   readonly count: number
+  readonly reconfigurations: readonly Reconfiguration[]
 
   constructor(batch: Batch, encoded: EncodedBatch) {
     this.first = batch.first
@@ -76,12 +86,30 @@ export class PackedBatch implements Batch {
     this.acknowledged = batch.acknowledged
     this.encoded = encoded
     this.count = batch.requests.length
+    this.reconfigurations = reconfigurationsIn(batch)
   }
 
   /** Read again each time. */
   get requests(): readonly LogRequest[] {
     return this.encoded.readRequests()
   }
+}
+
+/** A batch as its bytes alone, where there are any. */
+export function packed(batch: Batch): Batch {
+  return batch.encoded === undefined || batch instanceof PackedBatch ? batch : new PackedBatch(batch, batch.encoded)
+}
+
+/** The entries of a batch that change the configuration. */
+export function reconfigurationsIn(batch: Batch): readonly Reconfiguration[] {
+  if (batch instanceof PackedBatch) return batch.reconfigurations
+  let found: Reconfiguration[] | undefined
+  batch.requests.forEach((request, index) => {
+    if (request.type !== 'reconfigure') return
+    found ??= []
+    found.push({ zxid: zxidPlus(batch.first, index), configuration: request.configuration })
+  })
+  return found ?? noReconfigurations
 }
 
 /** How many entries a batch is. */
@@ -94,7 +122,7 @@ export function lastOf(batch: Batch): Zxid {
 }
 
 /** What a batch may hold, of small requests: it is delivered in one go, which must not take long. */
-export const batchEntriesMax = 500
+export const batchEntriesMax = 1000
 
 /** The same requests in parcels of about so many bytes: each fits a frame and a batch. */
 export function parcelsOf(requests: readonly LogRequest[], bytesMax: number): Parcel[] {

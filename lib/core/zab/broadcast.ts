@@ -8,7 +8,16 @@
  * established. Linearizable reads and confirmed session heartbeats wait for a round that began after they came.
  */
 import type { TreeRequest } from '../tree/operation.ts'
-import { type Batch, batchEntriesMax, type LogRequest, type Parcel, parcelsOf, weightOfParcel } from './batch.ts'
+import {
+  type Batch,
+  batchEntriesMax,
+  countOf,
+  type LogRequest,
+  type Parcel,
+  packed,
+  parcelsOf,
+  weightOfParcel,
+} from './batch.ts'
 import type { MemberId } from './configuration.ts'
 import { giveUpChange, startEpoch } from './discovery.ts'
 import { onReport, replicaOf } from './divergence.ts'
@@ -151,13 +160,18 @@ export function onPropose(zab: Zab, following: Following, from: Link, message: M
     becomeLooking(zab, `${from.peer.name} sent a proposal that does not follow the last one`)
     return
   }
-  zab.append(message.batch)
-  if (following.upToDateAt === undefined) noteCatchUp(zab, following, message.batch)
-  else zab.advanceCommit(message.committed)
+  if (following.upToDateAt === undefined) {
+    // It waits for all the others that this member lacks.
+    zab.append(packed(message.batch))
+    noteCatchUp(zab, following, message.batch)
+  } else {
+    zab.append(message.batch)
+    zab.advanceCommit(message.committed)
+  }
 }
 
-function noteCatchUp(zab: Zab, { catchUp }: Following, { requests }: Batch): void {
-  catchUp.done += requests.length
+function noteCatchUp(zab: Zab, { catchUp }: Following, batch: Batch): void {
+  catchUp.done += countOf(batch)
   const { done, total } = catchUp
   if (done <= total) zab.outputs.push({ type: 'progress', phase: 'catch-up', done, total })
 }

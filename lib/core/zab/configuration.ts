@@ -7,7 +7,7 @@
  * {A,B2,C} have quorums that do not meet, {B1,C} and {A,B2}.
  */
 import { assert } from '../../errors.ts'
-import type { Batch } from './batch.ts'
+import { type Batch, reconfigurationsIn } from './batch.ts'
 import type { Zxid } from './zxid.ts'
 
 declare const brand: unique symbol
@@ -131,13 +131,11 @@ export class ConfigurationHistory {
       this.#logged[this.#logged.length - 1] = { ...pending, settledAt: batch.first }
       changed = true
     }
-    batch.requests.forEach((request, index) => {
-      if (request.type !== 'reconfigure') return
+    for (const { zxid, configuration } of reconfigurationsIn(batch)) {
       assert(this.pending === undefined, 'a configuration may not change while another change is pending')
-      const zxid = (batch.first + BigInt(index)) as Zxid
-      this.#logged.push({ zxid, configuration: request.configuration, settledAt: undefined })
+      this.#logged.push({ zxid, configuration, settledAt: undefined })
       changed = true
-    })
+    }
     return changed
   }
 

@@ -5,7 +5,7 @@
  * never counts (`fence`).
  */
 import { assert } from '../../errors.ts'
-import { type Batch, countOf, lastOf, PackedBatch, weightOf } from './batch.ts'
+import { type Batch, countOf, lastOf, packed, weightOf } from './batch.ts'
 import { formatZxid, type Zxid } from './zxid.ts'
 
 /** How much of the log stays in memory behind what was applied, for DIFF. */
@@ -63,7 +63,7 @@ export class Log {
   }
 
   append(batch: Batch): void {
-    assert(batch.requests.length > 0, 'a batch has at least one request')
+    assert(countOf(batch) > 0, 'a batch has at least one request')
     assert(
       batch.previous === this.#last && batch.first > this.#last,
       () =>
@@ -72,7 +72,7 @@ export class Log {
     const weight = weightOf(batch)
     this.#batches.push(batch)
     this.#weights.push(weight)
-    this.#entries += batch.requests.length
+    this.#entries += countOf(batch)
     this.#bytes += weight
     this.#last = lastOf(batch)
   }
@@ -133,8 +133,9 @@ export class Log {
   pack(applied: Zxid): void {
     for (let index = this.#indexAfter(applied) - 1; index >= 0; index -= 1) {
       const batch = this.#batches[index] as Batch
-      if (batch.encoded === undefined || batch instanceof PackedBatch) return
-      this.#batches[index] = new PackedBatch(batch, batch.encoded)
+      const after = packed(batch)
+      if (after === batch) return
+      this.#batches[index] = after
     }
   }
 
