@@ -3,7 +3,7 @@
  */
 import { EventEmitter } from 'node:events'
 import { checkCallOptions, checkSnapshotOptions, isObject, requireSeats } from './api/checks.ts'
-import { emitSafely } from './api/emit.ts'
+import { asListener, emitSafely } from './api/emit.ts'
 import { abortError, abortedOr, withJson } from './api/results.ts'
 import type { ValueCodec } from './api/values.ts'
 import type { CallOptions } from './api/znodes.ts'
@@ -431,7 +431,8 @@ export class Coord<V = Uint8Array> extends Client<V> {
     if (this.state === 'closed') throw new CoordError('COORD_CLOSED')
     if (this.member.lastZxid === 0n) throw new CoordError('COORD_NO_QUORUM', 'this member has no tree yet')
     try {
-      return withJson(await writeSnapshotFile(file, await this.#parts.member.snapshotSource(signal), options))
+      const shielded = { signal, onProgress: asListener(options.onProgress) }
+      return withJson(await writeSnapshotFile(file, await this.#parts.member.snapshotSource(signal), shielded))
     } catch (error) {
       throw abortedOr(error, signal)
     }

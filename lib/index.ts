@@ -9,7 +9,7 @@ import { fileDiscovery } from '../adapters/discovery-file/index.ts'
 import { type Level, levelStorage } from '../adapters/storage-level/index.ts'
 import { type ListenOnPort, type ListenOnServer, webSocketTransport } from '../adapters/transport-websocket/index.ts'
 import { checkSnapshotOptions } from './api/checks.ts'
-import { callListener } from './api/emit.ts'
+import { asListener } from './api/emit.ts'
 import { checkJoinOptions, isStaticList, type JoinOptions } from './api/join-options.ts'
 import { abortError, abortedOr, withJson } from './api/results.ts'
 import { codecOf, type ValueCodec, type ValueEncoding, type ValueOf } from './api/values.ts'
@@ -68,6 +68,7 @@ export async function joinWith(options: JoinOptions, surroundings: JoinSurroundi
   const { signal, restoreFrom } = options
   if (signal?.aborted === true) throw abortError(signal)
   const codec = codecOf(options.valueEncoding) as ValueCodec<unknown>
+  const onProgress = asListener(options.onProgress)
   if (options.namespace !== undefined) assertPath(options.namespace)
   const transport = transportOf(options)
   const founders = foundersOf(options, transport)
@@ -113,8 +114,7 @@ export async function joinWith(options: JoinOptions, surroundings: JoinSurroundi
       warning: (message) => parts.view?.onWarning(message),
       progress: (progress) => {
         parts.view?.onProgress(progress)
-        const { onProgress } = options
-        if (onProgress !== undefined) callListener(() => onProgress(progress))
+        onProgress?.(progress)
       },
       failed: (error) => {
         waiting.refuse?.(error)
@@ -144,7 +144,7 @@ export async function verifySnapshot(file: string, options: SnapshotFileOptions 
   const { signal } = options
   if (signal?.aborted === true) throw abortError(signal)
   try {
-    return withJson(await verifySnapshotFile(file, options))
+    return withJson(await verifySnapshotFile(file, { signal, onProgress: asListener(options.onProgress) }))
   } catch (error) {
     throw abortedOr(error, signal)
   }

@@ -14,6 +14,13 @@ export function callListener(listener: () => void): void {
   }
 }
 
+/** The same function, called as a listener is. */
+export function asListener<A extends readonly unknown[]>(
+  callback: ((...args: A) => void) | undefined,
+): ((...args: A) => void) | undefined {
+  return callback === undefined ? undefined : (...args) => callListener(() => callback(...args))
+}
+
 /**
  * Emits `failed`: what the application's own code has thrown. Where nobody listens, the process prints a warning, or the
  * error would be lost. That something held is lost, or was aborted, is no error of the application: it says nothing then.

@@ -58,13 +58,17 @@ export class DoubleBarrier implements AsyncDisposable {
     this.#entering = closing
     this.#member = this.#host.uniqueName()
     this.#disown = this.#host.own(this)
-    const either = signal === undefined ? closing.signal : AbortSignal.any([signal, closing.signal])
+    const onAbort = (): void => closing.abort(signal?.reason)
+    signal?.addEventListener('abort', onAbort, { once: true })
+    if (signal?.aborted === true) onAbort()
+    const ending = closing.signal
     try {
-      this.#entered = await lookUntil(this.#host, (session, watch) => this.#look(session, watch, either), either)
+      this.#entered = await lookUntil(this.#host, (session, watch) => this.#look(session, watch, ending), ending)
     } catch (error) {
       void this.#withdraw()
       throw closing.signal.aborted && signal?.aborted !== true ? new CoordError('COORD_CLOSED') : error
     } finally {
+      signal?.removeEventListener('abort', onAbort)
       this.#entering = undefined
     }
   }

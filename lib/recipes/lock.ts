@@ -136,15 +136,20 @@ export async function bounded<T>(
   if (timeoutMs === undefined) return run(signal)
   if (!Number.isFinite(timeoutMs) || timeoutMs < 0)
     throw new RangeError(`timeoutMs must be 0 or more, not ${timeoutMs}`)
-  const late = new AbortController()
-  const timer = host.clock.setTimer(timeoutMs, () => late.abort())
+  const ending = new AbortController()
+  const end = (): void => ending.abort()
+  const timer = host.clock.setTimer(timeoutMs, end)
+  // Not `AbortSignal.any`: a signal that lives as long as the process would keep something of every call.
+  signal?.addEventListener('abort', end, { once: true })
+  if (signal?.aborted === true) end()
   try {
-    return await run(signal === undefined ? late.signal : AbortSignal.any([signal, late.signal]))
+    return await run(ending.signal)
   } catch (error) {
     if (signal?.aborted === true) throw abortError(signal)
-    if (late.signal.aborted) throw new CoordError('COORD_TIMEOUT', `not free within ${timeoutMs} ms`)
+    if (ending.signal.aborted) throw new CoordError('COORD_TIMEOUT', `not free within ${timeoutMs} ms`)
     throw error
   } finally {
     timer.cancel()
+    signal?.removeEventListener('abort', end)
   }
 }

@@ -10,7 +10,7 @@
  */
 import { CoordError } from '../errors.ts'
 import type { WatchEvent } from '../ports/session-link.ts'
-import { abortError, below, hasCode, isOutage, isOver, pause, type RecipeHost, type Stat } from './host.ts'
+import { abortError, below, hasCode, isOutage, isOver, overError, pause, type RecipeHost, type Stat } from './host.ts'
 
 /** A node as it was read. */
 export interface MirrorNode {
@@ -93,6 +93,7 @@ export class Mirror {
   async start(signal?: AbortSignal): Promise<void> {
     const onAbort = (): void => this.#first?.reject(abortError(signal as AbortSignal))
     try {
+      if (isOver(this.#host)) throw overError(this.#host)
       await new Promise<void>((resolve, reject) => {
         this.#first = { resolve, reject }
         if (signal?.aborted === true) onAbort()

@@ -13,6 +13,7 @@ import {
   hasCode,
   isOutage,
   isOver,
+  overError,
   pause,
   type RecipeHost,
   type Stat,
@@ -68,8 +69,9 @@ export class Presence {
 
   /** Resolves when the node stands for the first time. Rejects, and is closed, where it cannot be made. */
   async start(signal?: AbortSignal): Promise<void> {
-    void this.#run()
     try {
+      if (isOver(this.#host)) throw overError(this.#host)
+      void this.#run()
       await this.#settle(signal)
     } catch (error) {
       void this.close()
@@ -80,6 +82,7 @@ export class Presence {
   /** Resolves when the node stands with this data. */
   async update(data: Uint8Array | undefined, signal?: AbortSignal): Promise<void> {
     if (this.#closed !== undefined) throw new CoordError('COORD_CLOSED')
+    if (isOver(this.#host)) throw overError(this.#host)
     this.#data = data
     this.#wanted += 1
     const settled = this.#settle(signal)

@@ -12,7 +12,9 @@ import {
   below,
   fromJson,
   type HandleOptions,
+  isOver,
   nodeName,
+  overError,
   type RecipeHost,
   toJson,
   WaitLine,
@@ -155,6 +157,7 @@ export class ServiceView extends EventEmitter<ServiceEvents> implements AsyncDis
   readonly #filter: (instance: ServiceInstance) => boolean
   readonly #reportedMs: number
   readonly #disown: () => void
+  readonly #unsubscribe: () => void
   readonly #waiting = new WaitLine()
   /** By id: until when it is left out, by the local monotonic clock. */
   readonly #reported = new Map<string, number>()
@@ -176,6 +179,10 @@ export class ServiceView extends EventEmitter<ServiceEvents> implements AsyncDis
     this.#stickyKey = host.uniqueName()
     this.#mirror = new Mirror(host, { path, depth: 1, onChange: () => this.#onChange() })
     this.#disown = host.own(this)
+    this.#unsubscribe = host.onState(() => {
+      // Nobody comes any more.
+      if (isOver(host)) this.#waiting.resolveAll()
+    })
   }
 
   /** @internal */
@@ -212,6 +219,7 @@ export class ServiceView extends EventEmitter<ServiceEvents> implements AsyncDis
       if (this.#closing !== undefined) throw new CoordError('COORD_CLOSED')
       const picked = this.pickNow(options)
       if (picked !== undefined) return picked
+      if (isOver(this.#host)) throw overError(this.#host)
       await this.#waiting.wait(options.signal)
     }
   }
@@ -243,6 +251,7 @@ export class ServiceView extends EventEmitter<ServiceEvents> implements AsyncDis
 
   async #close(): Promise<void> {
     this.#mirror.close()
+    this.#unsubscribe()
     this.#disown()
     this.#waiting.rejectAll(new CoordError('COORD_CLOSED'))
   }

@@ -32,6 +32,7 @@ import {
   isOver,
   lookUntil,
   nodeName,
+  overError,
   pause,
   type RecipeHost,
   toJson,
@@ -337,6 +338,7 @@ export class Worker<V> extends EventEmitter<WorkerEvents> implements AsyncDispos
 
   /** @internal */
   async start(master: Master, signal: AbortSignal | undefined): Promise<void> {
+    if (isOver(this.#host)) throw overError(this.#host)
     this.#master = master
     await new Promise<void>((resolve, reject) => {
       const onAbort = (): void => reject(abortError(signal as AbortSignal))

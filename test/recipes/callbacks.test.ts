@@ -1,5 +1,9 @@
 /** What the application's own functions throw: it never breaks a recipe, and never gets lost. */
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { joinEnsemble, verifySnapshot } from '../../lib/index.ts'
 import type { LeaderView, ServiceInstance } from '../../lib/recipes/index.ts'
 import { createTestEnsemble } from '../../lib/testing/index.ts'
 import { uncaughtDuring, warningsDuring } from '../uncaught.ts'
@@ -115,5 +119,24 @@ describe('the data of a candidate', () => {
     await ensemble.advance(10)
     assert.deepEqual([heard.length, heard[0]?.name, heard[0]?.data], [1, 'a', undefined])
     assert.match(JSON.stringify(heard), /"token":"\d+"/)
+  })
+})
+
+describe('the progress of a snapshot', () => {
+  it('that is told to a function that throws does not keep the file from being written', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'embedded-coord-'))
+    try {
+      await using coord = await joinEnsemble()
+      const file = join(folder, 'snapshot')
+      const onProgress = (): never => {
+        throw new Error('of the application')
+      }
+      await uncaughtDuring(2, async () => {
+        const { digest } = await coord.exportSnapshot(file, { onProgress })
+        assert.equal((await verifySnapshot(file, { onProgress })).digest, digest)
+      })
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
   })
 })
