@@ -50,6 +50,7 @@ import { SynchronousQueue } from './recipes/synchronous-queue.ts'
 import { Workers, type WorkersOptions } from './recipes/workers.ts'
 
 export interface ClientEvents {
+  /** `suspended`: calls wait. `lost`: locks and terms have ended, and the next session is being opened. `closed`: final. */
   state: [next: SessionState, previous: SessionState, reason: string]
 }
 
@@ -155,6 +156,7 @@ function checkTicket({ id, password }: SessionTicket): void {
 }
 
 export interface NamespaceOptions<E extends ValueEncoding = ValueEncoding> {
+  /** Default: that of the client it is made from. */
   readonly valueEncoding?: E | undefined
 }
 

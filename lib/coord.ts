@@ -56,19 +56,28 @@ export type MemberRole = 'leader' | 'follower' | 'observer' | 'looking' | 'unrea
 
 /** A member as others see it. */
 export interface MemberView {
+  /** Of this incarnation: another one after each start without a durable store. */
   readonly id: string
+  /** The same after a restart. */
   readonly name: string
+  /** As far as this member sees it. */
   readonly role: MemberRole
+  /** What others dial. */
   readonly address: string
   /** Whether it has a seat. */
   readonly voter: boolean
 }
 
 export interface MemberEvents {
+  /** This member's own. */
   role: [next: MemberRole, previous: MemberRole]
+  /** Who leads and serves this member is another one; undefined: nobody. */
   leader: [leader: MemberView | undefined]
+  /** The committed configuration, or who of it is reachable, has changed. */
   members: [members: readonly MemberView[]]
+  /** For operators: two voters, voters in memory alone, soft quotas, stalls, a failing store or discovery. */
   warning: [message: string]
+  /** Something that takes long gets on: recovery, a snapshot, catching up. */
   progress: [progress: Progress]
 }
 
@@ -106,6 +115,7 @@ export class EnsembleMember extends EventEmitter<MemberEvents> {
     return this.#member.self.address
   }
 
+  /** `looking` while no leader serves it. */
   get role(): MemberRole {
     return roleOf(this.#status)
   }
@@ -115,6 +125,7 @@ export class EnsembleMember extends EventEmitter<MemberEvents> {
     return this.#status?.epoch ?? 0
   }
 
+  /** Of the ensemble, for as long as it lives; '' before there is one. */
   get clusterId(): string {
     return this.#status?.cluster ?? ''
   }
@@ -124,6 +135,7 @@ export class EnsembleMember extends EventEmitter<MemberEvents> {
     return this.#member.state.lastZxid
   }
 
+  /** Who leads and serves this member. */
   get leader(): MemberView | undefined {
     const leader = this.#status?.leader
     return leader === undefined ? undefined : { ...viewOf(leader), role: 'leader', voter: this.#isVoter(leader) }
@@ -259,6 +271,7 @@ export interface CoordParts {
 }
 
 export class Coord<V = Uint8Array> extends Client<V> {
+  /** The member of this process, and what it knows of the others. */
   readonly member: EnsembleMember
   readonly #parts: CoordParts
   readonly #renewing: RenewingSession
@@ -508,6 +521,7 @@ function aborted(signal: AbortSignal): Promise<void> {
 }
 
 export interface CloseOptions {
+  /** How long it may take at most, also where callbacks of the application never settle. Milliseconds, default 2,000. */
   readonly timeoutMs?: number | undefined
 }
 

@@ -57,6 +57,10 @@ export type PeersOption =
 export interface JoinOptions<E extends ValueEncoding = ValueEncoding> {
   /** Unique in the ensemble, the same after a restart. Default: the address that others dial, else the host name and a random suffix. */
   readonly name?: string | undefined
+  /**
+   * Where others reach this member. `{ port, host? }`: a port of its own, on 127.0.0.1 unless a host is given; 0 picks one.
+   * `{ server, path? }`: an http(s) server of the application, which is neither started nor closed here. Default: nowhere.
+   */
   readonly listen?: ListenOption | undefined
   /** What others dial: `ws://host:port`. Default: from `listen`. */
   readonly advertise?: string | undefined
@@ -77,6 +81,7 @@ export interface JoinOptions<E extends ValueEncoding = ValueEncoding> {
   readonly transport?: Transport | undefined
   /** Shared by all members. Needed to listen on anything but loopback. */
   readonly secret?: string | undefined
+  /** Members know each other by certificates of one authority, in place of a secret or beside it. For a port of its own. */
   readonly tls?: TlsOption | undefined
   /**
    * `'auto'` (default): votes where a seat is free, else observes. `'voter'`: the same, and first. `'observer'`: never

@@ -34,6 +34,7 @@ import { WatchListeners } from './watch-listeners.ts'
 import { type CallBody, type CallOptions, type WatchListener, type WatchRequest, Znodes } from './znodes.ts'
 
 export interface SessionEvents {
+  /** `lost` and `closed` are final. */
   state: [next: SessionState, previous: SessionState, reason: string]
 }
 
@@ -121,6 +122,7 @@ export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements
     this.#link = options.door.open(options, (item) => this.#dispatcher.push(item))
   }
 
+  /** A random positive number of 63 bits; with `password`, what `openSession({ attach: session })` takes it over by. */
   get id(): bigint {
     return this.#link.id satisfies SessionId
   }
@@ -130,6 +132,7 @@ export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements
     return this.#link.password.slice()
   }
 
+  /** Without contact for so long it is lost: what was asked for, brought between the member's limits. */
   get timeoutMs(): number {
     return this.#link.timeoutMs
   }

@@ -57,6 +57,7 @@ export interface CallOptions {
 export type WatchListener = (event: WatchEvent) => void
 
 export interface ReadOptions extends CallOptions {
+  /** `'session'` (default): the local replica, never older than what this session has seen. `'linearizable'`: never older than anything acknowledged. */
   readonly consistency?: Consistency | undefined
   /** A one-shot watch, set atomically with the read. On `exists` it also waits for a missing node's creation. */
   readonly watch?: WatchListener | undefined
@@ -229,17 +230,27 @@ export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends Ev
     return this.#root
   }
 
-  /** Creates a node; resolves with its real path, which has a suffix in sequential modes. */
+  /**
+   * Creates a node; resolves with its real path, which has a suffix in sequential modes. `data` left out is no data, which is
+   * not the same as empty. COORD_NODE_EXISTS; COORD_NO_NODE where its parent is missing (`parents` creates it);
+   * COORD_NO_CHILDREN_FOR_EPHEMERALS below an ephemeral node; COORD_NO_AUTH, COORD_INVALID_ACL, COORD_QUOTA_EXCEEDED,
+   * COORD_TOO_LARGE.
+   */
   async create(path: string, data?: V, options?: CreateOptions): Promise<string> {
     return await this.#create(path, data, options, ({ path: real }) => this.#strip(real))
   }
 
+  /** The same, with the stat of the new node: `stat.czxid` is a fencing token. */
   async createWithStat(path: string, data?: V, options?: CreateOptions): Promise<{ path: string; stat: Stat }> {
     return await this.#create(path, data, options, ({ path: real, stat }) =>
       withJson({ path: this.#strip(real), stat: statView(stat) }),
     )
   }
 
+  /**
+   * Deletes a node. COORD_NO_NODE; COORD_NOT_EMPTY where it has children (`recursive` deletes them, too); COORD_BAD_VERSION
+   * where `version` is another one; COORD_NO_AUTH.
+   */
   async delete(path: string, options?: DeleteOptions): Promise<void> {
     requireFlag('recursive', options?.recursive)
     const operation: Operation = {
@@ -251,7 +262,7 @@ export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends Ev
     return await this.#write(operation, () => undefined, options)
   }
 
-  /** The node's stat, or `undefined` where there is none. */
+  /** The node's stat, or `undefined` where there is none. COORD_NO_AUTH. */
   async exists(path: string, options?: ReadOptions): Promise<Stat | undefined> {
     const now = this.#readAtOnce('exists', path, options)
     if (now !== undefined) return now.type === 'stat' && now.stat !== undefined ? statView(now.stat) : undefined
@@ -261,7 +272,10 @@ export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends Ev
     })
   }
 
-  /** The node's data and stat. A missing node: `COORD_NO_NODE`. */
+  /**
+   * The node's data and stat; `undefined` is no data. COORD_NO_NODE, and no watch is left; COORD_NO_AUTH; COORD_BAD_DATA where
+   * it does not decode.
+   */
   async getData(path: string, options?: ReadOptions): Promise<{ data: V | undefined; stat: Stat }> {
     const now = this.#readAtOnce('getData', path, options)
     if (now?.type === 'data') return { data: decodeForeign(this.#codec, now.data, path), stat: statView(now.stat) }
@@ -271,12 +285,19 @@ export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends Ev
     })
   }
 
+  /**
+   * Replaces the node's data (`undefined`: by none); resolves with its new stat. COORD_NO_NODE; COORD_BAD_VERSION where `version`
+   * is another one; COORD_NO_AUTH, COORD_QUOTA_EXCEEDED, COORD_TOO_LARGE.
+   */
   async setData(path: string, data: V | undefined, options?: VersionOptions): Promise<Stat> {
     const operation = this.#setDataOperation({ type: 'setData', path, data, version: options?.version })
     return await this.#write(operation, (result) => statView(expect(result, 'setData').stat), options)
   }
 
-  /** The names of the node's children, sorted, and its stat. Of very many, a page at a time: `limit` and `after`. */
+  /**
+   * The names of the node's children, sorted by UTF-16 code unit, and its stat. Of very many, a page at a time: `limit` and
+   * `after`. COORD_NO_NODE, and no watch is left; COORD_NO_AUTH.
+   */
   async getChildren(path: string, options?: ChildrenOptions): Promise<{ children: string[]; stat: Stat }> {
     const now = this.#readAtOnce('getChildren', path, options)
     if (now?.type === 'childNames') return { children: now.children, stat: statView(now.stat) }
@@ -297,7 +318,7 @@ export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends Ev
     return this.#call({ kind: 'read', read, consistency: 'session' }, settle, options)
   }
 
-  /** How many descendants the node has. */
+  /** How many descendants the node has, at all depths. COORD_NO_NODE, COORD_NO_AUTH. */
   async getAllChildrenNumber(path: string, options?: CallOptions): Promise<number> {
     const read: ReadOperation = { type: 'getAllChildrenNumber', path: this.#resolve(path) }
     const settle = (result: CallResult): number => expect(result, 'count').count

@@ -42,10 +42,12 @@ function hostOf<V>(target: RecipeTarget<V>): RecipeHost<V> {
 
 const anyHostOf = (target: AnyRecipeTarget): RecipeHost => hostOf(target as RecipeTarget<unknown>)
 
+/** Waits for a lock, fairly: `client.lock`. */
 export async function lock(target: AnyRecipeTarget, path: string, options?: LockOptions): Promise<Lock> {
   return lockOn(anyHostOf(target), path, options)
 }
 
+/** The lock if it is free now, else undefined: `client.tryLock`. */
 export async function tryLock(
   target: AnyRecipeTarget,
   path: string,
@@ -54,6 +56,7 @@ export async function tryLock(
   return tryLockOn(anyHostOf(target), path, options)
 }
 
+/** Runs `action` while the lock is held: `client.withLock`. */
 export async function withLock<T>(
   target: AnyRecipeTarget,
   path: string,
@@ -63,6 +66,7 @@ export async function withLock<T>(
   return withLockOn(anyHostOf(target), path, action, options)
 }
 
+/** Several locks at once, taken in one order by everybody: `client.lockAll`. */
 export async function lockAll(
   target: AnyRecipeTarget,
   paths: readonly string[],
@@ -71,18 +75,22 @@ export async function lockAll(
   return lockAllOn(anyHostOf(target), paths, options)
 }
 
+/** Up to so many leases at a time: `client.semaphore`. */
 export function semaphore(target: AnyRecipeTarget, path: string, permits: number): Semaphore {
   return new Semaphore(anyHostOf(target), path, permits)
 }
 
+/** Stands for election: `client.elect`. Of a session, until that is over. */
 export function elect<V>(target: RecipeTarget<V>, path: string, options: ElectionOptions<V>): Election<V> {
   return new Election(hostOf(target), path, options)
 }
 
+/** Runs something on exactly one process: `client.singleton`. Of a session, until that is over. */
 export function singleton(target: AnyRecipeTarget, name: string, run: (term: Held) => unknown): Singleton {
   return singletonOn(anyHostOf(target), name, run)
 }
 
+/** Runs a job at set times, each firing at most once: `client.schedule`. Of a session, until that is over. */
 export function schedule(
   target: AnyRecipeTarget,
   name: string,
@@ -93,30 +101,37 @@ export function schedule(
   return new Schedule(anyHostOf(target), name, times, job, options)
 }
 
+/** Whether this process is the one that got a key: `client.claim`. */
 export async function claim(target: AnyRecipeTarget, key: string, options?: ClaimOptions): Promise<boolean> {
   return claimOn(anyHostOf(target), key, options)
 }
 
+/** First in, first out: `client.queue`. */
 export function queue<V>(target: RecipeTarget<V>, path: string): Queue<V> {
   return new Queue(hostOf(target), path)
 }
 
+/** The least number first: `client.priorityQueue`. */
 export function priorityQueue<V>(target: RecipeTarget<V>, path: string): Queue<V> {
   return new Queue(hostOf(target), path, { hasPriorities: true })
 }
 
+/** A `put` that waits for its consumer: `client.synchronousQueue`. */
 export function synchronousQueue<V>(target: RecipeTarget<V>, path: string): SynchronousQueue<V> {
   return new SynchronousQueue(hostOf(target), path)
 }
 
+/** A gate for all members: `client.barrier`. */
 export function barrier(target: AnyRecipeTarget, path: string): Barrier {
   return new Barrier(anyHostOf(target), path)
 }
 
+/** `count` participants begin and end together: `client.doubleBarrier`. */
 export function doubleBarrier(target: AnyRecipeTarget, path: string, count: number): DoubleBarrier {
   return new DoubleBarrier(anyHostOf(target), path, count)
 }
 
+/** A number that all members share: `client.counter`. */
 export function counter(target: AnyRecipeTarget, path: string): Counter {
   return new Counter(anyHostOf(target), path)
 }
@@ -132,6 +147,7 @@ export async function cache<V, T = V>(
   return opened
 }
 
+/** All values at and below a node, always at hand: `client.treeCache`. */
 export async function treeCache<V, T = V>(
   target: RecipeTarget<V>,
   path: string,
@@ -142,18 +158,22 @@ export async function treeCache<V, T = V>(
   return opened
 }
 
+/** Names that are bound to one target each, and unique ids: `client.names`. */
 export function names(target: AnyRecipeTarget, path: string): Names {
   return new Names(anyHostOf(target), path)
 }
 
+/** The service registry: `client.services`. */
 export function services(target: AnyRecipeTarget): Services {
   return servicesOn(anyHostOf(target))
 }
 
+/** A group of members that see each other: `client.group`. */
 export function group<V>(target: RecipeTarget<V>, path: string): Group<V> {
   return groupOn(hostOf(target), path)
 }
 
+/** Tasks that are shared out among those who work: `client.workers`. */
 export function workers<V>(target: RecipeTarget<V>, path: string, options?: WorkersOptions): Workers<V> {
   return new Workers(hostOf(target), path, options)
 }

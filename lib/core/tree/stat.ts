@@ -10,14 +10,20 @@ export interface Stat {
   readonly mzxid: Zxid
   /** The zxid of the last creation or deletion of a child. */
   readonly pzxid: Zxid
+  /** When it was created. */
   readonly ctime: number
+  /** When its data changed last. */
   readonly mtime: number
+  /** Changes of the data: what `version` of `setData` and `delete` is compared with. */
   readonly version: number
   /** Creations and deletions of children. */
   readonly cversion: number
+  /** Changes of the ACL: what `version` of `setAcl` is compared with. */
   readonly aversion: number
   /** The session that owns an ephemeral node, else 0. */
   readonly ephemeralOwner: SessionId
+  /** Bytes. */
   readonly dataLength: number
+  /** Direct ones. */
   readonly numChildren: number
 }
