@@ -88,6 +88,25 @@ describe('core scenarios of membership', () => {
     })
   })
 
+  describe('a voter without a disk', () => {
+    it('is no quorum when the two that have one are down, and serves with the first that is back', () => {
+      const world = worldOf(specsOf(3, 0, (index) => index > 0))
+      const [a, b, c] = world.members as [SimMember, SimMember, SimMember]
+      startAndServe(world)
+      writeAt(world, a, 2)
+      for (const member of [b, c]) member.crash()
+      assert.ok(!world.runFor(20_000, () => world.leader !== undefined))
+      a.crash()
+      a.start()
+      assert.ok(!world.runFor(20_000, () => world.leader !== undefined))
+      b.start()
+      assert.ok(!world.runFor(5000, () => world.leader !== undefined), 'who forgot does not count')
+      c.start()
+      assert.ok(world.runFor(20_000, () => world.isServing() && votersOf(b).includes(a.id)))
+      settle(world)
+    })
+  })
+
   describe('five that become one', () => {
     it('all four that leave at the same moment may go, the leader among them or not', () => {
       for (let seed = 1; seed <= 5; seed += 1) {
