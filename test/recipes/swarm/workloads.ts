@@ -451,6 +451,7 @@ export const elections: WorkloadFactory = (world) => {
           if (world.random.chance(0.5)) void election.resign()
         },
       })
+      election.on('failed', () => undefined)
       candidates.add(election)
       await using schedule = life.coord.schedule(
         'tick',
