@@ -2,6 +2,7 @@
  * One process of embedded-coord: the application, its load, and its member. It runs the built library, as users do, and
  * does what its parent says over IPC.
  */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { joinEnsemble } from '../../dist/lib/index.js'
 import { inLanes, isWrite, openLoop, serveCommands, sharedClockMs } from './lanes.mjs'
@@ -98,6 +99,25 @@ serveCommands({
       }
     }
     await Promise.all(Array.from({ length: fillOutstanding }, lane))
+  },
+
+  /** What `fill` created is written again, from the first one on, until this member has made a checkpoint. */
+  async writeUntilCheckpoint({ count, bytes }) {
+    const data = new Uint8Array(bytes)
+    let isMade = false
+    const note = ({ type }) => {
+      isMade ||= type === 'checkpointed'
+    }
+    subscribe('embedded-coord:storage', note)
+    let next = 0
+    const lane = async () => {
+      while (!isMade) {
+        const number = next++ % count
+        await coord.setData(`/tree/${Math.floor(number / childrenPerParent)}/child-${number}`, data)
+      }
+    }
+    await Promise.all(Array.from({ length: fillOutstanding }, lane))
+    unsubscribe('embedded-coord:storage', note)
   },
 
   async beginWriting({ everyMs, bytes = 8, atOnce = 1 }) {

@@ -17,8 +17,8 @@ const writesAtOnce = 5
 const writesPerSecond = (members: number): string =>
   `about ${(Math.round((members * writesAtOnce * 10) / everyMs) * 100).toLocaleString('en-US')} writes of 1 KB a second`
 
-/** As many creations as make a member write a checkpoint of a tree of so many znodes: half of what it has then. */
-const entriesToCheckpoint = (znodes: number): number => Math.max(20_000, znodes)
+/** A large tree takes its time to be sent, and the machine is busy. */
+const joinTimeoutMs = 600_000
 
 interface Delay {
   readonly p50: number
@@ -83,11 +83,10 @@ export const courtesy: Workload = {
 export const snapshot: Workload = {
   what: 'The same with a large tree: quiet, at a checkpoint, and while a member without a store is given it all.',
   async run({ znodes, windows, seconds, smoke, progress }) {
-    const ensemble = await EmbeddedEnsemble.start('disk')
+    const ensemble = await EmbeddedEnsemble.start('disk', 3, { options: { joinTimeoutMs } })
     const [first] = ensemble.members as [NodeProcess, ...NodeProcess[]]
     progress(`snapshot: ${znodes} znodes`)
     await first.ask('fill', { first: 0, count: znodes, bytes: 100 })
-    let filled = znodes
     const leader = await ensemble.leader()
     const lost = ensemble.members.findIndex((member) => member !== leader)
     const stayers = ensemble.members.filter((_, index) => index !== lost)
@@ -95,12 +94,10 @@ export const snapshot: Workload = {
     const tree = `${znodes.toLocaleString('en-US')} znodes of 100 B`
     const rows = await inTurn(smoke ? 1 : windows, {
       [`${tree}, ${writesPerSecond(writers.length)}`]: () => observe(stayers, writers, () => sleep(seconds * 1000)),
-      [`${tree}, the same with creations enough for a checkpoint`]: () =>
+      [`${tree}, the same and as fast as it goes, until a checkpoint is made`]: () =>
         observe(stayers, writers, async () => {
           progress('snapshot: checkpoint')
-          const count = entriesToCheckpoint(filled)
-          await leader.ask('fill', { first: filled, count, bytes: 100 })
-          filled += count
+          await leader.ask('writeUntilCheckpoint', { count: znodes, bytes: 100 })
         }),
       [`${tree}, the same while a member that lost its store joins`]: () =>
         observe(stayers, writers, async () => {

@@ -61,7 +61,7 @@ export interface Diagnostics {
       }
   /** This member's store, where it is durable. */
   'embedded-coord:storage':
-    | { readonly member: DiagnosticSource; readonly type: 'opened' | 'checkpoint' }
+    | { readonly member: DiagnosticSource; readonly type: 'opened' | 'checkpoint' | 'checkpointed' }
     | { readonly member: DiagnosticSource; readonly type: 'failed' | 'repairing'; readonly reason: string }
 }
 

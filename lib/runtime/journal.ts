@@ -109,9 +109,9 @@ export class Journal {
   /**
    * Persists a checkpoint of what is applied, and lets go of the log behind it. It is read, encoded and written in slices,
    * while other changes go on becoming durable, and counts with the last one. One that a snapshot of the leader overtakes,
-   * or that is not done at the end, is dropped.
+   * or that is not done at the end, is dropped: false.
    */
-  async checkpoint(snapshot: CoreSnapshot): Promise<void> {
+  async checkpoint(snapshot: CoreSnapshot): Promise<boolean> {
     const encoding = this.#beginEncoding(true)
     const isWanted = (): boolean => this.#encoding === encoding
     const { zxid } = snapshot
@@ -122,14 +122,15 @@ export class Journal {
       from += chunks.length
       bytes += bytesOf(chunks)
     }
-    if (!isWanted()) return
+    if (!isWanted()) return false
     this.#isCheckpointing = false
     this.checkpointBytes = bytes
-    if (this.#failed) return
+    if (this.#failed) return false
     const group = this.#openGroup(false)
     group.checkpoint = { zxid, chunks: from }
     group.purgeThrough = zxid
     this.#run()
+    return true
   }
 
   /** What is being made of a state is not wanted any more; the checkpoint in force stays. */

@@ -773,7 +773,10 @@ export class Member {
 
   #checkpoint(snapshot: CoreSnapshot): void {
     this.#diagnoseStorage((member) => ({ member, type: 'checkpoint' }))
-    this.#journal.checkpoint(snapshot).catch((error: unknown) => this.#fail(asStoreError(error)))
+    const tell = (isMade: boolean): void => {
+      if (isMade) this.#diagnoseStorage((member) => ({ member, type: 'checkpointed' }))
+    }
+    this.#journal.checkpoint(snapshot).then(tell, (error: unknown) => this.#fail(asStoreError(error)))
   }
 
   #redial(): void {

@@ -76,6 +76,7 @@ describe('checkpoints', () => {
       for (let index = 0; index < 400; index += 1) await world.until(coord.create(`/n-${index}`, ''), 'a write', 10_000)
       const made = checkpoints.filter((type) => type === 'checkpoint').length
       assert.ok(made >= 3 && made <= 6, `${made} checkpoints`)
+      assert.equal(checkpoints.filter((type) => type === 'checkpointed').length, made)
       const stored = await world.until(
         levelStorage(machine.disk.level(machine.process)).open(),
         'what the store holds',

@@ -111,7 +111,7 @@ describe('the journal', () => {
   }
 
   /** Ends whatever is under way until `done` is. Returns how many records were staged, and how many commits it took. */
-  async function endAll(done: Promise<void>): Promise<{ records: number; commits: number }> {
+  async function endAll(done: Promise<unknown>): Promise<{ records: number; commits: number }> {
     let isDone = false
     const before = store.changes.length
     void done.then(() => {
@@ -141,6 +141,7 @@ describe('the journal', () => {
     const { records, commits } = await endAll(done)
     assert.equal(records, snapshot.state.total)
     assert.equal(commits, 3, 'two parts, and what puts them in force')
+    assert.equal(await done, true)
     const { checkpoint, purgeThrough } = store.changes.at(-1) as StorageChange
     const staged = store.changes.flatMap(({ stage }) => stage?.chunks ?? []).length
     assert.deepEqual([checkpoint, purgeThrough], [{ zxid: snapshot.zxid, chunks: staged }, snapshot.zxid])
@@ -156,6 +157,7 @@ describe('the journal', () => {
     assert.deepEqual(persisted, [1])
     assert.deepEqual(store.changes.at(-1)?.checkpoint, { zxid: install.zxid, chunks: 2 })
     assert.ok(overtaken.state.isDone, 'it is released')
+    assert.equal(await done, false)
     const atTheEnd = snapshotOf(5_000)
     const dropped = journal.checkpoint(atTheEnd)
     const before = store.changes.length
