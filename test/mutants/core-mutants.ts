@@ -1151,7 +1151,7 @@ const ownRules: readonly Mutant[] = [
     id: 'X74',
     isForMuseum: true,
     title: 'a leader gives its own seat up before the others have asked again',
-    edits: [zab('requests', 'ownSeat === undefined || !haveAskedAgain(leading)', 'ownSeat === undefined')],
+    edits: [zab('requests', 'ownSeat === undefined || !haveAskedAgain(zab, leading)', 'ownSeat === undefined')],
   },
   {
     id: 'X75',

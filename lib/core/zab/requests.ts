@@ -18,7 +18,7 @@ import { beginHandOver } from './hand-over.ts'
 import type { MembershipOutcome, MembershipRequest } from './membership-request.ts'
 import type { MessageOf } from './message.ts'
 import { isQuorum } from './quorum.ts'
-import type { Following, Leading, OpenRequest } from './roles.ts'
+import type { Following, Leading, Learner, OpenRequest } from './roles.ts'
 import {
   type Attendance,
   candidatesOf,
@@ -100,7 +100,7 @@ export function progressRequests(zab: Zab, leading: Leading, attendance: Attenda
     if (isEarly && verdict.code !== undefined) return undefined
     conclude(zab, leading, open, verdict)
   }
-  if (ownSeat === undefined || !haveAskedAgain(leading)) return undefined
+  if (ownSeat === undefined || !haveAskedAgain(zab, leading)) return undefined
   const verdict = giveSeatUp(zab, leading, ownSeat, attendance)
   if (verdict === 'later') return undefined
   if ('change' in verdict) return verdict.change
@@ -108,9 +108,14 @@ export function progressRequests(zab: Zab, leading: Leading, attendance: Attenda
   return undefined
 }
 
-/** Whether all who are here have: whoever serves again asks first, and then answers a ping with what it came to. */
-function haveAskedAgain({ learners }: Leading): boolean {
-  return [...learners.values()].every(({ state, comparison }) => state !== 'synced' || comparison !== undefined)
+/**
+ * Whether all who are here have: whoever serves again asks first, and then answers a ping with what it came to. Who does
+ * not come to serve, as its disk hangs, is not waited for.
+ */
+function haveAskedAgain({ now, options }: Zab, { learners }: Leading): boolean {
+  const isAwaited = ({ state, comparison, syncedSince }: Learner): boolean =>
+    state === 'synced' && comparison === undefined && now - (syncedSince ?? now) <= options.timing.syncLimitMs
+  return ![...learners.values()].some(isAwaited)
 }
 
 /** Leadership is on its way to another one, as was asked. */
