@@ -8,6 +8,7 @@
  *
  * The names are kazoo's (`…__lock__`, `…__rlock__`), so that its Lock, ReadLock and WriteLock on the same path take part.
  */
+import { checkCallOptions, textOf } from '../api/checks.ts'
 import { CoordError } from '../errors.ts'
 import { Lock } from './held.ts'
 import { abortError, absolutePath, type HandleOptions, isOver, overError, type RecipeHost } from './host.ts'
@@ -130,12 +131,15 @@ function lockOf(host: RecipeHost, { session, path, token, leave }: Place): Lock 
 /** @internal Runs something with a signal that also aborts when the time is over; then it rejects with COORD_TIMEOUT. */
 export async function bounded<T>(
   host: RecipeHost,
-  { timeoutMs, signal }: Pick<LockOptions, 'timeoutMs' | 'signal'>,
+  options: Pick<LockOptions, 'timeoutMs' | 'signal'>,
   run: (signal: AbortSignal | undefined) => Promise<T>,
 ): Promise<T> {
+  checkCallOptions(options)
+  const { timeoutMs, signal } = options
   if (timeoutMs === undefined) return run(signal)
+  if (typeof timeoutMs !== 'number') throw new TypeError(`timeoutMs must be milliseconds, not ${textOf(timeoutMs)}`)
   if (!Number.isFinite(timeoutMs) || timeoutMs < 0)
-    throw new RangeError(`timeoutMs must be 0 or more, not ${timeoutMs}`)
+    throw new RangeError(`timeoutMs must be 0 or more, not ${timeoutMs}: leave it out to wait for ever`)
   const ending = new AbortController()
   const end = (): void => ending.abort()
   const timer = host.clock.setTimer(timeoutMs, end)

@@ -153,5 +153,6 @@ export class Semaphore {
 
 function requirePermits(permits: unknown): asserts permits is number {
   if (Number.isSafeInteger(permits) && (permits as number) >= 1) return
+  if (typeof permits !== 'number') throw new TypeError(`permits must be a number, not a ${typeof permits}`)
   throw new RangeError(`permits must be a whole number from 1, not ${String(permits)}`)
 }

@@ -4,6 +4,7 @@
  * a pick costs no message.
  */
 import { EventEmitter } from 'node:events'
+import { isObject } from '../api/checks.ts'
 import { callListener, emitSafely } from '../api/emit.ts'
 import { CoordError } from '../errors.ts'
 import { type Candidate, type Strategy, type StrategyName, strategyOf } from './balancing.ts'
@@ -310,7 +311,9 @@ function instanceOf(path: string, data: Uint8Array | undefined): ServiceInstance
   }
 }
 
-function checkDescription({ address, port, meta, weight }: ServiceDescription): void {
+function checkDescription(description: ServiceDescription): void {
+  if (!isObject(description)) throw new TypeError('an instance is { address, port, meta?, weight? }')
+  const { address, port, meta, weight } = description
   if (typeof address !== 'string' || address === '') throw new TypeError('address must be a text that is not empty')
   if (!Number.isInteger(port)) throw new TypeError(`port must be a whole number, not ${String(port)}`)
   if (port < 0 || port > 65_535) throw new RangeError(`port must be from 0 to 65535, not ${port}`)

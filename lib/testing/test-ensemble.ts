@@ -2,6 +2,7 @@
  * An ensemble in one process, for tests: the whole library on a virtual clock, network and disk. The same seed gives the
  * same run. Network and disk take no time unless told to; only timers need `advance`.
  */
+import { isObject, textOf } from '../api/checks.ts'
 import type { JoinOptions } from '../api/join-options.ts'
 import type { ValueEncoding, ValueOf } from '../api/values.ts'
 import type { Coord } from '../coord.ts'
@@ -23,9 +24,9 @@ type Passed =
 
 export interface TestEnsembleOptions<S extends number = number, E extends ValueEncoding = 'view'>
   extends Pick<JoinOptions, Passed> {
-  /** How many founders. Default 3. */
+  /** How many founders: 1 or more. Default 3. */
   readonly size?: S | undefined
-  /** Default 1. */
+  /** A whole number. Default 1. */
   readonly seed?: number | undefined
   /** The one there is; said so that a reader knows that no real time passes. */
   readonly clock?: 'virtual' | undefined
@@ -91,12 +92,14 @@ export class TestEnsemble<S extends number, V> implements AsyncDisposable {
 
   /** Lets time pass, and everything that happens in it. */
   async advance(ms: number): Promise<void> {
+    requireMs(ms)
     await this.#world.scheduler.advance(ms)
   }
 
   /** Resolves once `ms` have passed: for whatever runs while the test advances time. */
-  sleep(ms: number): Promise<void> {
-    return new Promise((resolve) => this.#world.scheduler.schedule(ms, resolve))
+  async sleep(ms: number): Promise<void> {
+    requireMs(ms)
+    await new Promise<void>((resolve) => this.#world.scheduler.schedule(ms, resolve))
   }
 
   /** Lets time pass until a promise settles, at most `limitMs`. */
@@ -165,6 +168,7 @@ export class TestEnsemble<S extends number, V> implements AsyncDisposable {
 
   /** A member's process does nothing for `ms`: SIGSTOP, a long collection, a blocked event loop. */
   pause(coord: Coord<V>, ms: number): void {
+    requireMs(ms)
     this.#machine(coord).process.pause(ms)
   }
 
@@ -238,6 +242,43 @@ export class TestEnsemble<S extends number, V> implements AsyncDisposable {
   }
 }
 
+const optionNames: ReadonlySet<string> = new Set<keyof TestEnsembleOptions>([
+  'size',
+  'seed',
+  'clock',
+  'durable',
+  'valueEncoding',
+  'networkDelayMs',
+  'syncMs',
+  'clockDrift',
+  'voters',
+  'sessionTimeoutMs',
+  'requestTimeoutMs',
+  'joinTimeoutMs',
+  'namespace',
+  'timing',
+  'readOnly',
+  'authSchemes',
+  'superDigest',
+])
+
+/** Throws for options that cannot be meant; those of joining are checked there. */
+function checkOptions(options: TestEnsembleOptions<number, ValueEncoding>): void {
+  if (!isObject(options)) throw new TypeError('createTestEnsemble takes an object of options')
+  for (const name of Object.keys(options))
+    if (!optionNames.has(name)) throw new TypeError(`unknown option '${name}' of createTestEnsemble`)
+  const { size = 3, seed = 1, clock = 'virtual' } = options as TestEnsembleOptions
+  if (!Number.isInteger(size)) throw new TypeError(`size must be a whole number, not ${textOf(size)}`)
+  if (size < 1) throw new RangeError(`size must be 1 or more, not ${size}`)
+  if (!Number.isSafeInteger(seed)) throw new TypeError(`seed must be a whole number, not ${textOf(seed)}`)
+  if (clock !== 'virtual') throw new TypeError(`clock must be 'virtual', not ${textOf(clock)}`)
+}
+
+function requireMs(ms: unknown): void {
+  if (typeof ms !== 'number' || !Number.isFinite(ms)) throw new TypeError(`ms must be milliseconds, not ${textOf(ms)}`)
+  if (ms < 0) throw new RangeError(`ms must be 0 or more, not ${ms}`)
+}
+
 const nameOf = (index: number): string => hostNames[index] ?? `${index}`
 
 function isDurable({ durable = false }: Pick<TestEnsembleOptions, 'durable'>, index: number): boolean {
@@ -248,5 +289,6 @@ function isDurable({ durable = false }: Pick<TestEnsembleOptions, 'durable'>, in
 export async function createTestEnsemble<const S extends number = 3, const E extends ValueEncoding = 'view'>(
   options: TestEnsembleOptions<S, E> = {},
 ): Promise<TestEnsemble<S, ValueOf<E>>> {
+  checkOptions(options)
   return TestEnsemble.create<S, ValueOf<E>>(options)
 }

@@ -71,4 +71,21 @@ describe('a session that is lost', () => {
     await call
     assert.deepEqual(seen, ['suspended', 'lost', 'COORD_CONNECTION_LOSS', 'connected', 'created'])
   })
+
+  it('refuses options and times that cannot be meant', async () => {
+    const odd = (value: unknown): never => value as never
+    await assert.rejects(createTestEnsemble(odd(3)), TypeError)
+    await assert.rejects(createTestEnsemble(odd({ sise: 3 })), /unknown option 'sise'/)
+    for (const size of [0, -1]) await assert.rejects(createTestEnsemble({ size }), RangeError)
+    for (const options of [{ size: 1.5 }, { seed: Number.NaN }, { clock: odd('real') }, { size: odd('3') }])
+      await assert.rejects(createTestEnsemble(options), TypeError)
+    await using ensemble = await createTestEnsemble({ size: 1 })
+    for (const ms of [odd('1'), Number.NaN, Number.POSITIVE_INFINITY]) {
+      await assert.rejects(ensemble.advance(ms), TypeError)
+      await assert.rejects(ensemble.sleep(ms), TypeError)
+      assert.throws(() => ensemble.pause(ensemble.coords[0], ms), TypeError)
+    }
+    await assert.rejects(ensemble.advance(-1), RangeError)
+    assert.equal(ensemble.now, 0)
+  })
 })
