@@ -136,7 +136,9 @@ export class EnsembleLink implements SessionLink {
       return
     }
     if (call.kind === 'pull' || call.kind === 'closeStream') return
-    const deadline = this.#options.clock.now() + this.#opening.requestTimeoutMs
+    const isPatient = 'patient' in call && call.patient === true
+    const waitMs = isPatient ? Number.POSITIVE_INFINITY : this.#opening.requestTimeoutMs
+    const deadline = this.#options.clock.now() + waitMs
     const slot: Slot = { call, deadline, isSent: false, result: undefined }
     if (this.#isOver) slot.result = failed(this.#state === 'closed' ? 'COORD_CLOSED' : 'COORD_SESSION_EXPIRED')
     else slot.result = refusalOf(call)

@@ -22,6 +22,7 @@ import {
   untilAborted,
 } from './host.ts'
 import { IdBlock } from './id-block.ts'
+import { isConflict } from './line.ts'
 import { Mirror } from './mirror.ts'
 
 export interface ResolveOptions extends HandleOptions {
@@ -73,11 +74,19 @@ export class Names {
         await session.setData(path, toJson(target), { signal })
         return
       }
-      const { data, stat } = await session.getData(path, { signal })
-      if (fromJson(data) !== from)
-        throw new CoordError('COORD_BAD_VERSION', `${name} is not bound to ${from}`, { path })
-      const ifHeld = { path, token: stat.czxid }
-      await session.multi([{ type: 'setData', path, data: toJson(target), version: stat.version }], { ifHeld, signal })
+      for (;;) {
+        const { data, stat } = await session.getData(path, { signal })
+        if (fromJson(data) !== from)
+          throw new CoordError('COORD_BAD_VERSION', `${name} is not bound to ${from}`, { path })
+        const write = { type: 'setData', path, data: toJson(target), version: stat.version } as const
+        try {
+          await session.multi([write], { ifHeld: { path, token: stat.czxid }, signal })
+          return
+        } catch (error) {
+          // Somebody was faster: look at what it is bound to now.
+          if (!isConflict(error)) throw error
+        }
+      }
     })
   }
 

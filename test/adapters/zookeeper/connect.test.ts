@@ -9,6 +9,8 @@ import { joinEnsemble } from '../../../lib/index.ts'
 import type { SessionItem, SessionOpening } from '../../../lib/ports/session-link.ts'
 import { SystemClock } from '../../../lib/runtime/system-clock.ts'
 import { SystemEntropy } from '../../../lib/runtime/system-entropy.ts'
+import { freePorts } from '../../free-ports.ts'
+import { until } from '../../join/fixture.ts'
 
 /** The clock of a process that is stopped now and then: time has passed, and no timer has fired. */
 class SleepyClock extends SystemClock {
@@ -117,5 +119,34 @@ describe('our client over the gateway', () => {
     )
     await assert.rejects(client.create('/x'), { code: 'COORD_NO_QUORUM', retryable: true })
     await client.close({ timeoutMs: 10 })
+  })
+
+  it('takes its watches and proofs into its next session, however long that takes to be opened', async () => {
+    const coord = await joinEnsemble()
+    const [port = 0] = await freePorts(1)
+    const options = { port, sessionTimeoutMinMs: 500 }
+    const first = await serveZooKeeper(coord, options)
+    const client = await connectZooKeeper(`127.0.0.1:${port}`, { requestTimeoutMs: 100, sessionTimeoutMs: 500 })
+    const heard: string[] = []
+    await client.addAuth('digest', 'ann:secret')
+    await client.exists('/awaited', { watch: ({ type }) => heard.push(type) })
+    const { id } = client.session
+    await first.close()
+    await until('its session is lost', () => client.session.id !== id)
+    // Longer than a call may wait.
+    await sleep(200)
+    const second = await serveZooKeeper(coord, options)
+    await until('it is connected', () => client.state === 'connected')
+    await coord.create('/awaited')
+    await until('it has heard', () => heard.length > 0)
+    assert.deepEqual(heard, ['created'])
+    const identities = await until('it is asked', () => client.whoAmI().catch(() => undefined))
+    assert.ok(
+      identities.some(({ id: user }) => user === 'ann'),
+      JSON.stringify(identities),
+    )
+    await client.close({ timeoutMs: 100 })
+    await second.close()
+    await coord.close()
   })
 })
