@@ -242,6 +242,27 @@ describe('core scenarios of membership', () => {
     }
   })
 
+  describe('leadership', () => {
+    it('that is asked for by two at the same moment goes to one after the other', () => {
+      for (let seed = 1; seed <= 4; seed += 1) {
+        const world = worldOf(specsOf(3, 0, always), { seed })
+        const leader = startAndServe(world)
+        const { terms } = world.history
+        const led: (string | undefined)[] = []
+        for (const member of others(world, leader))
+          member.ask({ kind: 'transfer', name: member.name }, ({ code }) => {
+            assert.equal(code, undefined)
+            led.push(member.name)
+          })
+        assert.ok(world.runFor(9000, () => led.length === 2))
+        settle(world)
+        assert.equal(world.history.terms, terms + 2)
+        assert.notEqual(world.leader, leader)
+        assert.equal(world.leader?.name, led[1])
+      }
+    })
+  })
+
   describe('a member that was removed', () => {
     it('while it was cut off learns that when it is back, and disturbs nobody, however often it comes', () => {
       for (let seed = 1; seed <= 3; seed += 1) {

@@ -17,7 +17,7 @@ export function beginHandOver(zab: Zab, leading: Leading, name?: string, among?:
   if (leading.handOver !== undefined) return true
   const to = findSuccessor(zab, leading, name, among)
   if (to === undefined) return false
-  leading.handOver = { to: to.id, until: zab.now + zab.options.timing.syncLimitMs }
+  leading.handOver = { to: to.id, name: to.name, until: zab.now + zab.options.timing.syncLimitMs }
   return true
 }
 

@@ -52,8 +52,8 @@ export function progressMembership(zab: Zab, leading: Leading & { epoch: number 
 function isHandingOver(zab: Zab, leading: Leading): boolean {
   const state = handOverState(zab, leading)
   if (state === 'failed') {
-    giveUpHandOver(zab, leading)
     answerTransfers(zab, leading, { code: 'COORD_TIMEOUT', reason: 'the next leader did not catch up in time' })
+    giveUpHandOver(zab, leading)
   } else if (state === 'ready') {
     answerTransfers(zab, leading)
     completeHandOver(zab, leading)

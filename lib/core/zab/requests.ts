@@ -118,10 +118,12 @@ function haveAskedAgain({ now, options }: Zab, { learners }: Leading): boolean {
   return ![...learners.values()].some(isAwaited)
 }
 
-/** Leadership is on its way to another one, as was asked. */
+/** Leadership is on its way to another one, or does not get there. Who asked for somebody else asks the next leader. */
 export function answerTransfers(zab: Zab, leading: Leading, outcome: MembershipOutcome = done): void {
-  for (const open of leading.requests.filter(({ request }) => request.kind === 'transfer'))
-    conclude(zab, leading, open, outcome)
+  const successor = leading.handOver?.name
+  const isMeant = ({ request }: OpenRequest): boolean =>
+    request.kind === 'transfer' && (request.name === undefined || request.name === successor)
+  for (const open of leading.requests.filter(isMeant)) conclude(zab, leading, open, outcome)
 }
 
 function conclude(zab: Zab, leading: Leading, open: OpenRequest, outcome: MembershipOutcome): void {

@@ -115,6 +115,7 @@ export interface OpenRequest {
 /** Leadership on its way to another one: nothing is proposed until it is there, or until it is given up. */
 export interface HandOver {
   readonly to: MemberId
+  readonly name: string
   readonly until: number
 }
 
