@@ -175,6 +175,7 @@ export class Client<V = Uint8Array> extends Znodes<V, ClientEvents> implements A
   /** Recipes that want to know when this client is closed, though its session may live on. */
   readonly #closeListeners = new Set<() => void>()
   readonly #sharesSession: boolean
+  #isClosed = false
   #closing: Promise<void> | undefined
 
   /** `sharesSession`: whether the session goes on when this is closed. */
@@ -188,7 +189,7 @@ export class Client<V = Uint8Array> extends Znodes<V, ClientEvents> implements A
 
   /** `connected | suspended | lost | closed`. */
   get state(): SessionState {
-    return this.#closing === undefined ? this.#renewing.state : 'closed'
+    return this.#isClosed ? 'closed' : this.#renewing.state
   }
 
   /** The session as of now: another one after each loss. */
@@ -359,6 +360,8 @@ export class Client<V = Uint8Array> extends Znodes<V, ClientEvents> implements A
    * `timeoutMs`, if that is given. Idempotent.
    */
   close(options?: { readonly timeoutMs?: number | undefined }): Promise<void> {
+    // Before anybody is told of it: who is, finds it closed.
+    this.#isClosed = true
     this.#closing ??= this.closeOpened(options)
     return this.#closing
   }
@@ -384,7 +387,7 @@ export class Client<V = Uint8Array> extends Znodes<V, ClientEvents> implements A
 
   /** @internal */
   readNow(read: NodeRead): NodeReadResult | undefined {
-    return this.#closing === undefined ? this.#renewing.current.readNow(read) : undefined
+    return this.#isClosed ? undefined : this.#renewing.current.readNow(read)
   }
 
   protected submit<T>(
@@ -393,7 +396,7 @@ export class Client<V = Uint8Array> extends Znodes<V, ClientEvents> implements A
     options: CallOptions | undefined,
     watch?: WatchRequest,
   ): Promise<T> {
-    if (this.#closing !== undefined) return Promise.reject(new CoordError('COORD_CLOSED'))
+    if (this.#isClosed) return Promise.reject(new CoordError('COORD_CLOSED'))
     if (body.kind !== 'auth') return this.#renewing.current.perform(body, settle, options, watch)
     const proven = (result: CallResult): T => {
       const settled = settle(result)
@@ -417,7 +420,7 @@ export class Client<V = Uint8Array> extends Znodes<V, ClientEvents> implements A
   }
 
   protected watchSource(): StreamSession | undefined {
-    return this.#closing === undefined && !this.#renewing.isClosed ? this.#renewing.current : undefined
+    return !this.#isClosed && !this.#renewing.isClosed ? this.#renewing.current : undefined
   }
 
   protected removeListeners(
@@ -426,7 +429,7 @@ export class Client<V = Uint8Array> extends Znodes<V, ClientEvents> implements A
     listener: WatchListener | undefined,
     options: CallOptions | undefined,
   ): Promise<void> {
-    if (this.#closing !== undefined) return Promise.reject(new CoordError('COORD_CLOSED'))
+    if (this.#isClosed) return Promise.reject(new CoordError('COORD_CLOSED'))
     return this.#renewing.current.unwatch(path, kinds, listener, options)
   }
 
@@ -462,14 +465,14 @@ export class Client<V = Uint8Array> extends Znodes<V, ClientEvents> implements A
       },
       own: (handle) => {
         // What was under way when this was closed: it goes as soon as it has come.
-        if (this.#closing === undefined) this.#opened.add(handle)
-        else queueMicrotask(() => void handle[Symbol.asyncDispose]())
+        if (this.#isClosed) queueMicrotask(() => void handle[Symbol.asyncDispose]())
+        else this.#opened.add(handle)
         return () => this.#opened.delete(handle)
       },
     }
   }
 
   #requireOpen(): void {
-    if (this.#closing !== undefined) throw new CoordError('COORD_CLOSED')
+    if (this.#isClosed) throw new CoordError('COORD_CLOSED')
   }
 }

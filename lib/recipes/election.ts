@@ -9,7 +9,20 @@ import { EventEmitter } from 'node:events'
 import { callListener, emitFailure, emitSafely } from '../api/emit.ts'
 import { withJson } from '../api/results.ts'
 import { type Held, Lock } from './held.ts'
-import { absolutePath, below, fromJson, hasCode, isOver, lookUntil, pause, type RecipeHost, toJson } from './host.ts'
+import {
+  absolutePath,
+  below,
+  fromJson,
+  type HandleOptions,
+  hasCode,
+  isOver,
+  lookUntil,
+  pause,
+  type RecipeHost,
+  throwIfAborted,
+  toJson,
+  untilAborted,
+} from './host.ts'
 import { inSequence, type Manner, standInLine } from './line.ts'
 
 /** The leader as everybody sees it. */
@@ -91,9 +104,13 @@ export class Election<V = Uint8Array> extends EventEmitter<ElectionEvents> imple
     return this.#leader
   }
 
-  /** Ends the term, if there is one, and goes to the end of the line. Resolves when the next one can lead. */
-  async resign(): Promise<void> {
-    await this.#term?.release()
+  /**
+   * Ends the term, if there is one, and goes to the end of the line. Resolves when the next one can lead. Aborted before it
+   * began, the term goes on; later, it ends all the same.
+   */
+  async resign({ signal }: HandleOptions = {}): Promise<void> {
+    throwIfAborted(signal)
+    if (this.#term !== undefined) await untilAborted(this.#term.release(), signal)
   }
 
   /** Leaves the line. Resolves when the callback of the last term has settled. Idempotent. */

@@ -23,7 +23,9 @@ import {
   lookUntil,
   pause,
   type RecipeHost,
+  throwIfAborted,
   toJson,
+  untilAborted,
 } from './host.ts'
 import { afterEarlierWrites, inSequence, isConflict, lineLength, type Place, standInLine } from './line.ts'
 
@@ -312,12 +314,13 @@ export class QueueItem<V> extends Held {
   /**
    * Removes the item: it is not given to anybody any more. COORD_LOCK_LOST where this process has lost it: then another
    * one has it, or will have. COORD_CONNECTION_LOSS where the session ended before the answer came: it is one or the other.
+   * Aborted before it began, nothing is removed; later, it goes on all the same.
    */
-  done(): Promise<void> {
-    if (this.#released !== undefined)
-      return Promise.reject(new CoordError('COORD_LOCK_LOST', undefined, { path: this.path }))
+  async done({ signal }: HandleOptions = {}): Promise<void> {
+    throwIfAborted(signal)
+    if (this.#released !== undefined) throw new CoordError('COORD_LOCK_LOST', undefined, { path: this.path })
     this.#finished ??= this.#finish()
-    return this.#finished
+    await untilAborted(this.#finished, signal)
   }
 
   /** Gives the item back: the next consumer gets it, as a further attempt. Does nothing after `done`. Idempotent. */

@@ -71,13 +71,13 @@ describe('a namespace that is closed', () => {
     await a.lock('/orders/taken')
     const orders = a.namespace('/orders')
     const states: string[] = []
-    orders.on('state', (next, previous) => states.push(`${previous} → ${next}`))
+    orders.on('state', (next, previous) => states.push(`${previous} → ${next}`, orders.state))
     orders.singleton('stubborn', () => new Promise(() => {}))
     const waiting = rejectsWith('COORD_CLOSED', orders.lock('/taken'))
     await ensemble.advance(10)
     void orders.close()
     await ensemble.until(waiting)
-    assert.deepEqual([states, orders.state, a.state], [['connected → closed'], 'closed', 'connected'])
+    assert.deepEqual([states, orders.state, a.state], [['connected → closed', 'closed'], 'closed', 'connected'])
   })
 
   it('makes no more calls, by itself or by a recipe that was made before', async () => {

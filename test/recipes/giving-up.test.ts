@@ -53,6 +53,20 @@ const waits: Record<string, (coord: Coord, signal: AbortSignal) => Promise<unkno
     counter.add().catch(() => {})
     await counter.add(1, { signal })
   },
+  'item.done': async (coord, signal) => {
+    const queue = coord.queue('/items')
+    await queue.put(new Uint8Array(1))
+    const item = await queue.take()
+    while (coord.state === 'connected') await new Promise((resolve) => coord.once('state', resolve))
+    await item.done({ signal })
+  },
+  'election.resign': async (coord, signal) => {
+    const election = coord.elect('/leader', { onElected: () => undefined })
+    while (coord.state === 'connected') await new Promise((resolve) => coord.once('state', resolve))
+    const resigning = election.resign({ signal })
+    void election.close()
+    await resigning
+  },
   'ids.next': async (coord, signal) => {
     while (coord.state === 'connected') await new Promise((resolve) => coord.once('state', resolve))
     await coord.names('/names').ids().next({ signal })
