@@ -37,7 +37,7 @@ const walls: readonly Wall[] = [
     values: [
       'lib/bytes.ts',
       'lib/errors.ts',
-      'cbor-x',
+      'cbor-x/encode',
       ...vocabulary,
       'lib/core/zab/configuration.ts',
       'lib/core/zab/message.ts',

@@ -6,7 +6,7 @@
  * keeps a small part for long should copy it, as it keeps the whole chunk alive.
  */
 import type { Socket } from 'node:net'
-import { WebSocket } from 'ws'
+import type { WebSocket } from 'ws'
 import { assert } from '../../lib/errors.ts'
 import type { Connection, ConnectionHandlers } from '../../lib/ports/index.ts'
 
@@ -82,7 +82,7 @@ export class WebSocketConnection implements Connection {
   }
 
   send(frame: Uint8Array): void {
-    if (this.#webSocket.readyState !== WebSocket.OPEN) return
+    if (this.#webSocket.readyState !== this.#webSocket.OPEN) return
     this.#webSocket.send(frame)
     // ws takes whatever it is given: who does not read is dropped before its backlog becomes our memory.
     const unread = this.bufferedBytes
@@ -90,7 +90,7 @@ export class WebSocketConnection implements Connection {
   }
 
   close(reason = 'closed'): void {
-    if (this.#webSocket.readyState !== WebSocket.OPEN) return
+    if (this.#webSocket.readyState !== this.#webSocket.OPEN) return
     this.#reason ??= reason
     // Who was never opened is paused, and would not see the other side take leave.
     if (this.#handlers === undefined) this.#webSocket.terminate()

@@ -7,10 +7,11 @@
  */
 import type { ClientRequest } from 'node:http'
 import type { Socket } from 'node:net'
-import { WebSocket } from 'ws'
+import type { WebSocket } from 'ws'
 import type { TransportLimits } from '../../lib/ports/index.ts'
 import { WebSocketConnection } from './connection.ts'
 import { socketOptions, subprotocol, type TlsOptions } from './limits.ts'
+import { ws } from './ws.ts'
 
 export interface DialOptions {
   readonly limits: TransportLimits
@@ -33,7 +34,7 @@ export class Dial {
   constructor(address: string, options: DialOptions) {
     const { dialTimeoutMs } = options.limits
     this.#address = address
-    this.#webSocket = new WebSocket(address, [subprotocol], clientOptions(options))
+    this.#webSocket = new (ws().WebSocket)(address, [subprotocol], clientOptions(options))
     this.connection = new Promise((resolve, reject) => {
       this.#reject = reject
       this.#webSocket.once('open', () => resolve(this.#succeed(options)))
@@ -52,7 +53,7 @@ export class Dial {
 
   /** Gives up, unless the attempt has ended. */
   fail(error: unknown): void {
-    if (this.#webSocket.readyState === WebSocket.OPEN) return
+    if (this.#webSocket.readyState === this.#webSocket.OPEN) return
     clearTimeout(this.#timer)
     this.#reject(error)
     this.#webSocket.terminate()

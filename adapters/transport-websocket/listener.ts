@@ -18,12 +18,13 @@ import { createServer as createTlsServer, type Server as HttpsServer } from 'nod
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { Server as TlsServer } from 'node:tls'
-import { type WebSocket, WebSocketServer } from 'ws'
+import type { WebSocket, WebSocketServer } from 'ws'
 import { CoordError } from '../../lib/errors.ts'
 import type { Connection, Listener, TransportLimits } from '../../lib/ports/index.ts'
 import { addressOf, defaultPath, isLoopback, normalizePath } from './address.ts'
 import { WebSocketConnection } from './connection.ts'
 import { socketOptions, subprotocol, type TlsOptions } from './limits.ts'
+import { ws } from './ws.ts'
 
 /** A port of our own. */
 export interface ListenOnPort {
@@ -80,7 +81,7 @@ export class WebSocketListener implements Listener {
     this.#own = 'server' in place ? undefined : place
     this.#server = 'server' in place ? place.server : createOwnServer(limits, tls)
     this.#path = 'server' in place ? normalizePath(place.path ?? defaultPath) : defaultPath
-    this.#webSockets = new WebSocketServer({
+    this.#webSockets = new (ws().WebSocketServer)({
       ...socketOptions(limits),
       noServer: true,
       clientTracking: false,

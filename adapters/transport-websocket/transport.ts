@@ -12,6 +12,7 @@ import type { WebSocketConnection } from './connection.ts'
 import { Dial } from './dial.ts'
 import type { TlsOptions } from './limits.ts'
 import { isExposed, type ListenOnPort, type ListenOnServer, WebSocketListener } from './listener.ts'
+import { loadWs } from './ws.ts'
 
 export interface WebSocketTransportOptions {
   /** Where to accept others. Default: nowhere, the member only dials. */
@@ -64,9 +65,13 @@ class Adapter implements WebSocketTransport {
   async listen(accept: (connection: Connection) => void, limits: TransportLimits): Promise<Listener | undefined> {
     this.#assertNotClosed()
     assert(this.#listener === undefined, 'a transport listens once')
-    if (this.#options.listen === undefined) return undefined
+    const { listen: place } = this.#options
+    if (place === undefined) return undefined
+    const loading = loadWs()
+    if (loading !== undefined) await loading
+    this.#assertNotClosed()
     this.#listener = new WebSocketListener({
-      place: this.#options.listen,
+      place,
       advertise: this.#advertise,
       tls: this.#options.tls,
       limits,
@@ -79,6 +84,8 @@ class Adapter implements WebSocketTransport {
   }
 
   async dial(address: string, limits: TransportLimits, signal: AbortSignal): Promise<Connection> {
+    const loading = loadWs()
+    if (loading !== undefined) await loading
     this.#assertNotClosed()
     signal.throwIfAborted()
     const { tls } = this.#options

@@ -2,7 +2,8 @@
  * Bytes: the one place that knows cbor-x. Positional arrays only: no maps, no records, no shared structures (which fail
  * silently where two versions differ), no tags.
  */
-import { Encoder } from 'cbor-x'
+// Not from 'cbor-x': that loads a native addon, which costs 5 MiB and makes nothing here faster.
+import { Encoder } from 'cbor-x/encode'
 import { CoordError } from '../errors.ts'
 import type { Schema } from './schema.ts'
 

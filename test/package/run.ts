@@ -4,8 +4,10 @@
  */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { cpSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
+import { build } from 'esbuild'
 import { installPacked } from './install.ts'
 
 const folder = installPacked()
@@ -52,4 +54,21 @@ for (const program of ['program.mjs', 'program.cjs']) {
   run(program)
   console.log(program)
 }
+
+/** As a single file elsewhere, without a package beside it. */
+async function runBundled(format: 'esm' | 'cjs'): Promise<void> {
+  const entry = join(folder, 'bundled.mjs')
+  cpSync(join('test', 'package', 'bundled.mjs'), entry)
+  const alone = mkdtempSync(join(tmpdir(), 'embedded-coord-'))
+  const outfile = join(alone, format === 'esm' ? 'bundle.mjs' : 'bundle.cjs')
+  // In a module, the CommonJS packages in it want a require.
+  const js = "import { createRequire as from } from 'node:module'; const require = from(import.meta.url);"
+  const banner = format === 'esm' ? { banner: { js } } : {}
+  await build({ entryPoints: [entry], outfile, bundle: true, platform: 'node', format, ...banner, logLevel: 'error' })
+  execFileSync(process.execPath, [outfile], { cwd: alone, stdio: 'inherit', timeout: 30_000 })
+  rmSync(alone, { recursive: true })
+  console.log(`bundled.mjs as one ${format} file`)
+}
+
+for (const format of ['esm', 'cjs'] as const) await runBundled(format)
 rmSync(folder, { recursive: true })
