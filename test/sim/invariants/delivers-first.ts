@@ -23,7 +23,7 @@ export class DeliversFirst implements Invariant {
       const told = formatZxid(role.upToDateAt)
       throw new Violation('DeliversFirst', `${name} serves ${formatZxid(lastZxid)}, and was told of ${told}`)
     }
-    const leader = world.memberById(role.leader.id)?.peer
+    const leader = world.members.find(({ id }) => id === role.leader.id)?.peer
     if (leader === undefined || leader.zab.standing === 'diverged') return
     const theirs = leader.zab.role
     if (theirs.name !== 'leading' || theirs.epoch !== role.epoch || lastZxid <= leader.state.lastZxid) return
