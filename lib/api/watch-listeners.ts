@@ -30,6 +30,8 @@ export class WatchListeners {
       }
       this.#byPath.set(path, listeners)
     }
+    if (kind === 'data') join(listeners.exists, listeners.data)
+    else if (kind === 'exists') join(listeners.data, listeners.exists)
     if (kind === 'persistent-recursive' && !listeners[kind].has(listener)) this.#recursiveCount += 1
     listeners[kind].add(listener)
     const paths = this.#paths.get(listener)
@@ -124,6 +126,15 @@ export class WatchListeners {
   #forgetIfEmpty(path: string, listeners: ListenersOfPath): void {
     if (Object.values(listeners).every((set) => set.size === 0)) this.#byPath.delete(path)
   }
+}
+
+/**
+ * The member has one watch for data and existence, which stands as the latest call found the node. Whoever listens from before,
+ * because what they may not read used their watch up in silence, goes on with that one.
+ */
+function join(earlier: Set<WatchListener>, latest: Set<WatchListener>): void {
+  for (const listener of earlier) latest.add(listener)
+  earlier.clear()
 }
 
 function listenersAt(listeners: ListenersOfPath, kinds: readonly WatchKind[]): readonly WatchListener[] {

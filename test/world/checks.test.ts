@@ -393,7 +393,8 @@ const wrongs: Readonly<Record<string, readonly (readonly [string, (h: History, c
   ],
   G12: [
     ['two leaders of one epoch', ({ terms }) => terms.push(term(2, true), { ...term(2, true), leader: 'other' })],
-    ['a leader of an epoch that is over', ({ terms }) => terms.push(term(3, true), term(2, true))],
+    ['a process that goes back to an epoch', ({ terms }) => terms.push(term(3, true), term(2, true))],
+    ['an entry that comes about after a later one', ({ entries }) => entries.reverse()],
     ['entries that are applied out of order', ({ applications }) => applications.reverse()],
     ['a member that broke down', ({ breakdowns }) => breakdowns.push('a: an invariant is broken')],
   ],
@@ -448,6 +449,13 @@ function fenced(token: bigint): History['fencedWrites'][number] {
 
 describe('the checks of histories', () => {
   it('find nothing wrong with a history that is right', () => checkHistory(watched().history))
+
+  it('let a leader learn late that it has been one, when others have led since', () => {
+    const { history } = watched()
+    const later = { ...term(3, true), life: 'b 1', member: 'b', leader: 'b' }
+    history.terms.push(later, { ...term(2, true), logged: 1n << 32n, known: 3n << 32n })
+    checkHistory(history)
+  })
 
   for (const [check, cases] of Object.entries(wrongs)) {
     for (const [what, spoil] of cases) {

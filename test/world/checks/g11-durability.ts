@@ -2,6 +2,7 @@
  * G11: what anybody was told, or has applied, is in the log of every later leader, and there in the end; every
  * acknowledged write has become an entry; and who comes back under its id has what its disk held.
  */
+import { epochOf, zxidFrom } from '../../../lib/core/zab/zxid.ts'
 import { certaintyOf } from '../attribution.ts'
 import type { Replay } from '../replay.ts'
 import { Violation } from '../violation.ts'
@@ -13,7 +14,8 @@ export function durability({ history, log, attribution }: Replay): void {
       throw new Violation('G11', `call ${call.id} was acknowledged, and is not in the log`, call.reply?.order)
   }
   for (const { isLeader, logged, known, life, epoch, order } of history.terms) {
-    if (isLeader && logged < known)
+    // One that learns late that it has been leader lacks what later ones have committed, and can commit nothing itself.
+    if (isLeader && logged < known && epochOf(zxidFrom(known)) <= epoch)
       throw new Violation('G11', `${life} leads epoch ${epoch} with a log through ${logged}: ${known} was known`, order)
   }
   for (const { life, before, now, order } of history.returns)
