@@ -14,6 +14,15 @@ export function callListener(listener: () => void): void {
   }
 }
 
+/** Whatever was thrown, as a text. Not everything has one. */
+export function textOfError(error: unknown): string {
+  try {
+    return String(error)
+  } catch {
+    return `a ${typeof error} without a text`
+  }
+}
+
 /** The same function, called as a listener is. */
 export function asListener<A extends readonly unknown[]>(
   callback: ((...args: A) => void) | undefined,
@@ -32,7 +41,7 @@ export function emitFailure(emitter: EventEmitter, what: string, error: unknown,
   }
   const { code } = (error ?? {}) as { readonly code?: unknown }
   if (code === 'COORD_LOCK_LOST' || code === 'ABORT_ERR') return
-  const detail = error instanceof Error ? (error.stack ?? String(error)) : String(error)
+  const detail = error instanceof Error && typeof error.stack === 'string' ? error.stack : textOfError(error)
   process.emitWarning(`${what} failed, and nobody listens to its event 'failed'`, {
     type: 'EmbeddedCoordWarning',
     detail,

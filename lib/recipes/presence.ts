@@ -44,6 +44,8 @@ export class Presence {
   readonly #closing = new AbortController()
   readonly #unsubscribe: () => void
   #data: Uint8Array | undefined
+  /** What it last stood with: what it goes back to where an update is refused. */
+  #stood: { readonly data: Uint8Array | undefined } | undefined
   /** Counts what was asked to be written, and what has been. */
   #wanted = 0
   #written = -1
@@ -79,7 +81,7 @@ export class Presence {
     }
   }
 
-  /** Resolves when the node stands with this data. */
+  /** Resolves when the node stands with this data. Where that is refused, it rejects, and the node stays what it was. */
   async update(data: Uint8Array | undefined, signal?: AbortSignal): Promise<void> {
     if (this.#closed !== undefined) throw new CoordError('COORD_CLOSED')
     if (isOver(this.#host)) throw overError(this.#host)
@@ -173,25 +175,32 @@ export class Presence {
   }
 
   #fail(error: unknown): void {
-    if (this.#waiting.length > 0) this.#rejectAll(error)
-    else this.#options.onFailure?.(error)
+    if (this.#waiting.length === 0) {
+      this.#options.onFailure?.(error)
+      return
+    }
+    // Nobody counts on what was refused: it must neither come later, nor keep the node from being made anew.
+    if (this.#stood !== undefined) this.#data = this.#stood.data
+    this.#rejectAll(error)
   }
 
   /** The stat of the node if it stands as it should; undefined after a step towards that. */
   async #ensure(session: HostSession): Promise<Stat | undefined> {
     const { path } = this
     const wanted = this.#wanted
+    const data = this.#data
     const stat = await session.exists(path, { watch: this.#onChange })
     if (this.#closing.signal.aborted) return undefined
     if (stat?.ephemeralOwner === session.id && this.#written === wanted) return stat
     try {
-      if (stat === undefined) await session.create(path, this.#data, { mode: 'ephemeral', parents: true })
-      else if (stat.ephemeralOwner === session.id) await session.setData(path, this.#data)
+      if (stat === undefined) await session.create(path, data, { mode: 'ephemeral', parents: true })
+      else if (stat.ephemeralOwner === session.id) await session.setData(path, data)
       else {
-        const create = { type: 'create', path, data: this.#data, mode: 'ephemeral' } as const
+        const create = { type: 'create', path, data, mode: 'ephemeral' } as const
         await session.multi([{ type: 'delete', path, version: stat.version }, create])
       }
       this.#written = wanted
+      this.#stood = { data }
     } catch (error) {
       // It came or went between the look and the write: look again.
       if (!hasCode(error, 'COORD_NO_NODE', 'COORD_NODE_EXISTS', 'COORD_BAD_VERSION')) throw error

@@ -13,6 +13,7 @@ import {
   below,
   fromJson,
   type HandleOptions,
+  isOutage,
   isOver,
   nodeName,
   overError,
@@ -120,12 +121,20 @@ export class Registration implements AsyncDisposable {
     }
   }
 
-  /** Changes what is given of the description. Resolves once consumers can see it. */
+  /** Changes what is given of the description. Resolves once consumers can see it; refused (COORD_TOO_LARGE, say), nothing changes. */
   async update(changes: Partial<ServiceDescription>, options: HandleOptions = {}): Promise<void> {
     const description = { ...this.#description, ...changes }
     checkDescription(description)
+    const before = this.#description
     this.#description = description
-    await this.#presence.update(this.#encoded(), options.signal)
+    try {
+      await this.#presence.update(this.#encoded(), options.signal)
+    } catch (error) {
+      // Refused: it stays what it was.
+      const isRefused = error instanceof CoordError && !isOutage(error)
+      if (isRefused && this.#description === description) this.#description = before
+      throw error
+    }
   }
 
   /** Asks for no new requests, so that those under way can end before `close()`. Resolves once consumers can see it. */

@@ -15,7 +15,7 @@
  * goes (and so before anybody else gets its tasks); a live worker's task is moved only after the worker has let go of it.
  */
 import { EventEmitter } from 'node:events'
-import { emitFailure } from '../api/emit.ts'
+import { emitFailure, textOfError } from '../api/emit.ts'
 import { decodeValue, encodeValue } from '../api/values.ts'
 import { CoordError } from '../errors.ts'
 import { type PolicyName, policyNames } from './assignment.ts'
@@ -76,6 +76,9 @@ export interface WorkerEvents {
   /** A function has rejected. The task is tried again, here or elsewhere. Where nobody listens, the process prints a warning. */
   failed: [error: unknown, task: string]
 }
+
+/** More of an error's text is not kept: the whole record has to fit a znode. UTF-16 code units. */
+const errorLengthMax = 1000
 
 export class Workers<V> {
   readonly #host: RecipeHost<V>
@@ -473,7 +476,7 @@ export class Worker<V> extends EventEmitter<WorkerEvents> implements AsyncDispos
     run.stop()
     if (failure !== undefined && isOurs) {
       this.#onFailed(failure.error, run.id)
-      await run.giveBack({ name: this.#name, error: String(failure.error) })
+      await run.giveBack({ name: this.#name, error: textOfError(failure.error).slice(0, errorLengthMax) })
     } else if (isOurs) {
       await run.finish()
     } else {

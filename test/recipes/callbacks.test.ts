@@ -140,3 +140,27 @@ describe('the progress of a snapshot', () => {
     }
   })
 })
+
+describe('what a task fails with', () => {
+  it('may be anything, of any length: the task is tried again, and fails at last', async () => {
+    await using ensemble = await createTestEnsemble({ size: 1, valueEncoding: 'utf8' })
+    const [a] = ensemble.coords
+    const jobs = a.workers('/jobs', { attempts: 2 })
+    const worker = await ensemble.until(
+      jobs.work((task) => {
+        throw task === 'long' ? new Error('x'.repeat(2_000_000)) : Object.create(null)
+      }),
+    )
+    let failures = 0
+    worker.on('failed', () => {
+      failures += 1
+    })
+    for (const what of ['long', 'bare']) {
+      const task = await jobs.submit(what)
+      assert.equal(await ensemble.until(task.finished()), 'failed')
+    }
+    assert.equal(failures, 4)
+    const errors = (await jobs.status()).tasks.map(({ error }) => error ?? '')
+    assert.ok(errors.every((error) => error.length > 0 && error.length <= 1000))
+  })
+})

@@ -81,3 +81,28 @@ describe('a signal that lives as long as the process', () => {
     assert.equal(getEventListeners(signal, 'abort').length, 0)
   })
 })
+
+describe('an update of a registration that is refused', () => {
+  it('changes nothing, now or later: the instance stays listed as it was, also in the next session', async () => {
+    await using ensemble = await createTestEnsemble({ size: 1 })
+    const [a] = ensemble.coords
+    const registration = await a.services.register('api', { address: 'here', port: 1 })
+    const view = await a.services.watch('api')
+    const ports = (): readonly number[] => view.instances.map(({ port }) => port)
+    const meta = { text: 'x'.repeat(2_000_000) }
+    await ensemble.until(rejectsWith('COORD_TOO_LARGE', registration.update({ port: 2, meta })))
+    await a.setQuota('/services', { hardBytes: 200 })
+    const large = { text: 'x'.repeat(300) }
+    await ensemble.until(rejectsWith('COORD_QUOTA_EXCEEDED', registration.update({ port: 2, meta: large })))
+    await a.deleteQuota('/services')
+    await ensemble.advance(5000)
+    assert.deepEqual(ports(), [1])
+    ensemble.expireSession(a)
+    await ensemble.advance(5000)
+    assert.deepEqual(ports(), [1])
+    await ensemble.until(registration.update({ port: 3 }))
+    await ensemble.advance(10)
+    assert.deepEqual(ports(), [3])
+    assert.equal(view.instances[0]?.meta, undefined)
+  })
+})

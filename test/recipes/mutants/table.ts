@@ -227,8 +227,8 @@ export const recipeMutants: readonly RecipeMutant[] = [
     [
       'a member outlives its session',
       'presence',
-      "session.create(path, this.#data, { mode: 'ephemeral', parents: true })",
-      'session.create(path, this.#data, { parents: true })',
+      "session.create(path, data, { mode: 'ephemeral', parents: true })",
+      'session.create(path, data, { parents: true })',
     ],
     [
       'who leaves stays on the list',
