@@ -8,7 +8,7 @@ import { isServing, specsOf } from './run-lifetimes.ts'
 import { LifetimesWorld } from './world.ts'
 
 /** Every so many steps of the growth the founder is restarted. `EVERY=1` for each. */
-const every = Number(process.env['EVERY'] ?? 61)
+const every = Number(process.env['EVERY'] ?? 89)
 
 /** One founder that is alone at first, and four that discover it. */
 function lonely(seed: number, isDurable: boolean): { readonly world: LifetimesWorld; readonly begin: () => void } {
