@@ -43,19 +43,40 @@ export function attribute(history: History, log: readonly Replayed[]): Attributi
   const entriesOf = entriesBySession(log)
   for (const [session, streams] of streamsBySession(history)) {
     const generations = entriesOf.get(session) ?? []
-    let next = 0
-    for (const stream of streams) {
-      const writes = writesOf.get(stream.id) ?? []
-      const matched = match(generations[next] ?? [], writes)
-      if (matched !== undefined) next += 1
-      const pairs = matched ?? match([], writes)
-      if (pairs === undefined) throw mismatch(session, writes, generations[next] ?? [])
-      for (const [call, replayed] of pairs) entryOf.set(call.id, replayed)
-    }
-    const rest = generations.slice(next).flat()
-    if (rest.length > 0) throw orphan(rest[0]?.entry as Entry)
+    const attachments = streams.map(({ id }) => writesOf.get(id) ?? [])
+    const pairs = matchAll(generations, attachments)
+    if (pairs === undefined) throw whyNot(session, generations, attachments)
+    for (const [call, replayed] of pairs) entryOf.set(call.id, replayed)
   }
   return { entryOf }
+}
+
+/** Each generation's entries to the writes of one attachment, in order; an attachment may have no entry at all. */
+function matchAll(
+  generations: readonly (readonly Replayed[])[],
+  [writes, ...later]: readonly (readonly Write[])[],
+): [Call, Replayed][] | undefined {
+  if (writes === undefined) return generations.length === 0 ? [] : undefined
+  for (const own of generations.length === 0 ? [0] : [1, 0]) {
+    const pairs = match(generations.slice(0, own).flat(), writes)
+    const others = pairs === undefined ? undefined : matchAll(generations.slice(own), later)
+    if (pairs !== undefined && others !== undefined) return [...pairs, ...others]
+  }
+  return undefined
+}
+
+/** The first thing that does not fit. */
+function whyNot(
+  session: bigint,
+  generations: readonly (readonly Replayed[])[],
+  attachments: readonly (readonly Write[])[],
+): Violation {
+  let next = 0
+  for (const writes of attachments) {
+    if (match(generations[next] ?? [], writes) !== undefined) next += 1
+    else if (match([], writes) === undefined) return mismatch(session, writes, generations[next] ?? [])
+  }
+  return orphan(generations[next]?.[0]?.entry as Entry)
 }
 
 function writesByStream({ calls }: History): Map<number, Write[]> {
