@@ -41,11 +41,13 @@ export function emitFailure(emitter: EventEmitter, what: string, error: unknown,
   }
   const { code } = (error ?? {}) as { readonly code?: unknown }
   if (code === 'COORD_LOCK_LOST' || code === 'ABORT_ERR') return
+  warnOf(`${what} failed, and nobody listens to its event 'failed'`, error)
+}
+
+/** Tells people of an error that nobody else can be told of. */
+export function warnOf(what: string, error: unknown): void {
   const detail = error instanceof Error && typeof error.stack === 'string' ? error.stack : textOfError(error)
-  process.emitWarning(`${what} failed, and nobody listens to its event 'failed'`, {
-    type: 'EmbeddedCoordWarning',
-    detail,
-  })
+  process.emitWarning(what, { type: 'EmbeddedCoordWarning', detail })
 }
 
 /** Emits to each listener on its own. */

@@ -3,6 +3,7 @@
  * writes that must not leave anything behind. A recipe never reads the ambient clock or randomness: both come from here.
  */
 
+import { textOfError, warnOf } from '../api/emit.ts'
 import { abortError } from '../api/results.ts'
 import type { Session } from '../api/session.ts'
 import type { ValueCodec } from '../api/values.ts'
@@ -98,6 +99,27 @@ export function nodeName(option: string, text: unknown, without: string = ''): s
   }
   rootUnder('', `/${text}`)
   return text
+}
+
+/** What goes wrong again and again is told once, until it goes well. For what waiting will not mend, such as a missing permission. */
+export class Complaint {
+  readonly #what: string
+  #told: string | undefined
+
+  constructor(what: string) {
+    this.#what = what
+  }
+
+  tell(error: unknown): void {
+    const code = error instanceof CoordError ? error.code : textOfError(error)
+    if (this.#told === code) return
+    this.#told = code
+    warnOf(this.#what, error)
+  }
+
+  over(): void {
+    this.#told = undefined
+  }
 }
 
 const encoder = new TextEncoder()

@@ -10,7 +10,18 @@
  */
 import { CoordError } from '../errors.ts'
 import type { WatchEvent } from '../ports/session-link.ts'
-import { abortError, below, hasCode, isOutage, isOver, overError, pause, type RecipeHost, type Stat } from './host.ts'
+import {
+  abortError,
+  below,
+  Complaint,
+  hasCode,
+  isOutage,
+  isOver,
+  overError,
+  pause,
+  type RecipeHost,
+  type Stat,
+} from './host.ts'
 
 /** A node as it was read. */
 export interface MirrorNode {
@@ -34,8 +45,6 @@ export interface MirrorOptions {
   readonly includes?: ((path: string) => boolean) | undefined
   /** Called after each change of the copy, with what is different; the first time with everything, be it nothing. */
   readonly onChange: (changes: readonly MirrorChange[]) => void
-  /** A read failed in a way that waiting will not mend, such as a missing permission. It is tried again all the same. */
-  readonly onFailure?: ((error: unknown) => void) | undefined
 }
 
 /** What of a node has to be read again. */
@@ -59,6 +68,7 @@ export class Mirror {
   readonly #stale = new Map<string, Stale>()
   readonly #closing = new AbortController()
   readonly #unsubscribe: () => void
+  readonly #complaint: Complaint
   #isRunning = false
   #isPublished = false
   /** Counts sessions: what was read in an earlier one has no watch any more. */
@@ -69,6 +79,9 @@ export class Mirror {
   constructor(host: RecipeHost, options: MirrorOptions) {
     this.#host = host
     this.#options = options
+    this.#complaint = new Complaint(
+      `${options.path} cannot be read any more, and is tried again: what was read last stays`,
+    )
     this.#unsubscribe = host.onState((next) => {
       if (isOver(host)) this.close()
       else if (next === 'lost') this.#onNewSession()
@@ -165,6 +178,7 @@ export class Mirror {
       if (this.isClosed) break
       if (failure === undefined) {
         delayMs = pauseMs.first
+        this.#complaint.over()
         if (this.#stale.size === 0) this.#publish()
         continue
       }
@@ -180,7 +194,7 @@ export class Mirror {
     // What was under way when a session ended fails, whatever it says: it is asked again in the next one.
     else if (generation !== this.#generation) return
     else if (this.#first !== undefined) this.#first.reject(error)
-    else if (!isOutage(error)) this.#options.onFailure?.(error)
+    else if (!isOutage(error)) this.#complaint.tell(error)
   }
 
   /** Reads what is stale of a node. Resolves with the error where that fails: then it is stale still. */

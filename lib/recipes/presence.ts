@@ -8,6 +8,7 @@
 import { CoordError } from '../errors.ts'
 import {
   abortError,
+  Complaint,
   deleteOwn,
   type HostSession,
   hasCode,
@@ -34,8 +35,6 @@ export interface PresenceOptions {
   readonly data: Uint8Array | undefined
   /** It stands in another session than before (or for the first time). */
   readonly onStanding?: ((stat: Stat) => void) | undefined
-  /** Making it failed in a way that waiting will not mend. It is tried again all the same. */
-  readonly onFailure?: ((error: unknown) => void) | undefined
 }
 
 export class Presence {
@@ -54,6 +53,7 @@ export class Presence {
   #wake: () => void = () => {}
   #waiting: Waiting[] = []
   #closed: Promise<void> | undefined
+  readonly #complaint: Complaint
 
   /** One function for all watches: however often it is set, it is called once. */
   readonly #onChange = (): void => this.#wake()
@@ -62,6 +62,7 @@ export class Presence {
     this.#host = host
     this.#options = options
     this.#data = options.data
+    this.#complaint = new Complaint(`${options.path} cannot be made anew, and is tried again`)
     this.#unsubscribe = host.onState(this.#onChange)
   }
 
@@ -158,6 +159,7 @@ export class Presence {
           this.#standsIn = session
           this.#options.onStanding?.(stat)
         }
+        this.#complaint.over()
         this.#resolveWritten()
         await woken
       } catch (error) {
@@ -176,7 +178,7 @@ export class Presence {
 
   #fail(error: unknown): void {
     if (this.#waiting.length === 0) {
-      this.#options.onFailure?.(error)
+      this.#complaint.tell(error)
       return
     }
     // Nobody counts on what was refused: it must neither come later, nor keep the node from being made anew.

@@ -24,11 +24,13 @@ import {
   abortError,
   absolutePath,
   below,
+  Complaint,
   type HandleOptions,
   type HostSession,
   hasCode,
   inSomeSession,
   insist,
+  isOutage,
   isOver,
   lookUntil,
   nodeName,
@@ -390,11 +392,20 @@ export class Worker<V> extends EventEmitter<WorkerEvents> implements AsyncDispos
 
   /** One session after the other. */
   async #work(onRegistered: () => void, onFailure: (error: unknown) => void): Promise<void> {
+    const complaint = new Complaint(`a worker of ${this.#paths.root} cannot register any more, and tries again`)
+    let isRegistered = false
     while (!this.#closing.signal.aborted) {
       const session = this.#host.session
       try {
-        await this.#workIn(session, onRegistered)
+        await this.#workIn(session, () => {
+          isRegistered = true
+          complaint.over()
+          onRegistered()
+        })
       } catch (error) {
+        // What ends with its session is no trouble, nor what is closed.
+        const isOurs = error instanceof CoordError && session === this.#host.session && !isOver(this.#host)
+        if (isRegistered && isOurs && !isOutage(error)) complaint.tell(error)
         onFailure(error)
       }
       if (isOver(this.#host)) return

@@ -164,3 +164,32 @@ describe('what a task fails with', () => {
     assert.ok(errors.every((error) => error.length > 0 && error.length <= 1000))
   })
 })
+
+describe('what a recipe cannot do any more', () => {
+  it('is told once, until it can again: making a node anew, and reading', async () => {
+    await using ensemble = await createTestEnsemble({ size: 1, valueEncoding: 'utf8' })
+    const [a] = ensemble.coords
+    const everything = { scheme: 'world', id: 'anyone', permissions: 'cdrwa' }
+    const registration = await a.services.register('api', { address: 'here', port: 1 })
+    await a.create('/value', 'one')
+    const cache = await a.cache('/value')
+    const worker = await ensemble.until(a.workers('/jobs').work(() => {}))
+    const warnings = await warningsDuring(async () => {
+      await a.setAcl('/services/api', [{ ...everything, permissions: 'dra' }])
+      await a.setAcl('/jobs/workers', [{ ...everything, permissions: 'dra' }])
+      await a.setAcl('/value', [{ ...everything, permissions: 'wa' }])
+      ensemble.expireSession(a)
+      await ensemble.advance(20_000)
+    })
+    const about = (path: string): number => warnings.filter(({ message }) => message.includes(path)).length
+    assert.deepEqual([about('/services/api/'), about('/value'), about('/jobs')], [1, 1, 1])
+    assert.equal(cache.value, 'one')
+    for (const path of ['/services/api', '/jobs/workers', '/value']) await a.setAcl(path, [everything])
+    await a.setData('/value', 'two')
+    await ensemble.advance(5_000)
+    assert.equal(cache.value, 'two')
+    assert.equal((await a.getChildren('/services/api')).children.length, 1)
+    assert.equal((await a.workers('/jobs').status()).workers.length, 1)
+    await ensemble.until(Promise.all([registration.close(), worker.close()]))
+  })
+})
