@@ -6,7 +6,7 @@
 import type { MultiOperation } from '../api/znodes.ts'
 import type { Timer } from '../ports/clock.ts'
 import { type AssignableTask, assign, type PolicyName } from './assignment.ts'
-import { below, isOutage, isOver, pause, type RecipeHost, toJson } from './host.ts'
+import { below, Complaint, isOutage, isOver, pause, type RecipeHost, toJson } from './host.ts'
 import { isConflict, type Place, standInLine } from './line.ts'
 import { type Assignment, mirrorOf, stateOf, type WorkersPaths, type WorkersState } from './workers-tree.ts'
 
@@ -26,6 +26,7 @@ export class Master {
   readonly #closing = new AbortController()
   /** By token of the failed assignment: when it may be tried again, by the local monotonic clock. */
   readonly #dueAt = new Map<bigint, number>()
+  readonly #complaint: Complaint
   #running: Promise<void> | undefined
   #place: Place | undefined
 
@@ -34,6 +35,7 @@ export class Master {
     this.#paths = paths
     this.#policy = policy
     this.#attempts = attempts
+    this.#complaint = new Complaint(`the tasks of ${paths.root} cannot be assigned, which is tried again`)
   }
 
   get isMaster(): boolean {
@@ -63,8 +65,10 @@ export class Master {
           this.#place = undefined
           await place.leave()
         }
-      } catch {
+      } catch (error) {
         // Outages, or a missing permission: it stands for master again.
+        const isEnd = signal.aborted || isOver(this.#host) || isOutage(error) || (error as Error).name === 'AbortError'
+        if (!isEnd) this.#complaint.tell(error)
         await pause(this.#host, 500, signal)
       }
     }
@@ -95,6 +99,7 @@ export class Master {
         if (isChanged) {
           isChanged = false
           const nextMs = await this.#order(place, stateOf(mirror.nodes, this.#paths), signal)
+          this.#complaint.over()
           timer?.cancel()
           timer =
             nextMs === undefined
