@@ -233,10 +233,14 @@ export class Faults {
     }
   }
 
-  /** One at a time: two of three that are wrong would be right. */
+  /**
+   * One at a time, and with all the others there: two of three that are wrong would be right, and one that comes back so
+   * late that it needs a snapshot is of no help where one stands against one.
+   */
   #diverge(member: SimMember | undefined): boolean {
     const { members, isCalm } = this.#world
-    const isSound = (one: SimMember): boolean => one.status?.serving === true && !one.isDiverged && one.isDiskSound
+    const isSound = (one: SimMember): boolean =>
+      one.status?.serving === true && !one.isPaused && !one.isDiverged && one.isDiskSound
     if (member === undefined || isCalm || !members.every(isSound)) return false
     for (const one of members) one.stayAlike()
     member.diverge()
