@@ -15,6 +15,8 @@ const parts = [
   'adapters',
   'test/recipes',
   'test/join/fixture.ts',
+  'test/free-ports.ts',
+  'test/uncaught.ts',
 ]
 
 describe('a deliberate bug', () => {
