@@ -644,6 +644,12 @@ const readsAndSessions: readonly Mutant[] = [
 
 const ownRules: readonly Mutant[] = [
   {
+    id: 'Y8',
+    title: 'a member that freezes keeps the votes that it has',
+    edits: [zab('founding', '    link.notification = undefined\n    link.heldFollowerInfo = undefined\n', '')],
+    seedsMax: 100_000,
+  },
+  {
     id: 'X1',
     title: 'the tail is trimmed beyond what is applied',
     edits: [

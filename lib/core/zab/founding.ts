@@ -74,6 +74,8 @@ export function onPresence(zab: Zab, role: Role, from: Link, message: MessageOf<
   if (from.presence?.cluster !== message.cluster) {
     from.notification = undefined
     from.heldFollowerInfo = undefined
+    // It has forgotten what we told it as a member of another ensemble, or of none.
+    from.announcedNotification = undefined
     // Whoever takes part in another founding neither leads us nor follows us any more.
     if (role.name === 'leading') role.learners.delete(from.peer.id)
     if (role.name === 'following' && role.leader.id === from.peer.id) becomeLooking(zab, `${from.peer.name} has left`)
@@ -317,6 +319,11 @@ function preparationOf(zab: Zab, members: readonly MemberRecord[], epoch: number
 }
 
 function persistPreparation(zab: Zab, preparation: Preparation): void {
+  // What the others say of an ensemble that freezes here goes unheard: they say it anew when it thaws.
+  for (const link of zab.links.values()) {
+    link.notification = undefined
+    link.heldFollowerInfo = undefined
+  }
   const { cluster } = preparation
   const since = sinceOf(preparation)
   zab.belonging = { ...zab.belonging, presence: 'prepared', cluster, since, preparation }
