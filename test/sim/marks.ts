@@ -57,7 +57,7 @@ export const marks: Readonly<Record<string, string>> = {
   'world.core': 'a quorum heals alone',
 }
 
-/** What random runs do not bring about, as it takes a member that does not do as it should or rare circumstances, and the test that plays it. */
+/** What random runs do not bring about but by luck, as it takes a member that does not do as it should or rare circumstances, and the test that plays it. */
 export const defences: Readonly<Record<string, string>> = {
   'discovery.promisedElsewhere': 'scenarios.test.ts: refuses an epoch that it has promised to another leader',
   'broadcast.hole': 'scenarios.test.ts: never applies a proposal after a gap',

@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import type { Watching } from './core-world.ts'
 import { type Failure, failureOf, tryRun } from './failure.ts'
-import { marks as allMarks } from './marks.ts'
+import { marks as allMarks, defences } from './marks.ts'
 import { runSchedule, type SeedResult } from './run-seed.ts'
 import { parseSchedule, type Schedule, scheduleOf, stringifySchedule } from './schedule.ts'
 import { shrink } from './shrink.ts'
@@ -108,7 +108,8 @@ if (values.marks) {
   printCounts('faults', faults)
   printCounts('marks', marks)
   const missed = Object.keys(allMarks).filter((name) => !marks.has(name))
-  const unknown = [...marks.keys()].filter((name) => !(name in allMarks))
+  // One that is rare may be reached by luck.
+  const unknown = [...marks.keys()].filter((name) => !(name in allMarks) && !(name in defences))
   for (const name of missed) console.log(`never reached: ${name}: ${allMarks[name]}`)
   for (const name of unknown) console.log(`not in marks.ts: ${name}`)
   if (missed.length + unknown.length > 0) process.exitCode = 1
