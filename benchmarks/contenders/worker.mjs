@@ -12,6 +12,8 @@ let coord
 let writing
 let delay
 let watching
+/** The one that is being made. */
+let checkpoint
 /** Whose writes a load makes, in turn. */
 let clients
 
@@ -39,6 +41,14 @@ const operations = {
     const options = { mode: 'ephemeral-sequential' }
     return async () => coord.delete(await coord.create('/queue/item-', data, options))
   },
+}
+
+function deferred() {
+  let resolve
+  const promise = new Promise((done) => {
+    resolve = done
+  })
+  return { promise, resolve }
 }
 
 serveCommands({
@@ -101,24 +111,28 @@ serveCommands({
     await Promise.all(Array.from({ length: fillOutstanding }, lane))
   },
 
-  /** What `fill` created is written again, from the first one on, until this member has made a checkpoint. */
+  /** What `fill` created is written again, from the first one on, until this member begins a checkpoint. */
   async writeUntilCheckpoint({ count, bytes }) {
     const data = new Uint8Array(bytes)
-    let isMade = false
+    let hasBegun = false
     const note = ({ type }) => {
-      isMade ||= type === 'checkpointed'
+      hasBegun ||= type === 'checkpoint'
+      if (type === 'checkpointed') checkpointed.resolve()
     }
+    const checkpointed = deferred()
+    checkpoint = checkpointed.promise.then(() => unsubscribe('embedded-coord:storage', note))
     subscribe('embedded-coord:storage', note)
     let next = 0
     const lane = async () => {
-      while (!isMade) {
+      while (!hasBegun) {
         const number = next++ % count
         await coord.setData(`/tree/${Math.floor(number / childrenPerParent)}/child-${number}`, data)
       }
     }
     await Promise.all(Array.from({ length: fillOutstanding }, lane))
-    unsubscribe('embedded-coord:storage', note)
   },
+
+  checkpointed: () => checkpoint,
 
   async beginWriting({ everyMs, bytes = 8, atOnce = 1 }) {
     await coord.create('/open-loop').catch(ignoreExisting)

@@ -94,11 +94,11 @@ export const snapshot: Workload = {
     const tree = `${znodes.toLocaleString('en-US')} znodes of 100 B`
     const rows = await inTurn(smoke ? 1 : windows, {
       [`${tree}, ${writesPerSecond(writers.length)}`]: () => observe(stayers, writers, () => sleep(seconds * 1000)),
-      [`${tree}, the same and as fast as it goes, until a checkpoint is made`]: () =>
-        observe(stayers, writers, async () => {
-          progress('snapshot: checkpoint')
-          await leader.ask('writeUntilCheckpoint', { count: znodes, bytes: 100 })
-        }),
+      [`${tree}, the same while the leader makes a checkpoint`]: async () => {
+        progress('snapshot: checkpoint')
+        await leader.ask('writeUntilCheckpoint', { count: znodes, bytes: 100 })
+        return observe(stayers, writers, () => leader.ask('checkpointed'))
+      },
       [`${tree}, the same while a member that lost its store joins`]: () =>
         observe(stayers, writers, async () => {
           progress('snapshot: a member joins')
