@@ -17,6 +17,8 @@ const writesAtOnce = 5
 const writesPerSecond = (members: number): string =>
   `about ${(Math.round((members * writesAtOnce * 10) / everyMs) * 100).toLocaleString('en-US')} writes of 1 KB a second`
 
+const observedMsMin = 500
+
 /** A large tree takes its time to be sent, and the machine is busy. */
 const joinTimeoutMs = 600_000
 
@@ -97,7 +99,8 @@ export const snapshot: Workload = {
       [`${tree}, the same while the leader makes a checkpoint`]: async () => {
         progress('snapshot: checkpoint')
         await leader.ask('writeUntilCheckpoint', { count: znodes, bytes: 100 })
-        return observe(stayers, writers, () => leader.ask('checkpointed'))
+        // That of a small tree is made before anything could be observed.
+        return observe(stayers, writers, () => Promise.all([leader.ask('checkpointed'), sleep(observedMsMin)]))
       },
       [`${tree}, the same while a member that lost its store joins`]: () =>
         observe(stayers, writers, async () => {
