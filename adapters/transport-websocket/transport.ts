@@ -84,8 +84,7 @@ class Adapter implements WebSocketTransport {
   }
 
   async dial(address: string, limits: TransportLimits, signal: AbortSignal): Promise<Connection> {
-    const loading = loadWs()
-    if (loading !== undefined) await loading
+    await loadWs()
     this.#assertNotClosed()
     signal.throwIfAborted()
     const { tls } = this.#options

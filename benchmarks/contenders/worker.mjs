@@ -43,14 +43,6 @@ const operations = {
   },
 }
 
-function deferred() {
-  let resolve
-  const promise = new Promise((done) => {
-    resolve = done
-  })
-  return { promise, resolve }
-}
-
 serveCommands({
   ...recipeCommands(() => coord),
 
@@ -115,13 +107,15 @@ serveCommands({
   async writeUntilCheckpoint({ count, bytes }) {
     const data = new Uint8Array(bytes)
     let hasBegun = false
-    const note = ({ type }) => {
-      hasBegun ||= type === 'checkpoint'
-      if (type === 'checkpointed') checkpointed.resolve()
-    }
-    const checkpointed = deferred()
-    checkpoint = checkpointed.promise.then(() => unsubscribe('embedded-coord:storage', note))
-    subscribe('embedded-coord:storage', note)
+    checkpoint = new Promise((resolve) => {
+      const note = ({ type }) => {
+        hasBegun ||= type === 'checkpoint'
+        if (type !== 'checkpointed') return
+        unsubscribe('embedded-coord:storage', note)
+        resolve()
+      }
+      subscribe('embedded-coord:storage', note)
+    })
     let next = 0
     const lane = async () => {
       while (!hasBegun) {

@@ -758,9 +758,9 @@ export class Member {
 
   /** A durable store gets a checkpoint now and then (checkpoint-policy.ts). */
   #keepHouse(): void {
-    if (this.#peer === undefined || !this.#options.storage.durable || this.#standing !== 'sound') return
+    if (this.#peer === undefined || !this.#options.storage.durable) return
     const { zab, state, status } = this.#peer
-    // Who does not serve yet may be in the midst of a long log: that comes first.
+    // Who does not serve may hold a state that is not sound, or be in the midst of a long log: that comes first.
     if (!status.serving) return
     if (!this.#checkpoints.isDue(state.tree.nodeCount + state.sessions.size, this.#journal.checkpointBytes)) return
     // While the state is read out for another one, or for the checkpoint before, this one waits.

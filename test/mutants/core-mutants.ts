@@ -646,7 +646,7 @@ const ownRules: readonly Mutant[] = [
   {
     id: 'Y8',
     title: 'a member that freezes keeps the votes that it has',
-    edits: [zab('founding', '    link.notification = undefined\n    link.heldFollowerInfo = undefined\n', '')],
+    edits: [zab('founding', '  for (const link of zab.links.values()) forgetSaid(link)\n', '')],
     seedsMax: 100_000,
   },
   {

@@ -72,16 +72,23 @@ export function announcePresence(zab: Zab): void {
 
 export function onPresence(zab: Zab, role: Role, from: Link, message: MessageOf<'presence'>): void {
   if (from.presence?.cluster !== message.cluster) {
-    from.notification = undefined
-    from.heldFollowerInfo = undefined
-    // It has forgotten what we told it as a member of another ensemble, or of none.
-    from.announcedNotification = undefined
+    forgetSaid(from)
     // Whoever takes part in another founding neither leads us nor follows us any more.
     if (role.name === 'leading') role.learners.delete(from.peer.id)
     if (role.name === 'following' && role.leader.id === from.peer.id) becomeLooking(zab, `${from.peer.name} has left`)
   }
   from.presence = message
   if (isSuperseded(zab, from, message)) giveWay(zab, message)
+}
+
+/**
+ * One of the two ends changes over to another ensemble, if only for a while: what was said of elections in the one before
+ * counts no more, on both ends, and is said anew where both come back to it.
+ */
+function forgetSaid(link: Link): void {
+  link.notification = undefined
+  link.heldFollowerInfo = undefined
+  link.announcedNotification = undefined
 }
 
 /** Our ensemble is dead, and a later one lives. Who holds nothing of it just joins; who does must say so, and lose it. */
@@ -319,11 +326,7 @@ function preparationOf(zab: Zab, members: readonly MemberRecord[], epoch: number
 }
 
 function persistPreparation(zab: Zab, preparation: Preparation): void {
-  // What the others say of an ensemble that freezes here goes unheard: they say it anew when it thaws.
-  for (const link of zab.links.values()) {
-    link.notification = undefined
-    link.heldFollowerInfo = undefined
-  }
+  for (const link of zab.links.values()) forgetSaid(link)
   const { cluster } = preparation
   const since = sinceOf(preparation)
   zab.belonging = { ...zab.belonging, presence: 'prepared', cluster, since, preparation }
