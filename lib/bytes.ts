@@ -7,3 +7,49 @@ export function copyOf(bytes: Uint8Array): Uint8Array {
   copy.set(bytes)
   return copy
 }
+
+/** The bytes as a text of one character each, which takes a byte each. */
+export function latin1Of({ buffer, byteOffset, length }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, length).toString('latin1')
+}
+
+/** The bytes of such a text, from a character on. */
+export function bytesOfLatin1(text: string, start = 0): Uint8Array {
+  const { buffer, byteOffset, length } = Buffer.from(text, 'latin1')
+  return new Uint8Array(buffer, byteOffset + start, length - start)
+}
+
+/** From this length on, V8 makes a part of a text a view of the whole, which keeps that in memory. */
+const viewLengthMin = 13
+const texts = Buffer.alloc(1024)
+
+/** The same text, without the one that it was cut out of. For what is kept for long. */
+export function ownText(text: string): string {
+  if (text.length < viewLengthMin || text.length > texts.length / 3) return text
+  return texts.toString('utf8', 0, texts.write(text, 'utf8'))
+}
+
+/** A place to write bytes to and read them from. */
+export class Scratch {
+  readonly #buffer: Buffer
+  readonly view: DataView
+
+  constructor(length: number) {
+    this.#buffer = Buffer.alloc(length)
+    this.view = new DataView(this.#buffer.buffer, this.#buffer.byteOffset, length)
+  }
+
+  set(bytes: Uint8Array, start: number): void {
+    this.#buffer.set(bytes, start)
+  }
+
+  /** Its beginning becomes that of the text, as far as it goes. */
+  load(text: string, length: number): void {
+    this.#buffer.write(text, 0, length, 'latin1')
+  }
+
+  /** Its beginning, as a text. */
+  text(length: number): string {
+    return this.#buffer.toString('latin1', 0, length)
+  }
+}

@@ -30,7 +30,7 @@ const walls: readonly Wall[] = [
     where: 'lib/core/zab/',
     values: ['lib/errors.ts', 'lib/core/tree/operation.ts', 'lib/core/tree/session-id.ts'],
   },
-  { where: 'lib/core/tree/', values: ['lib/errors.ts', 'lib/core/zab/zxid.ts'] },
+  { where: 'lib/core/tree/', values: ['lib/bytes.ts', 'lib/errors.ts', 'lib/core/zab/zxid.ts'] },
   { where: 'lib/core/', values: ['lib/errors.ts'] },
   {
     where: 'lib/wire/',

@@ -587,8 +587,7 @@ export class Peer {
   #publishFoundingConfiguration(): void {
     const [founded] = this.#zab.configurations.at(zxidZero)
     if (founded === undefined) return
-    const text = configurationText(founded.configuration, founded.zxid)
-    this.#state.tree.publishConfiguration(new TextEncoder().encode(text), { zxid: zxidZero, timeMs: 0, clockMs: 0 })
+    showConfiguration(this.#state, configurationText(founded.configuration, founded.zxid))
   }
 
   #trackApplied(request: SessionRequest, ended: SessionId | undefined): void {
@@ -611,10 +610,11 @@ export class Peer {
     const restoration = new Restoration()
     return {
       add: (record) => restoration.add(record),
-      finish: (zxid) => {
+      finish: (zxid, configuration) => {
         const restored = restoration.finish()
         requireIntact(restored.lastZxid === zxid, 'it is of another zxid than was said')
         const state = new ReplicatedState(restored)
+        if (configuration !== undefined) showConfiguration(state, configuration)
         return { freeze: () => state.freeze(), enforce: () => this.#install(state) }
       },
     }
@@ -685,4 +685,9 @@ export class Peer {
 
 function phaseOf(role: Role): string {
   return role.name === 'leading' || role.name === 'following' ? `${role.phase} ${role.epoch}` : role.name
+}
+
+/** A configuration that is no entry of the log: nobody changed it at a time. */
+function showConfiguration({ tree, lastZxid }: ReplicatedState, text: string): void {
+  tree.publishConfiguration(new TextEncoder().encode(text), { zxid: lastZxid, timeMs: 0, clockMs: 0 })
 }

@@ -16,6 +16,7 @@ import { crc32 } from 'node:zlib'
 import type { FrozenState } from '../core/tree/frozen-state.ts'
 import { historyOrigin } from '../core/tree/history-digest.ts'
 import type { SnapshotRecord } from '../core/tree/operation.ts'
+import { unpackFields } from '../core/tree/packed-node.ts'
 import { Restoration as TreeRestoration } from '../core/tree/restoration.ts'
 import type { Restoration } from '../core/zab/zab.ts'
 import type { Zxid } from '../core/zab/zxid.ts'
@@ -198,7 +199,7 @@ export async function readRestoration(file: string, options: SnapshotFileOptions
   const records: SnapshotRecord[] = []
   const { digest, zxid } = await readSnapshotFile(file, options, (record) => {
     if (record.kind === 'header') records.push({ ...record, history: record.history ?? historyOrigin })
-    else if (record.kind === 'node' && record.mode !== 'ephemeral') records.push(record)
+    else if (record.kind === 'node' && unpackFields(record.packed).mode !== 'ephemeral') records.push(record)
   })
   return { id: digest.slice(0, 16), zxid: zxid as Zxid, records }
 }

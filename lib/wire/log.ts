@@ -34,6 +34,7 @@ import {
   bytes,
   copied,
   integer,
+  latin1,
   list,
   malformed,
   natural,
@@ -51,6 +52,8 @@ const pathLengthMax = 0x1_0000
 const dataBytesMax = 0x10_0000
 const countMax = 0x10_0000
 const batchBytesMax = 0x100_0000
+/** What is packed of a node checks itself (core/tree/packed-node.ts). */
+const packedBytesMax = 1024
 
 export const zxid: Schema<Zxid> = branded(zxidFrom)
 export const sessionId: Schema<SessionId> = branded((value) =>
@@ -288,19 +291,8 @@ export const snapshotRecord: Schema<SnapshotRecord> = union<SnapshotRecord, 'kin
   }),
   node: struct<RecordVariant<'node'>>({
     path,
-    data,
+    packed: latin1(packedBytesMax),
+    longData: data,
     acl: optional(acl),
-    mode: oneOf(['persistent', 'ephemeral', 'container', 'ttl']),
-    ttlMs: natural,
-    czxid: zxid,
-    mzxid: zxid,
-    pzxid: zxid,
-    ctime: integer,
-    mtime: integer,
-    version: integer,
-    creates: natural,
-    aversion: integer,
-    ephemeralOwner: sessionId,
-    touchedClockMs: natural,
   }),
 })

@@ -5,7 +5,7 @@
  *
  * Bytes that are read alias the frame unless the schema says `copied`.
  */
-import { copyOf } from '../bytes.ts'
+import { bytesOfLatin1, copyOf, latin1Of } from '../bytes.ts'
 import { CoordError } from '../errors.ts'
 
 export interface Schema<T> {
@@ -74,6 +74,15 @@ export function bytes(lengthMax: number): Schema<Uint8Array> {
 export function copied(lengthMax: number): Schema<Uint8Array> {
   const aliased = bytes(lengthMax)
   return { write: same, read: (plain) => copyOf(aliased.read(plain)) }
+}
+
+/** Bytes that are kept as a string of one character each: sent as bytes. */
+export function latin1(lengthMax: number): Schema<string> {
+  const aliased = bytes(lengthMax)
+  return {
+    write: (value) => bytesOfLatin1(value),
+    read: (plain) => latin1Of(aliased.read(plain)),
+  }
 }
 
 /** An item by an index from outside: a text as index would reach the list's own properties. */

@@ -130,7 +130,7 @@ describe('the journal', () => {
   }
 
   it('makes a checkpoint in slices, while what comes after goes on', async () => {
-    const snapshot = snapshotOf(10_000)
+    const snapshot = snapshotOf(20_000)
     const done = journal.checkpoint(snapshot)
     journal.persist(1, { append: batch(1, zxidZero) })
     await turn()

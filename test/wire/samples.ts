@@ -1,5 +1,6 @@
 /** At least one of everything that is written to a link or to a store, with every field set in one of them. */
 import type { Operation, OperationResult, SnapshotRecord } from '../../lib/core/tree/operation.ts'
+import { packNode } from '../../lib/core/tree/packed-node.ts'
 import { sessionIdFrom } from '../../lib/core/tree/session-id.ts'
 import type { Batch, LogRequest } from '../../lib/core/zab/batch.ts'
 import {
@@ -148,20 +149,23 @@ const recordOf: Each<SnapshotRecord, 'kind'> = {
   node: {
     kind: 'node',
     path: '/n',
-    data: new Uint8Array([7]),
+    packed: packNode({
+      data: undefined,
+      mode: 'ttl',
+      ttlMs: 1,
+      ephemeralOwner: session,
+      czxid: zxidOf(1, 1),
+      mzxid: zxidOf(1, 2),
+      pzxid: zxidOf(1, 3),
+      ctime: 1,
+      mtime: 2,
+      touchedClockMs: 6,
+      version: -3,
+      creates: 4,
+      aversion: 5,
+    }),
+    longData: new Uint8Array([7]),
     acl,
-    mode: 'ttl',
-    ttlMs: 1,
-    czxid: zxidOf(1, 1),
-    mzxid: zxidOf(1, 2),
-    pzxid: zxidOf(1, 3),
-    ctime: 1,
-    mtime: 2,
-    version: -3,
-    creates: 4,
-    aversion: 5,
-    ephemeralOwner: session,
-    touchedClockMs: 6,
   },
 }
 export const records: readonly SnapshotRecord[] = listOf<SnapshotRecord>(recordOf)

@@ -8,6 +8,7 @@
  */
 import assert from 'node:assert/strict'
 import { levelStorage } from '../../adapters/storage-level/index.ts'
+import { unpackFields } from '../../lib/core/tree/packed-node.ts'
 import type { Restoration } from '../../lib/core/zab/zab.ts'
 import type { Coord } from '../../lib/index.ts'
 import type { Member } from '../../lib/runtime/member.ts'
@@ -292,7 +293,8 @@ class Story implements AsyncDisposable {
   #snapshot(): Restoration {
     const { state } = (this.#world.machines[0] as Machine).member as Member
     const records = [...state.snapshot()].filter(
-      (record) => record.kind !== 'session' && !(record.kind === 'node' && record.mode === 'ephemeral'),
+      (record) =>
+        record.kind !== 'session' && !(record.kind === 'node' && unpackFields(record.packed).mode === 'ephemeral'),
     )
     return { id: '0123456789abcdef', zxid: state.lastZxid, records }
   }
@@ -310,7 +312,11 @@ class Story implements AsyncDisposable {
       for (const record of this.#restoration?.records ?? []) {
         if (record.kind !== 'node') continue
         const found = member?.state.tree.find(record.path)
-        assert.equal(found?.czxid, record.czxid, `${record.path} was restored, and is not at ${name}`)
+        assert.equal(
+          found?.czxid,
+          unpackFields(record.packed).czxid,
+          `${record.path} was restored, and is not at ${name}`,
+        )
       }
       const zxid = this.#restoration?.zxid ?? 0n
       for (const { path, node } of member?.state.tree.walk('/') ?? [])

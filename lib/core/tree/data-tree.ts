@@ -9,17 +9,20 @@
  * Data that is handed in belongs to the tree from then on: callers copy. Data that a read hands out is the tree's own
  * array: callers copy it before it leaves the member, and nobody ever writes to it.
  */
+import { ownText } from '../../bytes.ts'
 import { assert } from '../../errors.ts'
 import { type Zxid, zxidZero } from '../zab/zxid.ts'
 import { type Acl, readAcl } from './acl.ts'
 import { FrozenTree } from './frozen-state.ts'
 import type { EntryStamp } from './operation.ts'
+import { isPackable, packedDataMax, unpackNode, type ZnodeFields } from './packed-node.ts'
 import { joinPath, nameOf, parentOf, segmentEnd, validatePath } from './path.ts'
 import { formatUsage, parseLimits, type Quota, QuotaTable, type QuotaUsage, quotaNodeAt, statsPathOf } from './quota.ts'
+import { RecentNodes } from './recent-nodes.ts'
 import { noSession, type SessionId } from './session-id.ts'
 import { requireIntact } from './snapshot.ts'
 import type { Stat } from './stat.ts'
-import { type NodeRecord, Znode, type ZnodeFields } from './znode.ts'
+import { type NodeRecord, Znode } from './znode.ts'
 
 /** A node and where it hangs. */
 export interface Place {
@@ -30,40 +33,43 @@ export interface Place {
 /** Shows the configuration of the ensemble; written by the log itself. */
 const configPath = '/zookeeper/config'
 
-const fieldsAtBirth: ZnodeFields = {
+const fieldsAtBirth: Readonly<ZnodeFields> = {
   data: new Uint8Array(0),
-  acl: undefined,
   mode: 'persistent',
   ttlMs: 0,
+  ephemeralOwner: noSession,
   czxid: zxidZero,
   mzxid: zxidZero,
   pzxid: zxidZero,
   ctime: 0,
   mtime: 0,
+  touchedClockMs: 0,
   version: 0,
   creates: 0,
   aversion: 0,
-  ephemeralOwner: noSession,
-  touchedClockMs: 0,
 }
 
 /** Below the root from birth. They do not count as creates of their parents, as in ZooKeeper. */
-const reservedRecords: readonly NodeRecord[] = [
-  { kind: 'node', path: '/zookeeper', ...fieldsAtBirth },
-  { kind: 'node', path: configPath, ...fieldsAtBirth, acl: readAcl },
-  { kind: 'node', path: '/zookeeper/quota', ...fieldsAtBirth },
-]
+const reservedNodes: ReadonlyMap<string, Acl> = new Map([
+  ['/zookeeper', undefined],
+  [configPath, readAcl],
+  ['/zookeeper/quota', undefined],
+])
 
 /** There from birth and never deleted. */
 export function isReservedPath(path: string): boolean {
-  return path === '/' || reservedRecords.some((record) => record.path === path)
+  return path === '/' || reservedNodes.has(path)
 }
+
+/** What decides how a node may end. */
+type Kind = Pick<ZnodeFields, 'mode' | 'ephemeralOwner'>
 
 export class DataTree {
   readonly #root: Znode
   readonly #ephemerals = new Map<SessionId, Set<string>>()
   /** Containers, and nodes with a time to live: those that a leader may have to reap. */
   readonly #mortals = new Map<string, Znode>()
+  readonly #recent = new RecentNodes()
   #quotas = new QuotaTable()
   #nodeCount = 1
   /** While the state is frozen: it is told what is about to change. */
@@ -73,8 +79,11 @@ export class DataTree {
 
   /** A tree as it is born, or only its root while a snapshot is restored. */
   constructor(restoredRoot?: NodeRecord) {
-    this.#root = new Znode(restoredRoot ?? fieldsAtBirth)
-    if (restoredRoot === undefined) for (const record of reservedRecords) this.restore(record)
+    this.#root = restoredRoot === undefined ? new Znode({ ...fieldsAtBirth }, undefined) : restoredNode(restoredRoot)
+    if (restoredRoot !== undefined) return
+    for (const [path, acl] of reservedNodes) {
+      this.#link(this.#existing(parentOf(path)), path, new Znode({ ...fieldsAtBirth }, acl))
+    }
   }
 
   // Reads
@@ -198,19 +207,20 @@ export class DataTree {
 
   /** Hangs a new node at `path`, below `parent`, and counts it there. */
   attach(parent: Znode, path: string, node: Znode): void {
-    const { creates, pzxid } = parent
     this.#freeze?.keep(parentOf(path), parent)
     this.#freeze?.leaveOut(node)
     this.#noteQuotaChange(path)
+    this.#rest(node)
+    const fields = this.#toChange(parent)
+    const { creates, pzxid } = fields
     this.#undo?.push(() => {
       this.#unlink(parent, path, node)
-      parent.creates = creates
-      parent.pzxid = pzxid
+      Object.assign(this.#toChange(parent), { creates, pzxid })
     })
     this.#link(parent, path, node)
-    parent.creates += 1
-    parent.pzxid = node.czxid
-    this.#use(path, { count: 1, bytes: sizeOf(node.data) })
+    fields.creates += 1
+    fields.pzxid = node.czxid
+    this.#use(path, { count: 1, bytes: node.dataLength })
     this.#onQuotaNode(path, node)
   }
 
@@ -218,32 +228,38 @@ export class DataTree {
   detach({ path, node }: Place, zxid: Zxid): Znode {
     assert(node.numChildren === 0 && !isReservedPath(path), () => `cannot detach ${path}`)
     const parent = this.#existing(parentOf(path))
-    const { pzxid } = parent
     this.#freeze?.keep(path, node)
     this.#noteQuotaChange(path)
+    const fields = this.#toChange(parent)
+    const { pzxid } = fields
     this.#undo?.push(() => {
       this.#link(parent, path, node)
-      parent.pzxid = pzxid
+      this.#toChange(parent).pzxid = pzxid
     })
     this.#unlink(parent, path, node)
-    parent.pzxid = zxid
-    this.#use(path, { count: -1, bytes: -sizeOf(node.data) })
+    fields.pzxid = zxid
+    this.#use(path, { count: -1, bytes: -node.dataLength })
     this.#onQuotaNode(path, undefined)
     return parent
   }
 
   /** Gives a node other data, and its next version. */
   setData({ path, node }: Place, data: Uint8Array | undefined, stamp: EntryStamp): void {
-    const oldSize = sizeOf(node.data)
     this.#freeze?.keep(path, node)
     this.#noteQuotaChange(path)
-    this.#undo?.push(restoringData(node))
-    node.data = data
-    node.mzxid = stamp.zxid
-    node.mtime = stamp.timeMs
-    node.touchedClockMs = stamp.clockMs
-    node.version = nextVersion(node.version)
-    this.#use(path, { count: 0, bytes: sizeOf(data) - oldSize })
+    const fields = this.#toChange(node)
+    const { data: dataBefore, mzxid, mtime, touchedClockMs, version } = fields
+    this.#undo?.push(() => {
+      Object.assign(this.#toChange(node), { data: dataBefore, mzxid, mtime, touchedClockMs, version })
+    })
+    fields.data = data
+    fields.mzxid = stamp.zxid
+    fields.mtime = stamp.timeMs
+    fields.touchedClockMs = stamp.clockMs
+    fields.version = nextVersion(version)
+    // As long as its value was too long, it was not among those that will be packed.
+    if (!isPackable(dataBefore)) this.#rest(node)
+    this.#use(path, { count: 0, bytes: sizeOf(data) - sizeOf(dataBefore) })
     this.#onQuotaNode(path, node)
   }
 
@@ -252,17 +268,19 @@ export class DataTree {
     assert(this.#undo === undefined, 'an ACL changes inside a multi')
     this.#freeze?.keep(path, node)
     node.acl = acl
-    node.aversion = nextVersion(node.aversion)
+    const fields = this.#toChange(node)
+    fields.aversion = nextVersion(fields.aversion)
   }
 
   /** Shows the configuration of the ensemble. From then on its node has version -1, as ZooKeeper's. */
   publishConfiguration(data: Uint8Array, stamp: EntryStamp): Place {
     const node = this.#existing(configPath)
     this.#freeze?.keep(configPath, node)
-    node.data = data
-    node.mzxid = stamp.zxid
-    node.mtime = stamp.timeMs
-    node.version = -1
+    const fields = this.#toChange(node)
+    fields.data = data
+    fields.mzxid = stamp.zxid
+    fields.mtime = stamp.timeMs
+    fields.version = -1
     return { path: configPath, node }
   }
 
@@ -278,14 +296,14 @@ export class DataTree {
   }
 
   /** Hangs up a node of a snapshot. The nodes come parents first; the counters are in the records. */
-  restore(record: NodeRecord): void {
+  restore(record: NodeRecord, fields: ZnodeFields): void {
     const { path } = record
     requireIntact(validatePath(path) === undefined, () => `a node at ${JSON.stringify(path)}`)
     const parent = this.find(parentOf(path))
     requireIntact(parent !== undefined, () => `no parent for ${path}`)
     requireIntact(parent.mode !== 'ephemeral', () => `${path} is the child of an ephemeral node`)
-    requireIntact(this.find(path) === undefined, () => `${path} occurs twice`)
-    this.#link(parent, path, new Znode(record))
+    requireIntact(path !== '/' && parent.child(nameOf(path)) === undefined, () => `${path} occurs twice`)
+    this.#link(parent, path, restoredNode(record), fields)
   }
 
   /** After the last node of a snapshot: what is used of the quotas is not in it. */
@@ -298,7 +316,7 @@ export class DataTree {
     if (this.#quotas.isEmpty) return
     for (const { path, node } of this.walk('/')) {
       const quota = this.#quotas.enclosing(path)
-      if (quota !== undefined) quota.usage = sum(quota.usage, { count: 1, bytes: sizeOf(node.data) })
+      if (quota !== undefined) quota.usage = sum(quota.usage, { count: 1, bytes: node.dataLength })
     }
   }
 
@@ -325,12 +343,13 @@ export class DataTree {
   #showUsage(quota: Quota): void {
     const stats = this.find(statsPathOf(quota.path))
     if (stats === undefined) return
-    const { data } = stats
     this.#freeze?.keep(statsPathOf(quota.path), stats)
+    const fields = this.#toChange(stats)
+    const { data } = fields
     this.#undo?.push(() => {
-      stats.data = data
+      this.#toChange(stats).data = data
     })
-    stats.data = new TextEncoder().encode(formatUsage(quota.usage))
+    fields.data = new TextEncoder().encode(formatUsage(quota.usage))
   }
 
   /** A quota begins, changes or ends with its limits; its stats show what is used as soon as they are there. */
@@ -353,24 +372,38 @@ export class DataTree {
     if (outer !== undefined) this.#showUsage(this.#quotas.get(outer.path) ?? outer)
   }
 
+  /** The fields of a node that is about to change: its own until another one changes. */
+  #toChange(node: Znode): ZnodeFields {
+    if (node.isPacked) this.#recent.add(node)
+    return node.unpack()
+  }
+
+  /** It is packed when others have changed after it, unless its value is too long: then it stays as it is. */
+  #rest(node: Znode): void {
+    if (node.dataLength <= packedDataMax) this.#recent.add(node)
+  }
+
   #existing(path: string): Znode {
     const node = this.find(path)
     assert(node !== undefined, () => `no node at ${path}`)
     return node
   }
 
-  #link(parent: Znode, path: string, node: Znode): void {
-    parent.addChild(nameOf(path), node)
+  #link(parent: Znode, path: string, node: Znode, fields: Kind = node): void {
+    const { mode, ephemeralOwner } = fields
+    // The path is of a request or a snapshot, whose other parts nobody needs any more.
+    parent.addChild(ownText(nameOf(path)), node)
     this.#nodeCount += 1
-    if (node.ephemeralOwner !== noSession) this.#ownEphemeral(node.ephemeralOwner, path)
-    if (isMortal(node)) this.#mortals.set(path, node)
+    if (ephemeralOwner !== noSession) this.#ownEphemeral(ephemeralOwner, path)
+    if (isMortal(mode)) this.#mortals.set(path, node)
   }
 
   #unlink(parent: Znode, path: string, node: Znode): void {
+    const { mode, ephemeralOwner } = node
     parent.removeChild(nameOf(path))
     this.#nodeCount -= 1
-    if (node.ephemeralOwner !== noSession) this.#disownEphemeral(node.ephemeralOwner, path)
-    if (isMortal(node)) this.#mortals.delete(path)
+    if (ephemeralOwner !== noSession) this.#disownEphemeral(ephemeralOwner, path)
+    if (isMortal(mode)) this.#mortals.delete(path)
   }
 
   #ownEphemeral(owner: SessionId, path: string): void {
@@ -387,10 +420,9 @@ export class DataTree {
   }
 }
 
-/** What gives a node the data back that it has now. */
-function restoringData(node: Znode): () => void {
-  const { data, mzxid, mtime, touchedClockMs, version } = node
-  return () => Object.assign(node, { data, mzxid, mtime, touchedClockMs, version })
+/** The arrays in the record become the node's own. */
+function restoredNode({ packed, longData, acl }: NodeRecord): Znode {
+  return new Znode(longData === undefined ? packed : unpackNode(packed, longData), acl)
 }
 
 function* childPlaces({ path, node }: Place): Generator<Place, void, undefined> {
@@ -411,7 +443,7 @@ function countDescendants(node: Znode): number {
   return count
 }
 
-function isMortal({ mode }: Znode): boolean {
+function isMortal(mode: ZnodeFields['mode']): boolean {
   return mode === 'container' || mode === 'ttl'
 }
 

@@ -35,6 +35,7 @@ import {
   type TreeChange,
   ttlMsMax,
 } from './operation.ts'
+import type { ZnodeFields } from './packed-node.ts'
 import { parentOf, segmentEnd, validatePath } from './path.ts'
 import type { Quota, QuotaWarning } from './quota.ts'
 import { noSession, type SessionId } from './session-id.ts'
@@ -191,22 +192,23 @@ function newNode(
   acl: Acl,
 ): Znode {
   const ephemeral = isEphemeral(mode)
-  return new Znode({
+  const { zxid, timeMs, clockMs } = stamp
+  const fields: ZnodeFields = {
     data,
-    acl,
     mode: ephemeral ? 'ephemeral' : mode === 'container' ? 'container' : isWithTtl(mode) ? 'ttl' : 'persistent',
     ttlMs: ttlMs ?? 0,
-    czxid: stamp.zxid,
-    mzxid: stamp.zxid,
-    pzxid: stamp.zxid,
-    ctime: stamp.timeMs,
-    mtime: stamp.timeMs,
+    ephemeralOwner: ephemeral ? session : noSession,
+    czxid: zxid,
+    mzxid: zxid,
+    pzxid: zxid,
+    ctime: timeMs,
+    mtime: timeMs,
+    touchedClockMs: clockMs,
     version: 0,
     creates: 0,
     aversion: 0,
-    ephemeralOwner: ephemeral ? session : noSession,
-    touchedClockMs: stamp.clockMs,
-  })
+  }
+  return new Znode(fields, acl)
 }
 
 function addNode(context: EvaluationContext, parent: Znode, { path, node }: Place): void {
@@ -270,7 +272,7 @@ function setData(context: EvaluationContext, operation: SetDataOperation): Singl
 }
 
 function outgrowsQuota(tree: DataTree, path: string, node: Znode, data: Uint8Array | undefined): boolean {
-  const bytes = (data?.length ?? 0) - (node.data?.length ?? 0)
+  const bytes = (data?.length ?? 0) - node.dataLength
   return tree.quotaOf(path)?.refuses({ count: 0, bytes }) === true
 }
 

@@ -261,20 +261,9 @@ export type SnapshotRecord =
   | {
       readonly kind: 'node'
       readonly path: string
-      readonly data: Uint8Array | undefined
+      /** Its fields and its value: `unpackNode` (packed-node.ts) tells them. */
+      readonly packed: string
+      /** The value, if it is too long to be packed. */
+      readonly longData: Uint8Array | undefined
       readonly acl: readonly AclEntry[] | undefined
-      readonly mode: 'persistent' | 'ephemeral' | 'container' | 'ttl'
-      readonly ttlMs: number
-      readonly czxid: Zxid
-      readonly mzxid: Zxid
-      readonly pzxid: Zxid
-      readonly ctime: number
-      readonly mtime: number
-      readonly version: number
-      /** The persisted cversion: creates alone (zookeeper ST-1). */
-      readonly creates: number
-      readonly aversion: number
-      readonly ephemeralOwner: SessionId
-      /** The log clock at the last change of the data or the creation: TTLs age from here. */
-      readonly touchedClockMs: number
     }

@@ -8,6 +8,7 @@ import { unreachable } from '../../errors.ts'
 import type { Zxid } from '../zab/zxid.ts'
 import { DataTree } from './data-tree.ts'
 import type { HistoryDigest, SnapshotRecord } from './operation.ts'
+import { requirePacked, unpackFields, type ZnodeFields } from './packed-node.ts'
 import { noSession } from './session-id.ts'
 import { type SessionRecord, SessionTable } from './sessions.ts'
 import { requireIntact, snapshotVersion } from './snapshot.ts'
@@ -71,16 +72,18 @@ export class Restoration {
 
   #addNode(record: NodeRecord): void {
     requireIntact(this.#header !== undefined, 'a node before the header')
-    this.#checkNode(record, this.#header)
+    const { path, packed, longData } = record
+    requirePacked(packed, longData, path)
+    const fields = unpackFields(packed)
+    this.#checkFields(fields, path, this.#header)
     if (this.#tree === undefined) this.#tree = treeWithRoot(record)
-    else this.#tree.restore(record)
+    else this.#tree.restore(record, fields)
   }
 
-  #checkNode(record: NodeRecord, header: Header): void {
-    const { path, mode, czxid, mzxid, pzxid, version, creates, aversion, ephemeralOwner } = record
+  #checkFields(fields: ZnodeFields, path: string, header: Header): void {
+    const { mode, czxid, mzxid, pzxid, ephemeralOwner } = fields
     requireIntact(czxid <= mzxid && czxid <= pzxid, () => `${path} was changed before it was created`)
     requireIntact(mzxid <= header.zxid && pzxid <= header.zxid, () => `${path} is of the future`)
-    requireIntact([version, creates, aversion].every(Number.isSafeInteger), () => `the counters of ${path}`)
     requireIntact((mode === 'ephemeral') === (ephemeralOwner !== noSession), () => `${path} has the wrong mode`)
     const owned = ephemeralOwner === noSession || this.#sessions.get(ephemeralOwner) !== undefined
     requireIntact(owned, () => `the owner of ${path} is gone`)

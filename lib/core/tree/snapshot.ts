@@ -10,7 +10,7 @@ export const snapshotVersion = 1
 
 /** About how many bytes a record takes: a piece of a snapshot is cut by that. */
 export function weightOfRecord(record: SnapshotRecord): number {
-  return record.kind === 'node' ? 160 + record.path.length + (record.data?.length ?? 0) : 128
+  return record.kind === 'node' ? 64 + record.path.length + record.packed.length + (record.longData?.length ?? 0) : 128
 }
 
 export function requireIntact(condition: unknown, what: string | (() => string)): asserts condition {

@@ -1,6 +1,7 @@
 /**
  * One node of the tree. There may be a million of them, so a node knows neither its name nor its parent (the walk to
- * it knows both), has its map of children only while it has children, and shares every constant.
+ * it knows both), has its map of children only while it has children, and rests packed (packed-node.ts): only those
+ * that changed of late hold their fields as an object.
  *
  * `creates` is ZooKeeper's persisted cversion: it counts created children alone and numbers sequential ones. The
  * cversion that a stat shows counts deletions, too, and is derived.
@@ -10,53 +11,104 @@
 import type { Zxid } from '../zab/zxid.ts'
 import type { Acl } from './acl.ts'
 import type { SnapshotRecord } from './operation.ts'
+import {
+  isPackable,
+  packedData,
+  packedDataLength,
+  packNode,
+  unpackFields,
+  unpackNode,
+  type ZnodeFields,
+} from './packed-node.ts'
 import type { SessionId } from './session-id.ts'
 import type { Stat } from './stat.ts'
 
 /** A node as snapshots hold it. */
 export type NodeRecord = Extract<SnapshotRecord, { kind: 'node' }>
 
-/** Everything of a node but its children. */
-export type ZnodeFields = Omit<NodeRecord, 'kind' | 'path'>
-
 const noChildren: ReadonlyMap<string, Znode> = new Map()
 
 export class Znode {
-  data: Uint8Array | undefined
   acl: Acl
-  readonly mode: NodeRecord['mode']
-  readonly ttlMs: number
-  readonly ephemeralOwner: SessionId
-  readonly czxid: Zxid
-  mzxid: Zxid
-  pzxid: Zxid
-  readonly ctime: number
-  mtime: number
-  touchedClockMs: number
-  version: number
-  creates: number
-  aversion: number
   /** The number of the last freeze of the state that is done with this node (frozen-state.ts). */
   frozen = 0
+  #fields: ZnodeFields | string
   #children: Map<string, Znode> | undefined
 
-  constructor(fields: ZnodeFields) {
-    this.data = fields.data
-    this.acl = fields.acl
-    this.mode = fields.mode
-    this.ttlMs = fields.ttlMs
-    this.ephemeralOwner = fields.ephemeralOwner
-    this.czxid = fields.czxid
-    // Equal ones are one value: a node that is read from a snapshot comes with three.
-    this.mzxid = fields.mzxid === fields.czxid ? fields.czxid : fields.mzxid
-    this.pzxid = fields.pzxid === fields.czxid ? fields.czxid : fields.pzxid
-    this.ctime = fields.ctime
-    this.mtime = fields.mtime
-    this.touchedClockMs = fields.touchedClockMs
-    this.version = fields.version
-    this.creates = fields.creates
-    this.aversion = fields.aversion
+  /** `fields`: as they are, or packed. */
+  constructor(fields: ZnodeFields | string, acl: Acl) {
+    this.acl = acl
+    this.#fields = fields
     this.#children = undefined
+  }
+
+  get isPacked(): boolean {
+    return typeof this.#fields === 'string'
+  }
+
+  /** To be changed in place. */
+  unpack(): ZnodeFields {
+    if (typeof this.#fields === 'string') this.#fields = unpackNode(this.#fields)
+    return this.#fields
+  }
+
+  /** Does nothing to a node whose value is too long. */
+  pack(): void {
+    if (typeof this.#fields !== 'string' && isPackable(this.#fields.data)) this.#fields = packNode(this.#fields)
+  }
+
+  /** A packed node makes a new array each time; any other gives its own. */
+  get data(): Uint8Array | undefined {
+    return typeof this.#fields === 'string' ? packedData(this.#fields) : this.#fields.data
+  }
+
+  get dataLength(): number {
+    return typeof this.#fields === 'string' ? packedDataLength(this.#fields) : (this.#fields.data?.length ?? 0)
+  }
+
+  /** All but the data. */
+  get #seen(): Readonly<ZnodeFields> {
+    return typeof this.#fields === 'string' ? unpackFields(this.#fields) : this.#fields
+  }
+
+  get mode(): ZnodeFields['mode'] {
+    return this.#seen.mode
+  }
+
+  get ttlMs(): number {
+    return this.#seen.ttlMs
+  }
+
+  get ephemeralOwner(): SessionId {
+    return this.#seen.ephemeralOwner
+  }
+
+  get czxid(): Zxid {
+    return this.#seen.czxid
+  }
+
+  get mzxid(): Zxid {
+    return this.#seen.mzxid
+  }
+
+  get pzxid(): Zxid {
+    return this.#seen.pzxid
+  }
+
+  get touchedClockMs(): number {
+    return this.#seen.touchedClockMs
+  }
+
+  get version(): number {
+    return this.#seen.version
+  }
+
+  get creates(): number {
+    return this.#seen.creates
+  }
+
+  get aversion(): number {
+    return this.#seen.aversion
   }
 
   get numChildren(): number {
@@ -93,39 +145,30 @@ export class Znode {
   }
 
   stat(): Stat {
+    const { czxid, mzxid, pzxid, ctime, mtime, version, creates, aversion, ephemeralOwner } = this.#seen
     return {
-      czxid: this.czxid,
-      mzxid: this.mzxid,
-      pzxid: this.pzxid,
-      ctime: this.ctime,
-      mtime: this.mtime,
-      version: this.version,
-      cversion: 2 * this.creates - this.numChildren,
-      aversion: this.aversion,
-      ephemeralOwner: this.ephemeralOwner,
-      dataLength: this.data?.length ?? 0,
+      czxid,
+      mzxid,
+      pzxid,
+      ctime,
+      mtime,
+      version,
+      cversion: 2 * creates - this.numChildren,
+      aversion,
+      ephemeralOwner,
+      dataLength: this.dataLength,
       numChildren: this.numChildren,
     }
   }
 
   record(path: string): NodeRecord {
-    return {
-      kind: 'node',
-      path,
-      data: this.data,
-      acl: this.acl,
-      mode: this.mode,
-      ttlMs: this.ttlMs,
-      czxid: this.czxid,
-      mzxid: this.mzxid,
-      pzxid: this.pzxid,
-      ctime: this.ctime,
-      mtime: this.mtime,
-      version: this.version,
-      creates: this.creates,
-      aversion: this.aversion,
-      ephemeralOwner: this.ephemeralOwner,
-      touchedClockMs: this.touchedClockMs,
-    }
+    return typeof this.#fields === 'string'
+      ? { kind: 'node', path, packed: this.#fields, longData: undefined, acl: this.acl }
+      : nodeRecord(path, this.#fields, this.acl)
   }
+}
+
+export function nodeRecord(path: string, fields: ZnodeFields, acl: Acl): NodeRecord {
+  const longData = isPackable(fields.data) ? undefined : fields.data
+  return { kind: 'node', path, packed: packNode(fields), longData, acl }
 }

@@ -454,22 +454,15 @@ function changeOfFounding(
   }
 }
 
-/** The tree shows the configuration here. */
-const configurationPath = '/zookeeper/config'
-
 /** The state and the configurations begin at the snapshot's zxid; all that comes is of later epochs. */
-function restoredOf(zab: Zab, belonging: Belonging, { zxid, records: stored }: Restoration): RestoredSnapshot {
+function restoredOf(zab: Zab, belonging: Belonging, { zxid, records }: Restoration): RestoredSnapshot {
   const configurations = foundedConfigurations(belonging).map(({ configuration }) => ({
     zxid,
     configuration,
     settledAt: zxid,
   }))
   const text = configurations.map(({ configuration }) => configurationText(configuration, zxid)).join('')
-  const data = new TextEncoder().encode(text)
-  const records = stored.map((record) =>
-    record.kind === 'node' && record.path === configurationPath ? { ...record, data, version: -1 } : record,
-  )
   const installation = zab.machine.receive()
   for (const record of records) installation.add(record)
-  return { head: { zxid, configurations, marks: [] }, state: installation.finish(zxid) }
+  return { head: { zxid, configurations, marks: [] }, state: installation.finish(zxid, text) }
 }

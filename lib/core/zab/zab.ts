@@ -120,8 +120,11 @@ export interface CoreSnapshot extends SnapshotHead {
 export interface Installation {
   /** Throws a CoordError where the record does not fit those before it. */
   add(record: SnapshotRecord): void
-  /** Throws a CoordError where the state is not whole, or of another zxid. */
-  finish(zxid: Zxid): BuiltState
+  /**
+   * Throws a CoordError where the state is not whole, or of another zxid. With the text of a configuration, the state
+   * shows that one instead of the one that it was saved with.
+   */
+  finish(zxid: Zxid, configuration?: string): BuiltState
 }
 
 /** A state that could take the place of the one in force. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { ReplicatedState } from '../../../lib/core/tree/apply.ts'
 import type { SnapshotRecord } from '../../../lib/core/tree/operation.ts'
+import { packedDataMax, packNode, unpackNode, type ZnodeFields } from '../../../lib/core/tree/packed-node.ts'
 import { noSession, sessionIdFrom } from '../../../lib/core/tree/session-id.ts'
 import { zxidOf } from '../../../lib/core/zab/zxid.ts'
 import { InvariantError } from '../../../lib/errors.ts'
@@ -104,6 +105,15 @@ describe('ReplicatedState', () => {
         return matches ? ({ ...record, ...change } as SnapshotRecord) : record
       })
     }
+    /** The same of a node's fields. */
+    function packed(key: string, change: Partial<ZnodeFields>): SnapshotRecord[] {
+      return records.map((record) => {
+        if (record.kind !== 'node' || record.path !== key) return record
+        return { ...record, packed: packNode({ ...unpackNode(record.packed), ...change }) }
+      })
+    }
+    const packedOf = (path: string) =>
+      records.flatMap((record) => (record.kind === 'node' && record.path === path ? [record.packed] : [])).join('')
     const without = (key: string) => records.filter((record) => !('path' in record && record.path === key))
     const header = records.filter(({ kind }) => kind === 'header')
     const sessions = records.filter(({ kind }) => kind === 'session')
@@ -129,14 +139,19 @@ describe('ReplicatedState', () => {
       'has the root twice': [...records, ...nodes.slice(0, 1)],
       'has a path that is none': changed('/a/x', { path: '/a/..' }),
       'has a node below an ephemeral one': changed('/a/x', { path: '/a/e/x' }),
-      'has an ephemeral node without owner': changed('/a/e', { ephemeralOwner: noSession }),
-      'has an ephemeral node of a session that is gone': changed('/a/e', { ephemeralOwner: sessionIdFrom(99n) }),
-      'has an owner for a persistent node': changed('/a/x', { ephemeralOwner: alice }),
-      'has a node of the future': changed('/a/x', { mzxid: zxidOf(1, 0) }),
-      'has a node with children of the future': changed('/a/x', { pzxid: zxidOf(1, 0) }),
-      'has a node with data from before its creation': changed('/a/x', { mzxid: zxidOf(0, 0) }),
-      'has a node with children from before its creation': changed('/a/x', { pzxid: zxidOf(0, 0) }),
-      'has a version that is no number': changed('/a/x', { version: Number.NaN }),
+      'has an ephemeral node without owner': packed('/a/e', { ephemeralOwner: noSession }),
+      'has an ephemeral node of a session that is gone': packed('/a/e', { ephemeralOwner: sessionIdFrom(99n) }),
+      'has an owner for a persistent node': packed('/a/x', { ephemeralOwner: alice }),
+      'has a node of the future': packed('/a/x', { mzxid: zxidOf(1, 0) }),
+      'has a node with children of the future': packed('/a/x', { pzxid: zxidOf(1, 0) }),
+      'has a node with data from before its creation': packed('/a/x', { mzxid: zxidOf(0, 0) }),
+      'has a node with children from before its creation': packed('/a/x', { pzxid: zxidOf(0, 0) }),
+      'has a node without fields': changed('/a/x', { packed: '' }),
+      'has a node whose fields are cut': changed('/a/x', { packed: packedOf('/a/x').slice(0, 21) }),
+      'has a node with more than its fields': changed('/b', { packed: `${packedOf('/b')} ` }),
+      'has a node with unknown flags': changed('/a/x', { packed: `\xff${packedOf('/a/x').slice(1)}` }),
+      'has a value twice': changed('/a/x', { longData: new Uint8Array(packedDataMax + 1) }),
+      'lacks a long value': packed('/a/x', { data: new Uint8Array(packedDataMax + 1) }),
     }
     for (const [what, damaged] of Object.entries(damages)) {
       it(`is refused when it ${what}`, () => {
@@ -158,10 +173,10 @@ describe('ReplicatedState', () => {
         const node = state.tree.find(path)
         assert.ok(node)
         for (const field of ['version', 'creates', 'mtime', 'touchedClockMs'] as const) {
-          node[field] += 1
+          node.unpack()[field] += 1
           seen.add(state.digest())
         }
-        node.data = node.data === undefined ? new Uint8Array(0) : undefined
+        node.unpack().data = node.data === undefined ? new Uint8Array(0) : undefined
         seen.add(state.digest())
       }
       assert.equal(seen.size, 1 + 3 * 5)

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { DataTree, isReservedPath } from '../../../lib/core/tree/data-tree.ts'
+import type { ZnodeFields } from '../../../lib/core/tree/packed-node.ts'
 import { noSession, type SessionId } from '../../../lib/core/tree/session-id.ts'
 import { Znode } from '../../../lib/core/tree/znode.ts'
 import { InvariantError } from '../../../lib/errors.ts'
@@ -7,9 +8,8 @@ import { alice, bob, bytes, Fixture, stampOf } from './fixture.ts'
 
 function newNode(counter: number, ephemeralOwner: SessionId = noSession): Znode {
   const { zxid, timeMs, clockMs } = stampOf(counter)
-  return new Znode({
+  const fields: ZnodeFields = {
     data: undefined,
-    acl: undefined,
     mode: ephemeralOwner === noSession ? 'persistent' : 'ephemeral',
     ttlMs: 0,
     czxid: zxid,
@@ -22,7 +22,8 @@ function newNode(counter: number, ephemeralOwner: SessionId = noSession): Znode 
     aversion: 0,
     ephemeralOwner,
     touchedClockMs: clockMs,
-  })
+  }
+  return new Znode(fields, undefined)
 }
 
 /** A tree with the given nodes, attached in this order with zxid 1, 2, and so on. */
@@ -169,10 +170,10 @@ describe('DataTree', () => {
       const tree = treeOf('/a')
       const node = tree.find('/a')
       assert.ok(node)
-      node.version = 2 ** 31 - 1
+      node.unpack().version = 2 ** 31 - 1
       tree.setData({ path: '/a', node }, undefined, stampOf(2))
       assert.equal(node.version, -(2 ** 31))
-      node.version = -2
+      node.unpack().version = -2
       tree.setData({ path: '/a', node }, undefined, stampOf(3))
       assert.equal(node.version, 0)
     })

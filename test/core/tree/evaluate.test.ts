@@ -82,7 +82,7 @@ describe('evaluate', () => {
       ] as const) {
         const node = fixture.state.tree.find('/p')
         assert.ok(node)
-        node.creates = creates
+        node.unpack().creates = creates
         assert.equal(fixture.create('/p/s', 'persistent-sequential').path, `/p/s${suffix}`)
       }
     })
