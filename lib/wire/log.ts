@@ -31,12 +31,10 @@ import { decode, decodeItems, encode } from './cbor.ts'
 import {
   boolean,
   branded,
-  bytes,
   copied,
   integer,
   latin1,
   list,
-  malformed,
   natural,
   oneOf,
   optional,
@@ -46,6 +44,7 @@ import {
   text,
   union,
 } from './schema.ts'
+import { malformed } from './source.ts'
 
 /** Limits of what is read; those of what an application may write are smaller (docs/LIMITS.md). */
 const pathLengthMax = 0x1_0000
@@ -61,7 +60,7 @@ export const sessionId: Schema<SessionId> = branded((value) =>
 )
 export const memberId: Schema<MemberId> = {
   write: (value) => value,
-  read: (plain) => memberIdFrom(text(64).read(plain)),
+  read: (source) => memberIdFrom(source.text(64)),
 }
 export const memberRecord: Schema<MemberRecord> = struct<MemberRecord>({
   id: memberId,
@@ -166,8 +165,8 @@ const logRequests = list(logRequest, countMax)
 /** Requests inside a message or a batch: bytes of their own, which go on as they came (design D4). */
 export const parcel: Schema<Parcel> = {
   write: ({ requests, encoded }) => encoded ?? encode(logRequests, requests),
-  read: (plain) => {
-    const encoded = bytes(batchBytesMax).read(plain)
+  read: (source) => {
+    const encoded = source.bytes(batchBytesMax)
     return { requests: decode(logRequests, encoded), encoded }
   },
 }
@@ -195,11 +194,13 @@ export function encodeBatch(batch: Batch): Uint8Array {
 }
 
 export function decodeBatch(encoded: Uint8Array): Batch {
-  return decodeItems(encoded, ([header, ...parcels]) => {
-    const lists = parcels.map((plain) => logRequests.read(plain))
+  return decodeItems(encoded, (source) => {
+    const header = batchHeader.read(source)
+    const lists: (readonly LogRequest[])[] = []
+    while (!source.isAtEnd) lists.push(logRequests.read(source))
     const requests = lists.length === 1 && lists[0] !== undefined ? lists[0] : lists.flat()
     if (requests.length === 0) malformed('a batch without requests')
-    return { ...batchHeader.read(header), requests, encoded: encodedBatch(encoded) }
+    return { ...header, requests, encoded: encodedBatch(encoded) }
   })
 }
 
@@ -210,7 +211,7 @@ function encodedBatch(bytes: Uint8Array): EncodedBatch {
 /** A batch inside a message: its bytes, as they are. */
 export const batch: Schema<Batch> = {
   write: encodeBatch,
-  read: (plain) => decodeBatch(bytes(batchBytesMax).read(plain)),
+  read: (source) => decodeBatch(source.bytes(batchBytesMax)),
 }
 
 const stat = struct<Stat>({
@@ -231,8 +232,8 @@ const errorCode = text(64) as Schema<ErrorCode>
 /** As a text: one of a later version is an error all the same. */
 export const knownErrorCode: Schema<ErrorCode> = {
   write: (code) => code,
-  read: (plain) => {
-    const code = errorCode.read(plain)
+  read: (source) => {
+    const code = errorCode.read(source)
     return Object.hasOwn(errorCodes, code) ? code : 'COORD_SYSTEM_ERROR'
   },
 }
@@ -249,7 +250,7 @@ const subError = struct<Variant<SubResult, 'error'>>({
   code: knownErrorCode,
   path: optional(path),
   index: optional(natural),
-  results: optional({ write: () => undefined, read: () => undefined as never }),
+  results: optional({ write: () => undefined, read: () => malformed('results of a part of a multi') }),
 })
 const subResult: Schema<SubResult> = union<SubResult, 'type'>('type', {
   ...simpleResults,

@@ -169,16 +169,15 @@ export function encodeMessage(value: Message): Uint8Array {
 
 /** The messages of one frame. Throws a CoordError COORD_PROTOCOL. */
 export function decodeMessages(bytes: Uint8Array): readonly Message[] {
-  return decodeItems(bytes, (items) => {
+  return decodeItems(bytes, (source) => {
     const messages: Message[] = []
-    for (let index = 0; index < items.length; index += 1) {
-      const head = message.read(items[index])
+    while (!source.isAtEnd) {
+      const head = message.read(source)
       const attachment: Attachment | undefined = attachments[head.type]
       if (attachment === undefined) {
         messages.push(head)
       } else {
-        index += 1
-        messages.push({ ...head, [attachment.field]: attachment.schema.read(items[index]) })
+        messages.push({ ...head, [attachment.field]: attachment.schema.read(source) })
       }
     }
     return messages
