@@ -16,15 +16,17 @@ import type { LogRecord, StagedChunks, Storage, StorageChange } from '../ports/s
 import { encodeBatch } from '../wire/log.ts'
 import { encodeBelonging, encodeEpochs, encodeRecords, encodeSnapshotHead } from '../wire/stored.ts'
 
-/** A slice of a snapshot is of about so many bytes, and so many slices are written in one commit. */
+/** A slice of a snapshot is of about so many bytes, and so many slices are written in one commit: what else waits for one waits for them. */
 const sliceBytes = 0x1_0000
-const slicesPerCommit = 16
+const slicesPerCommit = 4
 
 export interface JournalHandlers {
   persisted(tokens: readonly number[]): void
   failed(error: unknown): void
   /** Resolves when what else waits has had its turn: a long job is done in slices. */
   nextTurn(): Promise<void>
+  /** Resolves a while later: a job that nobody waits for leaves the processor to others. */
+  pause(): Promise<void>
 }
 
 /** Changes that become durable together. */
@@ -117,7 +119,7 @@ export class Journal {
     const { zxid } = snapshot
     let from = 0
     let bytes = 0
-    for await (const chunks of this.#pieces(snapshot, isWanted)) {
+    for await (const chunks of this.#pieces(snapshot, isWanted, () => this.#handlers.pause())) {
       await this.#commitStage({ zxid, from, chunks })
       from += chunks.length
       bytes += bytesOf(chunks)
@@ -160,14 +162,18 @@ export class Journal {
     return this.#encoding
   }
 
-  /** A snapshot's chunks, some at a time; what else waits gets its turn after each. Ends early when it is not wanted. */
-  async *#pieces(snapshot: CoreSnapshot, isWanted: () => boolean): AsyncGenerator<Uint8Array[], void, undefined> {
+  /** A snapshot's chunks, some at a time; others get their turn after each. Ends early when it is not wanted. */
+  async *#pieces(
+    snapshot: CoreSnapshot,
+    isWanted: () => boolean,
+    yieldToOthers: () => Promise<void>,
+  ): AsyncGenerator<Uint8Array[], void, undefined> {
     const { state } = snapshot
     try {
       let chunks = [encodeSnapshotHead(snapshot)]
       while (!state.isDone) {
         chunks.push(encodeRecords(state.take(sliceBytes)))
-        await this.#handlers.nextTurn()
+        await yieldToOthers()
         if (!isWanted()) return
         if (chunks.length < slicesPerCommit && !state.isDone) continue
         yield chunks
@@ -261,7 +267,8 @@ export class Journal {
     const held: Uint8Array[] = []
     let from = 0
     let bytes = 0
-    for await (const chunks of this.#pieces(install, () => !this.#failed)) {
+    const isWanted = (): boolean => !this.#failed
+    for await (const chunks of this.#pieces(install, isWanted, () => this.#handlers.nextTurn())) {
       // A store that is to be repaired stays as it is until the whole is here.
       if (this.#held !== undefined) held.push(...chunks)
       else await this.#storage.commit({ stage: { zxid, from, chunks } })

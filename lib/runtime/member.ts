@@ -64,6 +64,8 @@ export interface MemberLimits extends CheckpointLimits {
   readonly batchBytesMax: number
   readonly chunkBytesMax: number
   readonly slice: ZabOptions['slice']
+  /** A checkpoint that is being written rests for so long after each slice. */
+  readonly checkpointPauseMs: number
   /** How often a leader looks for containers and nodes past their time to live. */
   readonly reapIntervalMs: number
   readonly session: SessionLimits
@@ -509,6 +511,10 @@ export class Member {
     return new Promise((resolve) => this.#options.clock.defer(resolve))
   }
 
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => this.#options.clock.setTimer(ms, resolve))
+  }
+
   /** Each hundredth, the end, and where another phase begins: a bar needs no more. */
   #noteProgress(progress: Progress): void {
     const { phase, done, total } = progress
@@ -520,6 +526,7 @@ export class Member {
   }
 
   #newJournal(repairs: boolean): Journal {
+    const { limits } = this.#options
     const ofThisLife = (): boolean => this.#journal === journal
     const journal: Journal = new Journal(
       this.#options.storage,
@@ -531,6 +538,7 @@ export class Member {
           if (ofThisLife()) this.#onStoreFailed(asStoreError(error))
         },
         nextTurn: () => this.#nextTurn(),
+        pause: () => this.#pause(limits.checkpointPauseMs),
       },
       repairs,
     )

@@ -1050,7 +1050,7 @@ const ownRules: readonly Mutant[] = [
     edits: [
       tree(
         'data-tree',
-        '    this.#unlink(parent, path, node)\n    parent.pzxid = zxid\n',
+        '    this.#unlink(parent, path, node)\n    fields.pzxid = zxid\n',
         '    this.#unlink(parent, path, node)\n',
       ),
     ],
@@ -1059,7 +1059,11 @@ const ownRules: readonly Mutant[] = [
     id: 'X56',
     title: 'a snapshot forgets the data of a node',
     edits: [
-      tree('frozen-state', '    return node.record(path)\n', '    return { ...node.record(path), data: undefined }\n'),
+      tree(
+        'znode',
+        'packed: packNode(fields), longData',
+        'packed: packNode({ ...fields, data: fields.data?.map(() => 0) }), longData',
+      ),
     ],
   },
   {
@@ -1117,8 +1121,8 @@ const ownRules: readonly Mutant[] = [
     edits: [
       tree(
         'data-tree',
-        'const oldSize = sizeOf(node.data)\n    this.#freeze?.keep(path, node)\n',
-        'const oldSize = sizeOf(node.data)\n',
+        '  setData({ path, node }: Place, data: Uint8Array | undefined, stamp: EntryStamp): void {\n    this.#freeze?.keep(path, node)\n',
+        '  setData({ path, node }: Place, data: Uint8Array | undefined, stamp: EntryStamp): void {\n',
       ),
     ],
   },
@@ -1365,6 +1369,27 @@ const divergence: readonly Mutant[] = [
 
 /** What is delivered and sent a slice at a time. */
 const slices: readonly Mutant[] = [
+  {
+    id: 'R1',
+    title: 'a node is packed while the fields that it had are written to',
+    edits: [
+      tree(
+        'data-tree',
+        '    this.#rest(node)\n    const fields = this.#toChange(parent)\n',
+        '    const fields = this.#toChange(parent)\n',
+      ),
+      tree(
+        'data-tree',
+        '    this.#link(parent, path, node)\n    fields.creates',
+        '    this.#link(parent, path, node)\n    this.#rest(node)\n    fields.creates',
+      ),
+    ],
+  },
+  {
+    id: 'R2',
+    title: 'a node that rests forgets when its children changed',
+    edits: [tree('packed-node', '  if (fields.pzxid !== czxid) flags |= childrenChanged.flag\n', '')],
+  },
   {
     id: 'L1',
     title: 'a leader serves before it has delivered what it inherited',

@@ -60,6 +60,7 @@ describe('the journal', () => {
         failure = error
       },
       nextTurn: turn,
+      pause: turn,
     })
   })
 
