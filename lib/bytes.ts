@@ -1,10 +1,23 @@
 /** Bytes that change hands. */
 
-/** A copy. Small ones share Node's pool of buffers: an array buffer for each costs more than what is in it. */
+/** Small copies are cut from blocks of this size, as Node's own small buffers are: an array buffer for each costs more than what is in it. */
+const blockBytes = 8192
+
+let block = new ArrayBuffer(blockBytes)
+let used = 0
+
+/** A copy. */
 export function copyOf(bytes: Uint8Array): Uint8Array {
-  const { buffer, byteOffset, length } = Buffer.allocUnsafe(bytes.length)
-  const copy = new Uint8Array(buffer, byteOffset, length)
+  const { length } = bytes
+  if (length > blockBytes / 2) return new Uint8Array(bytes)
+  if (used + length > blockBytes) {
+    block = new ArrayBuffer(blockBytes)
+    used = 0
+  }
+  const copy = new Uint8Array(block, used, length)
   copy.set(bytes)
+  // The next one is aligned, as Node's own are.
+  used = (used + length + 7) & ~7
   return copy
 }
 

@@ -12,6 +12,7 @@ import { emitSafely } from './api/emit.ts'
 import { withJson } from './api/results.ts'
 import { Session, type SessionOptions, type StateListener, uniqueName } from './api/session.ts'
 import { codecOf, type ValueCodec, type ValueEncoding, type ValueOf } from './api/values.ts'
+import type { WaitingReads } from './api/waiting-reads.ts'
 import type { StreamSession } from './api/watch.ts'
 import {
   type CallBody,
@@ -388,6 +389,11 @@ export class Client<V = Uint8Array> extends Znodes<V, ClientEvents> implements A
   /** @internal */
   readNow(read: NodeRead): NodeReadResult | undefined {
     return this.#isClosed ? undefined : this.#renewing.current.readNow(read)
+  }
+
+  /** @internal */
+  readInTurn(read: NodeRead): WaitingReads | undefined {
+    return this.#isClosed ? undefined : this.#renewing.current.readInTurn(read)
   }
 
   protected submit<T>(

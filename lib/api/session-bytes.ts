@@ -4,6 +4,7 @@
  */
 import type { CallResult, NodeRead, NodeReadResult, SessionState, WatchKind } from '../ports/session-link.ts'
 import { codecOf, type ValueCodec } from './values.ts'
+import type { WaitingReads } from './waiting-reads.ts'
 import { type CallBody, type CallOptions, type WatchListener, type WatchRequest, Znodes } from './znodes.ts'
 
 /** What it needs of the session. */
@@ -19,6 +20,7 @@ export interface SessionBehind {
     watch?: WatchRequest,
   ): Promise<T>
   readNow(read: NodeRead): NodeReadResult | undefined
+  readInTurn(read: NodeRead): WaitingReads | undefined
   watchedBy(listener: WatchListener): readonly string[]
   unwatch(
     path: string,
@@ -58,6 +60,10 @@ export class SessionBytes extends Znodes<Uint8Array, Record<never, never>> {
 
   readNow(read: NodeRead): NodeReadResult | undefined {
     return this.#behind.readNow(read)
+  }
+
+  readInTurn(read: NodeRead): WaitingReads | undefined {
+    return this.#behind.readInTurn(read)
   }
 
   protected submit<T>(

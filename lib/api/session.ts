@@ -29,6 +29,7 @@ import { callListener, emitSafely } from './emit.ts'
 import { abortError } from './results.ts'
 import { SessionBytes } from './session-bytes.ts'
 import type { ValueCodec } from './values.ts'
+import { WaitingReads } from './waiting-reads.ts'
 import type { StreamHandle, StreamSession, StreamSink } from './watch.ts'
 import { WatchListeners } from './watch-listeners.ts'
 import { type CallBody, type CallOptions, type WatchListener, type WatchRequest, Znodes } from './znodes.ts'
@@ -102,6 +103,8 @@ export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements
   #seen: Zxid = zxidZero
   /** Through which zxid the listeners of a session before this one have heard of everything, until they go on here. */
   #inherited: Zxid | undefined
+  /** Reads whose turn has not come, and which have not been sent. */
+  #waiting: WaitingReads | undefined
   /** Of recipes: they end with the session. */
   readonly #handles = new Set<AsyncDisposable>()
   readonly #bytes = new SessionBytes(this)
@@ -312,10 +315,38 @@ export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements
 
   /** @internal */
   readNow(read: NodeRead): NodeReadResult | undefined {
-    if (this.#closing !== undefined || !this.#dispatcher.isIdle) return undefined
+    if (this.#closing !== undefined || this.#waiting !== undefined || !this.#dispatcher.isIdle) return undefined
     const result = this.#link.readNow?.(read)
     if (result !== undefined) this.#dispatcher.noteReply()
     return result
+  }
+
+  /** @internal They are sent with the next call, or when the code that makes them has run. */
+  readInTurn(read: NodeRead): WaitingReads | undefined {
+    if (this.#closing !== undefined || this.#link.readNow === undefined) return undefined
+    if (this.#waiting === undefined) {
+      const waiting = new WaitingReads()
+      this.#waiting = waiting
+      queueMicrotask(() => {
+        if (this.#waiting === waiting) this.#sendWaiting()
+      })
+    }
+    const waiting = this.#waiting
+    waiting.add(read)
+    if (waiting.isFull) this.#sendWaiting()
+    return waiting
+  }
+
+  #sendWaiting(): void {
+    const waiting = this.#waiting
+    if (waiting === undefined) return
+    this.#waiting = undefined
+    const settle = (result: CallResult): void => waiting.settle(result)
+    this.#lastId += 1
+    const id = this.#lastId
+    this.#pending.set(id, { watch: undefined, settle, resolve: nothing, reject: nothing, release: undefined })
+    const read = { type: 'reads', reads: waiting.reads } as const
+    this.#link.call({ kind: 'read', id, read, consistency: 'session' })
   }
 
   protected submit<T>(
@@ -336,6 +367,7 @@ export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements
     signal: AbortSignal | undefined,
     watch: WatchRequest | undefined,
   ): Promise<T> {
+    this.#sendWaiting()
     return new Promise<T>((resolve, reject) => {
       this.#lastId += 1
       const id = this.#lastId
@@ -443,6 +475,8 @@ export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements
     for (const sink of sinks) sink.onEnded(state)
   }
 }
+
+function nothing(): void {}
 
 function throwIfFailed(result: CallResult): void {
   if (result.type !== 'error') return

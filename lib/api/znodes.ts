@@ -40,6 +40,7 @@ import { deleteQuota, getQuota, type Quota, type QuotaLimits, type QuotaNodes, s
 import { statView, withJson } from './results.ts'
 import { Transaction } from './transaction.ts'
 import { decodeForeign, decodeValue, encodeValue, type ValueCodec } from './values.ts'
+import type { WaitingReads } from './waiting-reads.ts'
 import { type StreamedEvent, type StreamSession, streamedEvent, Watch, type WatchOptions } from './watch.ts'
 
 /** The largest data of a znode, bytes: ZooKeeper's default. */
@@ -173,6 +174,19 @@ export interface WatchRequest {
   readonly listener: WatchListener
 }
 
+/** What the application gets for a read of the path that it named. `isForeign`: data in the result is not its own yet. */
+type SettleRead<T> = (result: CallResult, path: string, isForeign: boolean) => T
+
+const existenceOf: SettleRead<Stat | undefined> = (result) => {
+  const { stat } = expect(result, 'stat')
+  return stat === undefined ? undefined : statView(stat)
+}
+
+const childrenOf: SettleRead<{ children: string[]; stat: Stat }> = (result) => {
+  const { children, stat } = expect(result, 'childNames')
+  return { children, stat: statView(stat) }
+}
+
 export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends EventEmitter<E> {
   readonly #root: string
   readonly #codec: ValueCodec<V>
@@ -193,6 +207,9 @@ export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends Ev
 
   /** @internal What a read gives at once, if its turn is now. Data in it is not to be changed or kept. */
   abstract readNow(read: NodeRead): NodeReadResult | undefined
+
+  /** @internal Lets a read wait for its turn: it is the last one of those that are returned. `undefined`: make a call of it. */
+  abstract readInTurn(read: NodeRead): WaitingReads | undefined
 
   /** The session to stream from as of now; `undefined` once this was closed. */
   protected abstract watchSource(): StreamSession | undefined
@@ -263,26 +280,16 @@ export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends Ev
   }
 
   /** The node's stat, or `undefined` where there is none. COORD_NO_AUTH. */
-  async exists(path: string, options?: ReadOptions): Promise<Stat | undefined> {
-    const now = this.#readAtOnce('exists', path, options)
-    if (now !== undefined) return now.type === 'stat' && now.stat !== undefined ? statView(now.stat) : undefined
-    return await this.#read('exists', path, options, (result) => {
-      const { stat } = expect(result, 'stat')
-      return stat === undefined ? undefined : statView(stat)
-    })
+  exists(path: string, options?: ReadOptions): Promise<Stat | undefined> {
+    return this.#read('exists', path, options, existenceOf)
   }
 
   /**
    * The node's data and stat; `undefined` is no data. COORD_NO_NODE, and no watch is left; COORD_NO_AUTH; COORD_BAD_DATA where
    * it does not decode.
    */
-  async getData(path: string, options?: ReadOptions): Promise<{ data: V | undefined; stat: Stat }> {
-    const now = this.#readAtOnce('getData', path, options)
-    if (now?.type === 'data') return { data: decodeForeign(this.#codec, now.data, path), stat: statView(now.stat) }
-    return await this.#read('getData', path, options, (result) => {
-      const { data, stat } = expect(result, 'data')
-      return { data: decodeValue(this.#codec, data, path), stat: statView(stat) }
-    })
+  getData(path: string, options?: ReadOptions): Promise<{ data: V | undefined; stat: Stat }> {
+    return this.#read('getData', path, options, this.#valueOf)
   }
 
   /**
@@ -298,13 +305,8 @@ export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends Ev
    * The names of the node's children, sorted by UTF-16 code unit, and its stat. Of very many, a page at a time: `limit` and
    * `after`. COORD_NO_NODE, and no watch is left; COORD_NO_AUTH.
    */
-  async getChildren(path: string, options?: ChildrenOptions): Promise<{ children: string[]; stat: Stat }> {
-    const now = this.#readAtOnce('getChildren', path, options)
-    if (now?.type === 'childNames') return { children: now.children, stat: statView(now.stat) }
-    return await this.#read('getChildren', path, options, (result) => {
-      const { children, stat } = expect(result, 'childNames')
-      return { children, stat: statView(stat) }
-    })
+  getChildren(path: string, options?: ChildrenOptions): Promise<{ children: string[]; stat: Stat }> {
+    return this.#read('getChildren', path, options, childrenOf)
   }
 
   /** What the stat does not show: whether the node is a container or has a time to live. */
@@ -619,30 +621,55 @@ export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends Ev
     return this.#call({ kind: 'write', operation }, settle, options)
   }
 
-  #read<T>(
-    type: 'exists' | 'getData' | 'getChildren',
+  /** A plain read needs no call of its own: most are answered at once, and those that wait for their turn wait together. */
+  async #read<T>(
+    type: NodeRead['type'],
     path: string,
     options: ChildrenOptions | undefined,
-    settle: (result: CallResult) => T,
+    settle: SettleRead<T>,
+  ): Promise<T> {
+    const read = this.#plainRead(type, path, options)
+    const now = read === undefined ? undefined : this.readNow(read)
+    if (now !== undefined) return settle(this.#orThrow(now), path, true)
+    const waiting = read === undefined ? undefined : this.readInTurn(read)
+    if (waiting === undefined) return await this.#readAlone(type, path, options, settle)
+    const index = waiting.reads.length - 1
+    const results = await waiting.results
+    return settle(this.#orThrow(results[index] as NodeReadResult), path, false)
+  }
+
+  /** The read, where nothing but its own result is wanted of it, in the order of the session. */
+  #plainRead(type: NodeRead['type'], path: string, options: ChildrenOptions | undefined): NodeRead | undefined {
+    if (options === undefined) return { type, path: this.#resolve(path) }
+    checkCallOptions(options)
+    const { watch, consistency, signal } = options
+    const isPlain = watch === undefined && signal === undefined && consistencyOf(consistency) === 'session'
+    return isPlain ? { type, path: this.#resolve(path), ...pageOf(options) } : undefined
+  }
+
+  #readAlone<T>(
+    type: NodeRead['type'],
+    path: string,
+    options: ChildrenOptions | undefined,
+    settle: SettleRead<T>,
   ): Promise<T> {
     const absolute = this.#resolve(path)
     const { watch } = options ?? {}
     const consistency = consistencyOf(options?.consistency)
     const read: ReadOperation = { type, path: absolute, watch: watch !== undefined, ...pageOf(options) }
-    return this.#call({ kind: 'read', read, consistency }, settle, options, this.#watchRequest(type, absolute, watch))
+    const settled = (result: CallResult): T => settle(result, path, false)
+    return this.#call({ kind: 'read', read, consistency }, settled, options, this.#watchRequest(type, absolute, watch))
   }
 
-  /** A plain read needs no call where its turn is now: most do. */
-  #readAtOnce(type: NodeRead['type'], path: string, options: ChildrenOptions | undefined): NodeReadResult | undefined {
-    checkCallOptions(options)
-    if (options !== undefined) {
-      const { watch, consistency = 'session', signal } = options
-      if (watch !== undefined || signal !== undefined || consistency !== 'session') return undefined
-    }
-    const read = { type, path: this.#resolve(path) }
-    const result = this.readNow(options === undefined ? read : { ...read, ...pageOf(options) })
-    if (result?.type === 'error') throwIfError(result, (absolute) => this.#strip(absolute))
+  #orThrow(result: NodeReadResult): NodeReadResult {
+    if (result.type === 'error') throwIfError(result, (absolute) => this.#strip(absolute))
     return result
+  }
+
+  readonly #valueOf: SettleRead<{ data: V | undefined; stat: Stat }> = (result, path, isForeign) => {
+    const { data, stat } = expect(result, 'data')
+    const value = isForeign ? decodeForeign(this.#codec, data, path) : decodeValue(this.#codec, data, path)
+    return { data: value, stat: statView(stat) }
   }
 
   #watchRequest(

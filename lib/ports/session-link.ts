@@ -40,6 +40,8 @@ export type ReadOperation =
   /** What the stat does not show of a container or a node with a time to live. */
   | { readonly type: 'getMode'; readonly path: string }
   | { readonly type: 'multiRead'; readonly reads: readonly NodeRead[] }
+  /** Reads that were made one by one, and wait for their turn together: each counts as a call. Where there is `readNow`. */
+  | { readonly type: 'reads'; readonly reads: readonly NodeRead[] }
   /** Whom the session was proven to be. */
   | { readonly type: 'whoAmI' }
   | { readonly type: 'addWatch'; readonly path: string; readonly kind: PersistentWatchKind }

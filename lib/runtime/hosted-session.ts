@@ -71,8 +71,8 @@ export interface SessionSurroundings {
   isBehind(session: HostedSession): void
   /** A generation for an attachment of ours: above the one that is known, and unlike any that others choose now. */
   nextGeneration(known: number): number
-  /** Whether one more read may be answered in this turn of the event loop; else `pump` is called in the next one. */
-  mayRead(session: HostedSession): boolean
+  /** Whether so many more reads may be answered in this turn of the event loop; else `pump` is called in the next one. */
+  mayRead(session: HostedSession, count: number): boolean
   /** The same, for a read that becomes a call where it may not. */
   mayReadAtOnce(): boolean
   ended(session: HostedSession): void
@@ -114,6 +114,8 @@ export class HostedSession {
   readonly #unanswered = new Map<number, UnansweredWrite>()
   readonly #streams = new Map<number, WatchStream>()
   #calls: PendingCall[] = []
+  /** How many calls those are, reads that wait together being one each. */
+  #outstanding = 0
   #identities: readonly Identity[]
   /** A proof that is being verified: calls behind it are not begun. */
   #verifying: PendingCall | undefined
@@ -193,8 +195,8 @@ export class HostedSession {
       return
     }
     const { outstandingCallsMax, allOutstandingCallsMax } = this.options
-    if (this.#calls.length >= outstandingCallsMax || this.#host.outstanding.count >= allOutstandingCallsMax) {
-      const ofSession = this.#calls.length >= outstandingCallsMax
+    if (this.#outstanding >= outstandingCallsMax || this.#host.outstanding.count >= allOutstandingCallsMax) {
+      const ofSession = this.#outstanding >= outstandingCallsMax
       const reason = ofSession
         ? `at most ${outstandingCallsMax} of a session`
         : `at most ${allOutstandingCallsMax} of a member`
@@ -212,7 +214,7 @@ export class HostedSession {
       readableAt: undefined,
     }
     this.#calls.push(pending)
-    this.#host.outstanding.count += 1
+    this.#count(call, 1)
     if (this.#host.serving && this.#state === 'connected') {
       if (this.#verifying === undefined) this.#begin(pending)
       if (this.#calls.length === 1) this.pump()
@@ -222,7 +224,7 @@ export class HostedSession {
   /** A read whose turn is now. The data in its result is the tree's own. */
   readNow(read: NodeRead): NodeReadResult | undefined {
     if (this.#calls.length > 0 || this.#state !== 'connected' || !this.#host.serving) return undefined
-    return this.#host.mayReadAtOnce() ? this.#readNode(read, this.#identities, undefined) : undefined
+    return this.#host.mayReadAtOnce() ? this.#readNode(read, this.#identities, undefined, sharedData) : undefined
   }
 
   /** The member serves, in a term that is new: whatever may have been lost is sent again, in order. */
@@ -290,7 +292,7 @@ export class HostedSession {
     if (this.isOver) return
     const calls = this.#calls
     this.#calls = []
-    this.#host.outstanding.count -= calls.length
+    for (const { call } of calls) this.#count(call, -1)
     this.#state = state
     for (const stream of this.#streams.values()) stream.close()
     this.#streams.clear()
@@ -329,9 +331,9 @@ export class HostedSession {
   expireCalls(now: number): void {
     const overdue = this.#calls.filter(({ deadline }) => deadline <= now)
     this.#calls = this.#calls.filter(({ deadline }) => deadline > now)
-    this.#host.outstanding.count -= overdue.length
     for (const pending of overdue) {
       const { call, cxid } = pending
+      this.#count(call, -1)
       const unsent = pending === this.#verifying ? 'COORD_TIMEOUT' : 'COORD_NO_QUORUM'
       const code = cxid === undefined ? unsent : 'COORD_CONNECTION_LOSS'
       const reason = `no answer within ${this.options.requestTimeoutMs} ms`
@@ -347,7 +349,7 @@ export class HostedSession {
       const result = this.#resultOf(this.#calls[0] as PendingCall)
       if (result === undefined) return
       const { call } = this.#calls.shift() as PendingCall
-      this.#host.outstanding.count -= 1
+      this.#count(call, -1)
       this.#answer(call.id, result)
     }
   }
@@ -362,6 +364,13 @@ export class HostedSession {
       const loss: SessionLoss = { cause: 'unknown', by: 'leader', durationMs: undefined }
       this.end('lost', 'there is no such session, or the password is wrong', loss, 'COORD_SESSION_EXPIRED')
     }
+  }
+
+  /** Counts a call in (1) or out (-1). */
+  #count(call: AnsweredCall, sign: 1 | -1): void {
+    const change = sign * weightOf(call)
+    this.#outstanding += change
+    this.#host.outstanding.count += change
   }
 
   #answer(id: number, result: CallResult): void {
@@ -496,27 +505,28 @@ export class HostedSession {
       return undefined
     }
     if (call.kind !== 'read') return { type: 'done' }
-    return this.#host.mayRead(this) ? ownCopy(this.#read(call.read, identities)) : undefined
+    return this.#host.mayRead(this, weightOf(call)) ? this.#read(call.read, identities) : undefined
   }
 
   /** Without a quorum, only who asked for it gets what this replica happens to know. */
   #staleResultOf(call: AnsweredCall): CallResult | undefined {
     if (!this.options.readOnly || call.kind !== 'read' || call.consistency !== 'session') return undefined
     if (!this.#host.isSound) return undefined
-    return this.#host.mayRead(this) ? ownCopy(this.#read(call.read, this.#identities)) : undefined
+    return this.#host.mayRead(this, weightOf(call)) ? this.#read(call.read, this.#identities) : undefined
   }
 
   #read(read: ReadOperation, identities: readonly Identity[]): ReadResult {
     const { tree } = this.#host.state
     switch (read.type) {
       case 'exists':
-        return this.#readNode(read, identities, read.watch ? 'exists' : undefined)
+        return this.#readNode(read, identities, read.watch ? 'exists' : undefined, ownData)
       case 'getData':
-        return this.#readNode(read, identities, read.watch ? 'data' : undefined)
+        return this.#readNode(read, identities, read.watch ? 'data' : undefined, ownData)
       case 'getChildren':
-        return this.#readNode(read, identities, read.watch ? 'children' : undefined)
+        return this.#readNode(read, identities, read.watch ? 'children' : undefined, ownData)
       case 'multiRead':
-        return { type: 'reads', results: read.reads.map((one) => this.#readNode(one, identities, undefined)) }
+      case 'reads':
+        return { type: 'reads', results: read.reads.map((one) => this.#readNode(one, identities, undefined, ownData)) }
       case 'getAllChildrenNumber': {
         const node = this.#readable(read.path, 'r', identities)
         if ('code' in node) return node
@@ -562,7 +572,12 @@ export class HostedSession {
   }
 
   /** A watch is left only where the read succeeds; that of a missing node's existence does. */
-  #readNode(read: NodeRead, identities: readonly Identity[], watch: WatchKind | undefined): NodeReadResult {
+  #readNode(
+    read: NodeRead,
+    identities: readonly Identity[],
+    watch: WatchKind | undefined,
+    dataOf: (node: Znode) => Uint8Array | undefined,
+  ): NodeReadResult {
     const { type, path } = read
     const node = this.#readable(path, 'r', identities)
     const isMissing = 'code' in node && node.code === 'COORD_NO_NODE'
@@ -572,7 +587,7 @@ export class HostedSession {
     if ('code' in node) return { type: 'stat', stat: undefined }
     if (type === 'exists') return { type: 'stat', stat: node.stat() }
     if (type === 'getChildren') return { type: 'childNames', children: childrenOf(node, read), stat: node.stat() }
-    return { type: 'data', data: node.data, stat: node.stat() }
+    return { type: 'data', data: dataOf(node), stat: node.stat() }
   }
 
   #watch(kind: WatchKind, path: string): Extract<ReadResult, { type: 'error' }> | undefined {
@@ -623,9 +638,9 @@ export class HostedSession {
   #cancel(id: number): void {
     const index = this.#calls.findIndex(({ call }) => call.id === id)
     if (index === -1) return
-    const [cancelled] = this.#calls.splice(index, 1)
-    this.#host.outstanding.count -= 1
-    this.#giveUp(cancelled as PendingCall)
+    const [cancelled] = this.#calls.splice(index, 1) as [PendingCall]
+    this.#count(cancelled.call, -1)
+    this.#giveUp(cancelled)
     this.pump()
   }
 
@@ -646,14 +661,22 @@ function childrenOf(node: Znode, { after, limit }: NodeRead): string[] {
   return names.slice(start, limit === undefined ? undefined : start + limit)
 }
 
+/** As how many calls it counts. */
+function weightOf(call: AnsweredCall): number {
+  return call.kind === 'read' && call.read.type === 'reads' ? call.read.reads.length : 1
+}
+
 function refused(error: unknown): CallResult {
   const code = error instanceof CoordError ? error.code : 'COORD_AUTH_FAILED'
   return { type: 'error', code, reason: error instanceof Error ? error.message : String(error) }
 }
 
 /** What is delivered belongs to the receiver: the application cannot corrupt the replica. */
-function ownCopy(result: ReadResult): ReadResult {
-  if (result.type === 'reads')
-    return { ...result, results: result.results.map((one) => ownCopy(one) as NodeReadResult) }
-  return result.type === 'data' && result.data !== undefined ? { ...result, data: copyOf(result.data) } : result
+function ownData({ data }: Znode): Uint8Array | undefined {
+  return data === undefined ? undefined : copyOf(data)
+}
+
+/** What is used at once, and neither kept nor changed. */
+function sharedData({ data }: Znode): Uint8Array | undefined {
+  return data
 }

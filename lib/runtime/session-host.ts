@@ -310,15 +310,16 @@ export class SessionHost implements SessionDoor {
     for (const session of sessions) session.pump()
   }
 
-  #mayRead(session: HostedSession): boolean {
-    const may = this.#mayReadAtOnce()
+  #mayRead(session: HostedSession, count: number): boolean {
+    const may = this.#mayReadAtOnce(count)
     if (!may) this.#nextTurn.add(session)
     return may
   }
 
-  #mayReadAtOnce(): boolean {
-    this.#readsOfTurn += 1
-    if (this.#readsOfTurn === 1) this.#member.clock.defer(() => this.#beginTurn())
+  #mayReadAtOnce(count: number): boolean {
+    const isFirst = this.#readsOfTurn === 0
+    this.#readsOfTurn += count
+    if (isFirst) this.#member.clock.defer(() => this.#beginTurn())
     return this.#readsOfTurn <= readsPerTurn
   }
 
@@ -361,8 +362,8 @@ export class SessionHost implements SessionDoor {
         this.#behind.add(session)
       },
       nextGeneration: (known) => this.#nextGeneration(known),
-      mayRead: (session) => this.#mayRead(session),
-      mayReadAtOnce: () => this.#mayReadAtOnce(),
+      mayRead: (session, count) => this.#mayRead(session, count),
+      mayReadAtOnce: () => this.#mayReadAtOnce(1),
       stateChanged: (session, state, reason, loss) => {
         diagnose('embedded-coord:session', this.#member.source, (member) => {
           const told = { member, session: `${session.id}`, reason }

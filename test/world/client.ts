@@ -220,10 +220,13 @@ export class WorldClient {
   async #read(api: Api, operation: Extract<Operation, { do: 'read' }>, signal: AbortSignal | undefined): Promise<void> {
     const { path, call } = operation
     const consistency = operation.linearizable ? 'linearizable' : 'session'
-    const found = await this.#recorder.perform<unknown>((listener) => {
-      const watch = operation.watch ? listener : undefined
-      return api[call](path, { consistency, watch, signal })
-    })
+    const found = await this.#recorder.perform<unknown>(
+      (listener) => {
+        const watch = operation.watch ? listener : undefined
+        return api[call](path, { consistency, watch, signal })
+      },
+      { session: 'session' in api ? api.session.id : api.id, type: call, path },
+    )
     const version = (found as { stat?: { version: number } } | undefined)?.stat?.version
     if (version !== undefined) this.#versions.set(path, version)
   }

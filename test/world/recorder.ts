@@ -21,6 +21,7 @@ import {
   type Call,
   emptyHistory,
   type History,
+  type Outcome,
   type Persistent,
   type Stream,
   type Stretch,
@@ -37,8 +38,22 @@ interface OpenStream {
   readonly member: Member
   readonly machine: Machine
   readonly process: Machine['process']
-  readonly calls: Map<number, Call>
+  /** By the number of the call: of reads that wait together, one for each. */
+  readonly calls: Map<number, readonly Call[]>
   state: 'opening' | 'connected' | 'suspended' | 'lost' | 'closed'
+}
+
+/** A plain read as a workload makes it. */
+export interface PlainRead {
+  readonly session: bigint
+  readonly type: NodeRead['type']
+  readonly path: string
+}
+
+/** Something that a workload makes: the call that became of it, once it was sent. */
+interface Performance {
+  call: Call | undefined
+  readonly read: PlainRead | undefined
 }
 
 export class Recorder {
@@ -50,6 +65,8 @@ export class Recorder {
   readonly #ordered = new Map<bigint, number>()
   #order = 0
   #lastCall: Call | undefined
+  /** Reads of workloads that wait for others, to be sent with them. */
+  readonly #unsent = new Set<Performance>()
   /** The highest zxid that anybody applied. */
   #known = 0n
   traceHash = 0x811c9dc5
@@ -125,34 +142,40 @@ export class Recorder {
 
   /**
    * Makes a call on behalf of a workload and notes what comes of it. Resolves when it is settled, never rejects. `watch`
-   * gives the listener to be passed with a read.
+   * gives the listener to be passed with a read. `read`: what it is, where it may wait for others before it is sent.
    */
-  perform<T>(make: (listener: (event: WatchEvent) => void) => Promise<T>): Promise<T | undefined> {
+  perform<T>(make: (listener: (event: WatchEvent) => void) => Promise<T>, read?: PlainRead): Promise<T | undefined> {
     const events: Watch['events'] = []
     this.#lastCall = undefined
     const promise = make((event) => {
       this.trace(`event ${event.type} ${event.path}`)
       events.push({ order: this.next(), event })
     })
-    const call = this.#takeLastCall()
-    if (call === undefined) return promise.catch(() => undefined)
-    const { request } = call
-    if (request.kind === 'read' && 'watch' in request.read && request.read.watch)
-      this.history.watches.push({ id: this.history.watches.length, call: call.id, events })
+    const made: Performance = { call: this.#takeLastCall(), read }
+    if (made.call === undefined && read === undefined) return promise.catch(() => undefined)
+    if (made.call === undefined) this.#unsent.add(made)
+    const request = made.call?.request
+    if (made.call !== undefined && request?.kind === 'read' && 'watch' in request.read && request.read.watch)
+      this.history.watches.push({ id: this.history.watches.length, call: made.call.id, events })
     return promise.then(
       (value) => {
-        this.trace(`ok ${call.id}`)
-        this.history.outcomes.push({ call: call.id, order: this.next(), at: this.#now(), value })
+        this.#onOutcome(made, 'ok', { value })
         return value
       },
       (error: { code?: string; retryable?: boolean; message: string }) => {
         const code = error.code ?? error.message
-        this.trace(`${code} ${call.id}`)
-        const failed = { code, retryable: error.retryable ?? false }
-        this.history.outcomes.push({ call: call.id, order: this.next(), at: this.#now(), error: failed })
+        this.#onOutcome(made, code, { error: { code, retryable: error.retryable ?? false } })
         return undefined
       },
     )
+  }
+
+  #onOutcome(made: Performance, text: string, outcome: Pick<Outcome, 'value' | 'error'>): void {
+    this.#unsent.delete(made)
+    const { call } = made
+    if (call === undefined) return
+    this.trace(`${text} ${call.id}`)
+    this.history.outcomes.push({ call: call.id, order: this.next(), at: this.#now(), ...outcome })
   }
 
   /** Sets a persistent watch. */
@@ -266,11 +289,36 @@ export class Recorder {
   #onCall({ stream, calls }: OpenStream, call: SessionCall): void {
     if (call.kind === 'pull' || call.kind === 'closeStream') return
     if (call.kind === 'cancel') {
-      const cancelled = calls.get(call.id)
-      if (cancelled !== undefined) cancelled.isCancelled = true
+      for (const cancelled of calls.get(call.id) ?? []) cancelled.isCancelled = true
       return
     }
     const { id, ...request } = call
+    if (request.kind === 'read' && request.read.type === 'reads') {
+      calls.set(
+        id,
+        request.read.reads.map((read) => this.#onReadInTurn(stream, read)),
+      )
+      return
+    }
+    const made = this.#note(stream, request)
+    calls.set(id, [made])
+    this.#lastCall = made
+  }
+
+  /** One of the reads that were sent together. */
+  #onReadInTurn(stream: Stream, read: NodeRead): Call {
+    const made = this.#note(stream, { kind: 'read', read: { ...read, watch: false }, consistency: 'session' })
+    const isOf = ({ read: of }: Performance): boolean =>
+      of?.session === stream.session && of.type === read.type && of.path === read.path
+    const performance = [...this.#unsent].find(isOf)
+    if (performance !== undefined) {
+      performance.call = made
+      this.#unsent.delete(performance)
+    }
+    return made
+  }
+
+  #note(stream: Stream, request: Call['request']): Call {
     const made: Call = {
       id: this.history.calls.length,
       stream: stream.id,
@@ -280,9 +328,8 @@ export class Recorder {
       isCancelled: false,
     }
     this.history.calls.push(made)
-    calls.set(id, made)
-    this.#lastCall = made
     this.trace(`call ${stream.id} ${request.kind}`)
+    return made
   }
 
   #onItem(open: OpenStream, item: SessionItem): void {
@@ -293,10 +340,15 @@ export class Recorder {
       if (item.state === 'lost' || item.state === 'closed') open.stream.ended ??= this.next()
       this.note(`${open.stream.life} session ${hex(open.stream.session)} is ${item.state}: ${item.reason}`)
     } else if (item.kind === 'reply') {
-      const call = open.calls.get(item.id)
-      if (call === undefined) return
+      const calls = open.calls.get(item.id) ?? []
       open.calls.delete(item.id)
-      call.reply = { order: this.next(), at: this.#now(), zxid: item.zxid, result: item.result }
+      calls.forEach((call, index) => {
+        const { request } = call
+        const isMultiRead = request.kind === 'read' && request.read.type === 'multiRead'
+        const ofAll = item.result.type === 'reads' && !isMultiRead ? item.result.results : undefined
+        const result = ofAll === undefined ? item.result : (ofAll[index] as NodeReadResult)
+        call.reply = { order: this.next(), at: this.#now(), zxid: item.zxid, result }
+      })
     }
   }
 
