@@ -672,8 +672,9 @@ function refused(error: unknown): CallResult {
 }
 
 /** What is delivered belongs to the receiver: the application cannot corrupt the replica. */
-function ownData({ data }: Znode): Uint8Array | undefined {
-  return data === undefined ? undefined : copyOf(data)
+function ownData(node: Znode): Uint8Array | undefined {
+  const { data } = node
+  return data === undefined || node.isPacked ? data : copyOf(data)
 }
 
 /** What is used at once, and neither kept nor changed. */
