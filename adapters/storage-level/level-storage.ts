@@ -6,8 +6,9 @@
  * for every database that says that it keeps what is written (`supports.permanence`): all but `MemoryLevel`. A database
  * that has no such option must sync by itself, or be declared `durable: false`.
  */
-import { assert, CoordError } from '../../lib/errors.ts'
+import type { CoordError } from '../../lib/errors.ts'
 import type { Storage, StorageChange, StoredState } from '../../lib/ports/index.ts'
+import { GuardedStorage, type Store } from '../storage-shared/guarded-storage.ts'
 import { type Operation, stageChange } from './change.ts'
 import { asCoordError, Finding } from './failures.ts'
 import { missingFile } from './files.ts'
@@ -24,26 +25,21 @@ export interface LevelStorageOptions {
 
 /** Keeps a member's state in an abstract-level database. Opens it, and closes it with the storage. */
 export function levelStorage(db: Level, options: LevelStorageOptions = {}): Storage {
-  return new LevelStorage(db, options.durable ?? db.supports.permanence ?? true)
+  const durable = options.durable ?? db.supports.permanence ?? true
+  return new GuardedStorage(new LevelStore(db, durable), durable)
 }
 
-class LevelStorage implements Storage {
-  readonly durable: boolean
+class LevelStore implements Store {
+  readonly place: string
+  readonly #durable: boolean
   readonly #db: Level
-  readonly #place: string
-  #ledger: Ledger | undefined
-  #opening: Promise<StoredState> | undefined
-  #writing: Promise<void> | undefined
-  #closing: Promise<void> | undefined
-  /** Why nothing is written any more. */
-  #failure: unknown
-  /** Then one change is still possible: a reset. */
+  #ledger: Ledger = emptyLedger()
   #isDamaged = false
 
   constructor(db: Level, durable: boolean) {
     this.#db = db
-    this.#place = placeOf(db)
-    this.durable = durable
+    this.#durable = durable
+    this.place = placeOf(db)
     // A database opens by itself, a moment after it was made; what is left of a store must not be taken for a new one.
     if (this.#missingFile() !== undefined) void this.#db.close().catch(() => {})
   }
@@ -52,64 +48,37 @@ class LevelStorage implements Storage {
     return 'location' in this.#db && typeof this.#db.location === 'string' ? missingFile(this.#db.location) : undefined
   }
 
-  async open(): Promise<StoredState> {
-    this.#assertNotClosed()
-    const isAgain = this.#opening !== undefined
-    assert(!isAgain || this.#failure !== undefined, 'a storage is opened once, and again after a failure alone')
-    this.#opening = this.#open(isAgain)
-    return this.#opening
-  }
-
-  async #open(isAgain: boolean): Promise<StoredState> {
-    this.#failure = undefined
-    this.#ledger = undefined
+  async open(isAgain: boolean): Promise<StoredState> {
+    this.#isDamaged = true
+    if (isAgain) await this.#db.close()
+    const missing = this.#missingFile()
+    if (missing !== undefined) throw new Finding(`its file ${missing} is missing`)
+    await this.#db.open()
+    const { state, ledger } = await recover(this.#db)
+    this.#ledger = ledger
     this.#isDamaged = false
-    try {
-      if (isAgain) await this.#db.close()
-      const missing = this.#missingFile()
-      if (missing !== undefined) throw new Finding(`its file ${missing} is missing`)
-      await this.#db.open()
-      const { state, ledger } = await recover(this.#db)
-      this.#ledger = ledger
-      return state
-    } catch (error) {
-      const failure = asCoordError(error, this.#place)
-      this.#failure = failure
-      this.#isDamaged = failure.code === 'COORD_STORE_DAMAGED'
-      throw failure
-    }
+    return state
   }
 
-  async commit(change: StorageChange): Promise<void> {
-    this.#assertNotClosed()
-    const isReset = change.reset === true
-    if (this.#failure !== undefined && !(isReset && this.#isDamaged)) throw this.#failed()
-    assert(this.#ledger !== undefined || this.#isDamaged, 'a storage is opened before it is written')
-    assert(this.#writing === undefined, 'a commit waits for the one before it')
-    this.#writing = isReset ? this.#writeAnew(change) : this.#write(this.#ledger as Ledger, change)
-    try {
-      await this.#writing
-    } catch (error) {
-      // Whether the batch was written is unknown, and the ledger is ahead of the store: no second attempt.
-      this.#failure = error
-      throw this.#failed()
-    } finally {
-      this.#writing = undefined
-    }
+  asCoordError(error: unknown): CoordError {
+    return asCoordError(error, this.place)
+  }
+
+  write(change: StorageChange): Promise<void> {
+    return this.#write(this.#ledger, change)
   }
 
   async #write(ledger: Ledger, change: StorageChange, before: readonly Operation[] = []): Promise<void> {
-    const options = { keyEncoding: 'utf8', valueEncoding: 'view', sync: this.durable } as const
+    const options = { keyEncoding: 'utf8', valueEncoding: 'view', sync: this.#durable } as const
     await this.#db.batch([...before, ...stageChange(ledger, change)] as never[], options)
   }
 
-  /** In one batch: what is there goes, and what the change says takes its place. */
-  async #writeAnew(change: StorageChange): Promise<void> {
+  /** In one batch. */
+  async writeAnew(change: StorageChange): Promise<void> {
     const removals = await this.#removeAll()
     const ledger = emptyLedger()
     await this.#write(ledger, change, removals)
     this.#ledger = ledger
-    this.#failure = undefined
     this.#isDamaged = false
   }
 
@@ -123,30 +92,14 @@ class LevelStorage implements Storage {
       const { destroy } = this.#db.constructor as { destroy?: (location: string) => Promise<void> }
       if (!this.#isDamaged || destroy === undefined) throw error
       await this.#db.close()
-      await destroy(this.#place)
+      await destroy(this.place)
       await this.#db.open()
       return []
     }
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#close()
-    return this.#closing
-  }
-
-  async #close(): Promise<void> {
-    // Their failures belong to those who called them.
-    await Promise.allSettled([this.#opening, this.#writing])
-    await this.#db.close()
-  }
-
-  #assertNotClosed(): void {
-    if (this.#closing !== undefined) throw new CoordError('COORD_CLOSED', `the store ${this.#place} is closed`)
-  }
-
-  #failed(): CoordError {
-    const reason = this.#failure instanceof Error ? this.#failure.message : String(this.#failure)
-    return new CoordError('COORD_STORE_FAILED', `the store ${this.#place} failed: ${reason}`, { cause: this.#failure })
+    return this.#db.close()
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { ClassicLevel } from 'classic-level'
 import { type Client, type Coord, joinEnsemble, type Session } from 'embedded-coord'
+import { FileStorage } from 'embedded-coord/adapters/storage-file'
 import { levelStorage } from 'embedded-coord/adapters/storage-level'
 import { webSocketTransport } from 'embedded-coord/adapters/transport-websocket'
 import type { Storage, Transport } from 'embedded-coord/ports'
@@ -46,5 +47,6 @@ export async function main(coord: Coord<unknown>, client: Client<Task>, session:
   const transport: Transport = webSocketTransport({ listen: { port: 0 } })
   const storage: Storage = levelStorage(new ClassicLevel('./coord'))
   await joinEnsemble({ transport, storage })
+  await joinEnsemble({ storage: new FileStorage('./coord', { segmentBytes: 2 ** 20 }) })
   console.log(typeof storageSuite)
 }
