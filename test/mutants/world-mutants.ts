@@ -109,11 +109,11 @@ const journal: readonly Mutant[] = [
         // Once: a full disk would be tried for ever.
         '      const again = group as { isAgain?: boolean }\n      if (again.isAgain !== true) {\n        again.isAgain = true\n        this.#groups.unshift(group)\n        return true\n      }\n      this.#failed = true\n      this.#handlers.failed(error)\n      return false\n',
       ),
-      store(
-        'level-storage',
-        '      this.#failure = error\n      throw this.#failed()\n',
-        '      throw this.#failed()\n',
-      ),
+      {
+        file: 'adapters/storage-shared/guarded-storage.ts',
+        find: '      this.#failure = error\n      throw this.#failed()\n',
+        replace: '      throw this.#failed()\n',
+      },
     ],
   },
 ]
