@@ -22,6 +22,7 @@ export class Fleets {
     await this.stop()
     this.#durability = durability
     for (const kind of this.#kinds) {
+      if (kind.durability !== undefined && kind.durability !== durability) continue
       this.#progress(`${kind.name}: starts`)
       const contender = await kind.start(durability, undefined, this.#contenders)
       this.#contenders.push(contender)

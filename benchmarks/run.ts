@@ -10,7 +10,7 @@ import { cpus, totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import type { ContenderKind } from './contenders/contender.ts'
-import { embedded, embeddedTuned } from './contenders/embedded.ts'
+import { embedded, embeddedFile, embeddedTuned } from './contenders/embedded.ts'
 import { etcd } from './contenders/etcd.ts'
 import { etcdNpm, zookeeperNpm } from './contenders/npm.ts'
 import { redis } from './contenders/redis.ts'
@@ -75,6 +75,7 @@ const workloads: Readonly<Record<string, Workload>> = {
 
 const allPeers: readonly ContenderKind[] = [
   embeddedTuned,
+  embeddedFile,
   zookeeper,
   zookeeperNpm(zookeeper),
   etcd,
@@ -111,7 +112,7 @@ const { smoke } = values
 // Redis, which is another kind of thing, is measured on demand; a smoke run fetches no clients.
 const usualPeers = smoke
   ? 'zookeeper,etcd,bare-loop'
-  : 'embedded-coord-tuned,zookeeper,node-zookeeper-client,etcd,etcd3,bare-loop'
+  : 'embedded-coord-tuned,embedded-coord-file,zookeeper,node-zookeeper-client,etcd,etcd3,bare-loop'
 const peerNames = (values.peers ?? usualPeers).split(',').filter((name) => name !== '')
 refuse(
   peerNames,

@@ -13,13 +13,13 @@ import { Staging } from './checkpoint-file.ts'
 import { asCoordError, Finding } from './failures.ts'
 import type { Files } from './files.ts'
 import { encodeFrame, spanOf } from './frame.ts'
-import { firstSegmentBytes, Journal } from './journal.ts'
+import { firstSegmentBytes, Journal, type Position } from './journal.ts'
 import { checkpointName, journalName, type Listing, listingOf, spareName, stagingName } from './layout.ts'
 import { Ledger } from './ledger.ts'
 import type { Lock } from './lock.ts'
 import { Owner } from './owner.ts'
 import { type Recovered, recover } from './recover.ts'
-import { pageBytes, type Segment, seedOf, writeSegment } from './segment.ts'
+import { pageBytes, seedOf, writeSegment } from './segment.ts'
 
 interface Held {
   readonly last: bigint
@@ -31,8 +31,8 @@ interface Opened {
   readonly ledger: Ledger<Held>
   readonly journal: Journal
   readonly staging: Staging
-  /** Nothing is written any more: whether the last change was is unknown. */
-  hasFailed: boolean
+  /** Nothing of it is unknown: until a change has failed. */
+  isSound: boolean
 }
 
 const nothing: JournalChange = {
@@ -90,19 +90,14 @@ export class FileStore implements Store {
   }
 
   /** Makes a segment that needs none before it. */
-  async #writeFirst(
-    number: number,
-    store: string,
-    change: JournalChange,
-  ): Promise<{ segment: Segment; crc: number; offset: number }> {
+  async #writeFirst(number: number, store: string, change: JournalChange): Promise<Position> {
     const payload = encodeChange(change)
-    const payloadBytes = payload.reduce((sum, { length }) => sum + length, 0)
-    const segment = { number, store, bytes: firstSegmentBytes(payloadBytes, this.#segmentBytes) }
+    const segment = { number, store, bytes: firstSegmentBytes(bytesOf(payload), this.#segmentBytes) }
     const frame = encodeFrame(seedOf(segment), { sequence: 1, oldest: number, link: 0 }, payload)
     await writeSegment(this.#files, spareName(number), segment, frame.parts)
     await this.#files.rename(spareName(number), journalName(number))
     await this.#files.syncDirectory()
-    return { segment, crc: frame.crc, offset: pageBytes + spanOf(frame.bytes) }
+    return { segment, offset: pageBytes + spanOf(frame.bytes), sequence: 1, crc: frame.crc }
   }
 
   async #goOn({ ledger, checkpoint, end, last, oldest }: Recovered): Promise<StoredState> {
@@ -110,12 +105,13 @@ export class FileStore implements Store {
     const { number, store } = end.segment
     const journal = await Journal.open(this.#files, this.#segmentBytes, end, oldest)
     const staging = new Staging(this.#files, store, listing.checkpoints.at(-1) ?? 0)
-    this.#opened = { ledger: ledger.map(keep, keep), journal, staging, hasFailed: false }
+    this.#opened = { ledger: ledger.map(keep, keep), journal, staging, isSound: false }
     await this.#owner.take()
     // A crash, or a failure, may have left it in the memory of the host alone.
     await journal.writeAgain(last.bytes, last.offset)
     await this.#tidy(listing, (journalNumber) => journalNumber < oldest || journalNumber > number, ledger.checkpoint)
     await mark(this.#opened)
+    this.#opened.isSound = true
     return { values: copied(ledger.values), checkpoint, records: ledger.records }
   }
 
@@ -138,7 +134,7 @@ export class FileStore implements Store {
     try {
       await this.#write(opened, change)
     } catch (error) {
-      opened.hasFailed = true
+      opened.isSound = false
       const failure = this.asCoordError(error)
       if (failure.code === 'COORD_STORE_LOCKED') this.#lost = failure
       throw failure
@@ -193,26 +189,30 @@ export class FileStore implements Store {
     const listing = listingOf(await this.#files.list())
     const store = randomBytes(8).toString('hex')
     const staging = new Staging(this.#files, store, listing.checkpoints.at(-1) ?? 0)
-    const { stage, checkpoint: named, values, append } = change
-    if (stage !== undefined) await staging.add(stage)
-    const checkpoint = named === undefined ? undefined : await staging.finish(named)
-    // Never the first: a store that has lost that is damaged, and must be until this is whole.
-    const number = (listing.journals.at(-1) ?? 1) + 1
-    const all: JournalChange = { ...nothing, values: copied(values ?? []), checkpoint, append: append ?? [] }
-    const ledger = new Ledger<Held>(keep)
-    ledger.apply(all, number)
-    const { segment, crc, offset } = await this.#writeFirst(number, store, all)
-    const journal = await Journal.open(this.#files, this.#segmentBytes, { segment, offset, sequence: 1, crc }, number)
-    this.#opened = { ledger, journal, staging, hasFailed: false }
-    // What is staged from now on is not left over.
-    const leftovers = listing.leftovers.filter((name) => name !== stagingName)
-    journal.later(() => this.#tidy({ ...listing, leftovers }, (each) => each !== number, checkpoint))
+    try {
+      const checkpoint = await stagedAs(staging, change)
+      // Never the first: a store that has lost that is damaged, and must be until this is whole.
+      const number = (listing.journals.at(-1) ?? 1) + 1
+      const values = copied(change.values ?? [])
+      const all: JournalChange = { ...nothing, values, checkpoint, append: change.append ?? [] }
+      const ledger = new Ledger<Held>(keep)
+      ledger.apply(all, number)
+      const end = await this.#writeFirst(number, store, all)
+      const journal = await Journal.open(this.#files, this.#segmentBytes, end, number)
+      this.#opened = { ledger, journal, staging, isSound: true }
+      // What is staged from now on is not left over.
+      const leftovers = listing.leftovers.filter((name) => name !== stagingName)
+      journal.later(() => this.#tidy({ ...listing, leftovers }, (each) => each !== number, checkpoint))
+    } catch (error) {
+      await staging.close().catch(() => {})
+      throw error
+    }
   }
 
   async close(): Promise<void> {
     const opened = this.#opened
     try {
-      if (opened?.hasFailed === false) await mark(opened)
+      if (opened?.isSound === true) await mark(opened)
     } catch {
       // It need not be there.
     } finally {
@@ -228,6 +228,15 @@ export class FileStore implements Store {
     await opened?.staging.close().catch(() => {})
     await opened?.journal.close().catch(() => {})
   }
+}
+
+/** The checkpoint that one change stages and names. */
+async function stagedAs(
+  staging: Staging,
+  { stage, checkpoint }: StorageChange,
+): Promise<CheckpointReference | undefined> {
+  if (stage !== undefined) await staging.add(stage)
+  return checkpoint === undefined ? undefined : staging.finish(checkpoint)
 }
 
 /**

@@ -48,6 +48,8 @@ export interface Contender {
 export interface ContenderKind {
   /** For `--peers`. */
   readonly name: string
+  /** It differs from another one with such a store alone: it is left out with the others. */
+  readonly durability?: Durability
   /** What to do to have it, or `undefined`: it is there. */
   missing(): string | undefined
   /** `started`: those that run already, whose servers it may use. */

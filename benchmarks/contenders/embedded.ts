@@ -18,6 +18,8 @@ export interface EmbeddedOptions {
   readonly options?: object
   /** Of Node. */
   readonly execArgv?: readonly string[]
+  /** What its stores are: LevelDB, by default, or files. */
+  readonly store?: 'level' | 'file'
   /** Of the database. */
   readonly level?: object
   readonly name?: string
@@ -69,7 +71,9 @@ export class EmbeddedEnsemble implements Contender {
         ...(index < this.#founders ? {} : { role: 'observer' }),
         ...this.#more.options,
       },
-      ...(this.#folder === undefined ? {} : { folder: this.folderOf(index), level: this.#more.level }),
+      ...(this.#folder === undefined
+        ? {}
+        : { folder: this.folderOf(index), store: this.#more.store, level: this.#more.level }),
     })
     return member
   }
@@ -132,6 +136,16 @@ export const embedded: ContenderKind = {
   name: 'embedded-coord',
   missing: () => undefined,
   start: (durability, size) => EmbeddedEnsemble.start(durability, size),
+}
+
+export const embeddedFileName = 'embedded-coord-file'
+
+/** On files of its own, without a database. */
+export const embeddedFile: ContenderKind = {
+  name: embeddedFileName,
+  durability: 'disk',
+  missing: () => undefined,
+  start: (durability, size) => EmbeddedEnsemble.start(durability, size, { name: embeddedFileName, store: 'file' }),
 }
 
 /** As somebody would run it who cares: a larger young generation for Node, fewer files for the database (docs/OPERATIONS.md). */

@@ -46,9 +46,12 @@ const operations = {
 serveCommands({
   ...recipeCommands(() => coord),
 
-  async join({ options, folder, level }) {
+  async join({ options, folder, store, level }) {
     let storage
-    if (folder !== undefined) {
+    if (folder !== undefined && store === 'file') {
+      const { FileStorage } = await import('../../dist/adapters/storage-file/index.js')
+      storage = new FileStorage(folder)
+    } else if (folder !== undefined) {
       const { ClassicLevel } = await import('classic-level')
       storage = new ClassicLevel(folder, level)
     }

@@ -5,13 +5,12 @@
  */
 import { rmSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { EmbeddedEnsemble } from '../contenders/embedded.ts'
+import { EmbeddedEnsemble, type EmbeddedOptions, embeddedFileName } from '../contenders/embedded.ts'
 import type { NodeProcess } from '../contenders/node-load.ts'
 import { quantile } from '../statistics.ts'
 import { transposed } from '../windows.ts'
-import type { Row, Workload } from '../workload.ts'
+import { hasPeer, type Row, type Settings, type Workload } from '../workload.ts'
 
-const contender = 'embedded-coord'
 const everyMs = 3
 const writesAtOnce = 5
 const writesPerSecond = (members: number): string =>
@@ -49,6 +48,7 @@ async function observe(
 
 /** Each setting in turn. What the later ones add to the first one of the same turn is a figure of its own. */
 async function inTurn(
+  contender: string,
   windows: number,
   settings: Readonly<Record<string, () => Promise<Record<string, number>>>>,
 ): Promise<Row[]> {
@@ -73,7 +73,7 @@ export const courtesy: Workload = {
     const ensemble = await EmbeddedEnsemble.start('disk')
     const { members } = ensemble
     const wait = (): Promise<void> => sleep(seconds * 1000)
-    const rows = await inTurn(windows, {
+    const rows = await inTurn(ensemble.name, windows, {
       idle: () => observe(members, [], wait),
       [`${writesPerSecond(members.length)}, from all three`]: () => observe(members, members, wait),
     })
@@ -84,35 +84,44 @@ export const courtesy: Workload = {
 
 export const snapshot: Workload = {
   what: 'The same with a large tree: quiet, at a checkpoint, and while a member without a store is given it all.',
-  async run({ znodes, windows, seconds, smoke, progress }) {
-    const ensemble = await EmbeddedEnsemble.start('disk', 3, { options: { joinTimeoutMs } })
-    const [first] = ensemble.members as [NodeProcess, ...NodeProcess[]]
-    progress(`snapshot: ${znodes} znodes`)
-    await first.ask('fill', { first: 0, count: znodes, bytes: 100 })
-    const leader = await ensemble.leader()
-    const lost = ensemble.members.findIndex((member) => member !== leader)
-    const stayers = ensemble.members.filter((_, index) => index !== lost)
-    const writers = stayers.filter((member) => member !== leader)
-    const tree = `${znodes.toLocaleString('en-US')} znodes of 100 B`
-    const rows = await inTurn(smoke ? 1 : windows, {
-      [`${tree}, ${writesPerSecond(writers.length)}`]: () => observe(stayers, writers, () => sleep(seconds * 1000)),
-      [`${tree}, the same while the leader makes a checkpoint`]: async () => {
-        progress('snapshot: checkpoint')
-        await leader.ask('writeUntilCheckpoint', { count: znodes, bytes: 100 })
-        // That of a small tree is made before anything could be observed.
-        return observe(stayers, writers, () => Promise.all([leader.ask('checkpointed'), sleep(observedMsMin)]))
-      },
-      [`${tree}, the same while a member that lost its store joins`]: () =>
-        observe(stayers, writers, async () => {
-          progress('snapshot: a member joins')
-          await ensemble.members[lost]?.kill()
-          rmSync(ensemble.folderOf(lost), { recursive: true, force: true })
-          const began = performance.now()
-          await (await ensemble.join(lost)).ask('sync')
-          progress(`snapshot: joined within ${Math.round(performance.now() - began)} ms`)
-        }),
-    })
-    await ensemble.stop()
-    return rows
+  async run(settings) {
+    const onLevel = await snapshotRows(settings, {})
+    if (!hasPeer(settings, embeddedFileName)) return onLevel
+    return [...onLevel, ...(await snapshotRows(settings, { name: embeddedFileName, store: 'file' }))]
   },
+}
+
+async function snapshotRows(
+  { znodes, windows, seconds, smoke, progress }: Settings,
+  more: EmbeddedOptions,
+): Promise<Row[]> {
+  const ensemble = await EmbeddedEnsemble.start('disk', 3, { ...more, options: { joinTimeoutMs } })
+  const [first] = ensemble.members as [NodeProcess, ...NodeProcess[]]
+  progress(`snapshot: ${znodes} znodes`)
+  await first.ask('fill', { first: 0, count: znodes, bytes: 100 })
+  const leader = await ensemble.leader()
+  const lost = ensemble.members.findIndex((member) => member !== leader)
+  const stayers = ensemble.members.filter((_, index) => index !== lost)
+  const writers = stayers.filter((member) => member !== leader)
+  const tree = `${znodes.toLocaleString('en-US')} znodes of 100 B`
+  const rows = await inTurn(ensemble.name, smoke ? 1 : windows, {
+    [`${tree}, ${writesPerSecond(writers.length)}`]: () => observe(stayers, writers, () => sleep(seconds * 1000)),
+    [`${tree}, the same while the leader makes a checkpoint`]: async () => {
+      progress('snapshot: checkpoint')
+      await leader.ask('writeUntilCheckpoint', { count: znodes, bytes: 100 })
+      // That of a small tree is made before anything could be observed.
+      return observe(stayers, writers, () => Promise.all([leader.ask('checkpointed'), sleep(observedMsMin)]))
+    },
+    [`${tree}, the same while a member that lost its store joins`]: () =>
+      observe(stayers, writers, async () => {
+        progress('snapshot: a member joins')
+        await ensemble.members[lost]?.kill()
+        rmSync(ensemble.folderOf(lost), { recursive: true, force: true })
+        const began = performance.now()
+        await (await ensemble.join(lost)).ask('sync')
+        progress(`snapshot: joined within ${Math.round(performance.now() - began)} ms`)
+      }),
+  })
+  await ensemble.stop()
+  return rows
 }

@@ -1,7 +1,7 @@
 /** A large tree: what a znode costs in memory, and how long a restart takes. Values of 100 B, a thousand below a parent. */
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { EmbeddedEnsemble } from '../contenders/embedded.ts'
+import { EmbeddedEnsemble, type EmbeddedOptions, embeddedFileName } from '../contenders/embedded.ts'
 import type { JavaLoad } from '../contenders/java-load.ts'
 import { NodeProcess } from '../contenders/node-load.ts'
 import { startZooKeeperLoad, ZooKeeperServers } from '../contenders/zookeeper.ts'
@@ -115,8 +115,8 @@ export const idle: Workload = {
   },
 }
 
-async function embeddedRestarts(znodes: number, runs: number): Promise<Row> {
-  const ensemble = await EmbeddedEnsemble.start('disk', 1)
+async function embeddedRestarts(znodes: number, runs: number, options: EmbeddedOptions = {}): Promise<Row> {
+  const ensemble = await EmbeddedEnsemble.start('disk', 1, options)
   await ensemble.members[0]?.ask('fill', { first: 0, count: znodes, bytes })
   const restarts: Record<string, number>[] = []
   for (let turn = 0; turn < runs; turn += 1) {
@@ -127,7 +127,7 @@ async function embeddedRestarts(znodes: number, runs: number): Promise<Row> {
     restarts.push({ 'restart ms': performance.now() - began, 'CPU s': cpuSeconds([member.pid]) })
   }
   await ensemble.stop()
-  return { setting: settingOf(znodes), contender: 'embedded-coord', figures: transposed(restarts) }
+  return { setting: settingOf(znodes), contender: ensemble.name, figures: transposed(restarts) }
 }
 
 async function zookeeperRestarts(znodes: number, runs: number): Promise<Row> {
@@ -155,6 +155,9 @@ export const recovery: Workload = {
     for (const znodes of sizesOf(settings)) {
       settings.progress(`recovery: ${znodes} znodes`)
       rows.push(await embeddedRestarts(znodes, runs))
+      if (hasPeer(settings, embeddedFileName)) {
+        rows.push(await embeddedRestarts(znodes, runs, { name: embeddedFileName, store: 'file' }))
+      }
       if (hasPeer(settings, 'zookeeper')) rows.push(await zookeeperRestarts(znodes, runs))
     }
     return rows

@@ -114,6 +114,9 @@ describe('npm run bench', () => {
 
   it('says which workloads and peers there are', async () => {
     await assert.rejects(bench('fly'), /no workload fly: there are durable, /)
-    await assert.rejects(bench('--peers', 'consul'), /no peer consul: there are embedded-coord-tuned, zookeeper, /)
+    await assert.rejects(
+      bench('--peers', 'consul'),
+      /no peer consul: there are embedded-coord-tuned, embedded-coord-file, zookeeper, /,
+    )
   }).timeout(60_000)
 })

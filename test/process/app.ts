@@ -4,7 +4,8 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ClassicLevel } from 'classic-level'
-import { type Coord, joinEnsemble } from '../../lib/index.ts'
+import { FileStorage } from '../../adapters/storage-file/index.ts'
+import { type Coord, type JoinOptions, joinEnsemble } from '../../lib/index.ts'
 
 type Command =
   | {
@@ -13,6 +14,7 @@ type Command =
       readonly port: number
       readonly peers: string[]
       readonly dir?: string
+      readonly store?: 'level' | 'file'
       readonly joinTimeoutMs?: number
     }
   | { readonly type: 'write'; readonly paceMs?: number }
@@ -47,8 +49,11 @@ process.on('disconnect', () => process.exit())
 
 async function perform(command: Command): Promise<object> {
   if (command.type === 'join') {
-    const { name, port, peers, dir, joinTimeoutMs = 50_000 } = command
-    const storage = dir === undefined ? {} : { storage: new ClassicLevel(dir) }
+    const { name, port, peers, dir, store, joinTimeoutMs = 50_000 } = command
+    // Short files, so that there are several of them.
+    const opened = (path: string): JoinOptions['storage'] =>
+      store === 'file' ? new FileStorage(path, { segmentBytes: 0x1_0000 }) : new ClassicLevel(path)
+    const storage = dir === undefined ? undefined : opened(dir)
     coord = await joinEnsemble({
       name,
       listen: { port },
@@ -57,7 +62,7 @@ async function perform(command: Command): Promise<object> {
       requestTimeoutMs: 3000,
       // Before the parent gives up: it says why.
       joinTimeoutMs,
-      ...storage,
+      storage,
     })
     const { member } = coord
     const tellLeading = (): void => {

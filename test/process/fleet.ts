@@ -80,6 +80,9 @@ export class App {
   }
 }
 
+/** Where a fleet keeps what it must not forget: nowhere, in LevelDB, or in files. */
+export type FleetStore = 'none' | 'level' | 'file'
+
 export class Fleet {
   readonly acknowledged: Map<string, string> = new Map()
   readonly apps: (App | undefined)[] = []
@@ -87,7 +90,7 @@ export class Fleet {
   readonly leaders: Map<number, string> = new Map()
   /** The longest time between two acknowledged writes, milliseconds. */
   longestGapMs = 0
-  readonly #durable: boolean
+  readonly #store: FleetStore
   readonly #size: number
   #acknowledgedAt: number | undefined
   readonly #directory = mkdtempSync(join(tmpdir(), 'embedded-coord-fleet-'))
@@ -96,8 +99,8 @@ export class Fleet {
   /** What its processes run: `CompiledApp` has one that starts sooner. */
   readonly script: string
 
-  constructor(durable: boolean, size = 3, appScript: string = script) {
-    this.#durable = durable
+  constructor(store: FleetStore, size = 3, appScript: string = script) {
+    this.#store = store
     this.#size = size
     this.script = appScript
   }
@@ -129,7 +132,8 @@ export class Fleet {
     const app = new App(this, build)
     this.apps[index] = app
     const peers = this.#ports.map((port) => `ws://127.0.0.1:${port}`)
-    const dir = this.#durable ? { dir: join(this.#directory, `${index}`) } : {}
+    const store = this.#store
+    const dir = store === 'none' ? {} : { store, dir: join(this.#directory, `${index}`) }
     try {
       await app.ask('join', { name: `app-${index}`, port: this.#ports[index], peers, joinTimeoutMs, ...dir })
     } catch (error) {

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type App, Fleet } from './fleet.ts'
+import { type App, Fleet, type FleetStore } from './fleet.ts'
 
 describe('real processes', () => {
   let fleet: Fleet
 
-  async function begin(durable: boolean): Promise<void> {
-    fleet = new Fleet(durable)
+  async function begin(store: FleetStore): Promise<void> {
+    fleet = new Fleet(store)
     await fleet.start()
     await Promise.all(fleet.running().map((app) => app.ask('write')))
     await fleet.progress(20)
@@ -17,7 +17,7 @@ describe('real processes', () => {
   })
 
   it('lose no acknowledged write when the leader, then a follower, is killed and comes back without memory', async () => {
-    await begin(false)
+    await begin('none')
     for (const victim of ['leader', 'follower']) {
       const leader = await fleet.leader()
       const index = victim === 'leader' ? leader : (leader + 1) % 3
@@ -32,7 +32,7 @@ describe('real processes', () => {
   }).timeout(120_000)
 
   it('are unavailable and not wrong when a majority without memory is lost', async () => {
-    await begin(false)
+    await begin('none')
     const survivor = await fleet.leader()
     await Promise.all([0, 1, 2].filter((index) => index !== survivor).map((index) => (fleet.apps[index] as App).kill()))
     await fleet.eventually(async () => {
@@ -54,7 +54,7 @@ describe('real processes', () => {
   }).timeout(120_000)
 
   it('have every acknowledged write on disk when all three are killed at once', async () => {
-    await begin(true)
+    await begin('level')
     await Promise.all(fleet.running().map((app) => app.kill()))
     await Promise.all([0, 1, 2].map((index) => fleet.launch(index)))
     await fleet.leader()
@@ -62,7 +62,7 @@ describe('real processes', () => {
   }).timeout(120_000)
 
   it('elect another leader while the leader is stopped, and take the old one back as a follower', async () => {
-    await begin(false)
+    await begin('none')
     const stopped = await fleet.leader()
     const app = fleet.apps[stopped] as App
     app.signal('SIGSTOP')
@@ -78,7 +78,7 @@ describe('real processes', () => {
   }).timeout(120_000)
 
   it('end by themselves when their coord is closed', async () => {
-    await begin(false)
+    await begin('none')
     await Promise.all(fleet.running().map((app) => app.ask('stop')))
     for (const app of fleet.running()) await app.end()
     assert.equal(fleet.running().length, 0)

@@ -1,6 +1,6 @@
 /**
  * kill -9 again and again, of members with a disk and under load: one of three, two, or all at once. Several ensembles side
- * by side, as each mostly waits. CYCLES=1000 for a long run, SEED for another one.
+ * by side, as each mostly waits: half of them on LevelDB, half on files. CYCLES=1000 for a long run, SEED for another one.
  */
 import { CompiledApp } from '../process/compiled.ts'
 import { type App, Fleet } from '../process/fleet.ts'
@@ -14,7 +14,7 @@ const paceMs = 5
 
 async function kill(script: string, ensemble: number, count: number): Promise<Fleet> {
   const random = new Prng(seed, `kills ${ensemble}`)
-  const fleet = new Fleet(true, 3, script)
+  const fleet = new Fleet(ensemble % 2 === 0 ? 'level' : 'file', 3, script)
   try {
     await fleet.start()
     await Promise.all(fleet.running().map((app) => app.ask('write', { paceMs })))

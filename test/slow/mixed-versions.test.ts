@@ -26,7 +26,7 @@ describe('two versions side by side', () => {
   }
 
   it('serve together and may be rolled back, until all voters know the higher level; then the old one is refused', async () => {
-    const fleet = new Fleet(false, 3, app.script)
+    const fleet = new Fleet('none', 3, app.script)
     try {
       await fleet.start()
       await Promise.all(fleet.running().map((each) => each.ask('write')))
@@ -57,7 +57,7 @@ describe('two versions side by side', () => {
   })
 
   it('do not talk to each other where the protocol differs: the newcomer says so, the others serve on', async () => {
-    const fleet = new Fleet(false, 3, app.script)
+    const fleet = new Fleet('none', 3, app.script)
     try {
       await fleet.start()
       await Promise.all(fleet.running().map((each) => each.ask('write')))
@@ -73,7 +73,7 @@ describe('two versions side by side', () => {
   })
 
   it('do not share a store: what was written at a higher level is not opened by a version that does not know it', async () => {
-    const fleet = new Fleet(true, 1, newer)
+    const fleet = new Fleet('level', 1, newer)
     try {
       await fleet.start()
       await fleet.apps[0]?.ask('write')

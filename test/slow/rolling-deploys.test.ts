@@ -12,7 +12,7 @@ const paceMs = rounds(0) > 5 ? 10 : 0
 const seed = Number(process.env['SEED'] ?? 1)
 
 async function withFleet(size: number, run: (fleet: Fleet) => Promise<void>): Promise<void> {
-  const fleet = new Fleet(false, size)
+  const fleet = new Fleet('none', size)
   try {
     await fleet.start()
     await Promise.all(fleet.running().map((app) => app.ask('write', { paceMs })))
