@@ -31,10 +31,12 @@ import { decode, decodeItems, encode } from './cbor.ts'
 import {
   boolean,
   branded,
+  bytes,
   copied,
   integer,
   latin1,
   list,
+  malformed,
   natural,
   oneOf,
   optional,
@@ -44,7 +46,6 @@ import {
   text,
   union,
 } from './schema.ts'
-import { malformed } from './source.ts'
 
 /** Limits of what is read; those of what an application may write are smaller (docs/LIMITS.md). */
 const pathLengthMax = 0x1_0000
@@ -60,7 +61,7 @@ export const sessionId: Schema<SessionId> = branded((value) =>
 )
 export const memberId: Schema<MemberId> = {
   write: (value) => value,
-  read: (source) => memberIdFrom(source.text(64)),
+  read: (plain) => memberIdFrom(text(64).read(plain)),
 }
 export const memberRecord: Schema<MemberRecord> = struct<MemberRecord>({
   id: memberId,
@@ -165,8 +166,8 @@ const logRequests = list(logRequest, countMax)
 /** Requests inside a message or a batch: bytes of their own, which go on as they came (design D4). */
 export const parcel: Schema<Parcel> = {
   write: ({ requests, encoded }) => encoded ?? encode(logRequests, requests),
-  read: (source) => {
-    const encoded = source.bytes(batchBytesMax)
+  read: (plain) => {
+    const encoded = bytes(batchBytesMax).read(plain)
     return { requests: decode(logRequests, encoded), encoded }
   },
 }
@@ -194,13 +195,11 @@ export function encodeBatch(batch: Batch): Uint8Array {
 }
 
 export function decodeBatch(encoded: Uint8Array): Batch {
-  return decodeItems(encoded, (source) => {
-    const header = batchHeader.read(source)
-    const lists: (readonly LogRequest[])[] = []
-    while (!source.isAtEnd) lists.push(logRequests.read(source))
+  return decodeItems(encoded, ([header, ...parcels]) => {
+    const lists = parcels.map((plain) => logRequests.read(plain))
     const requests = lists.length === 1 && lists[0] !== undefined ? lists[0] : lists.flat()
     if (requests.length === 0) malformed('a batch without requests')
-    return { ...header, requests, encoded: encodedBatch(encoded) }
+    return { ...batchHeader.read(header), requests, encoded: encodedBatch(encoded) }
   })
 }
 
@@ -211,7 +210,7 @@ function encodedBatch(bytes: Uint8Array): EncodedBatch {
 /** A batch inside a message: its bytes, as they are. */
 export const batch: Schema<Batch> = {
   write: encodeBatch,
-  read: (source) => decodeBatch(source.bytes(batchBytesMax)),
+  read: (plain) => decodeBatch(bytes(batchBytesMax).read(plain)),
 }
 
 const stat = struct<Stat>({
@@ -232,8 +231,8 @@ const errorCode = text(64) as Schema<ErrorCode>
 /** As a text: one of a later version is an error all the same. */
 export const knownErrorCode: Schema<ErrorCode> = {
   write: (code) => code,
-  read: (source) => {
-    const code = errorCode.read(source)
+  read: (plain) => {
+    const code = errorCode.read(plain)
     return Object.hasOwn(errorCodes, code) ? code : 'COORD_SYSTEM_ERROR'
   },
 }
@@ -250,7 +249,7 @@ const subError = struct<Variant<SubResult, 'error'>>({
   code: knownErrorCode,
   path: optional(path),
   index: optional(natural),
-  results: optional({ write: () => undefined, read: () => malformed('results of a part of a multi') }),
+  results: optional({ write: () => undefined, read: () => undefined as never }),
 })
 const subResult: Schema<SubResult> = union<SubResult, 'type'>('type', {
   ...simpleResults,

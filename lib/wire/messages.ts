@@ -169,15 +169,16 @@ export function encodeMessage(value: Message): Uint8Array {
 
 /** The messages of one frame. Throws a CoordError COORD_PROTOCOL. */
 export function decodeMessages(bytes: Uint8Array): readonly Message[] {
-  return decodeItems(bytes, (source) => {
+  return decodeItems(bytes, (items) => {
     const messages: Message[] = []
-    while (!source.isAtEnd) {
-      const head = message.read(source)
+    for (let index = 0; index < items.length; index += 1) {
+      const head = message.read(items[index])
       const attachment: Attachment | undefined = attachments[head.type]
       if (attachment === undefined) {
         messages.push(head)
       } else {
-        messages.push({ ...head, [attachment.field]: attachment.schema.read(source) })
+        index += 1
+        messages.push({ ...head, [attachment.field]: attachment.schema.read(items[index]) })
       }
     }
     return messages

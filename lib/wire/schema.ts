@@ -1,95 +1,116 @@
 /**
- * Schemas: how a value becomes a positional CBOR array and is read back. What is read is checked field by field: types,
- * sizes and counts; nothing is allocated by a count that was only claimed, no key comes from outside, and there is no
+ * Schemas: how a value becomes a positional CBOR array and back. What is read is checked field by field: types, sizes
+ * and counts; nothing is allocated by a count that was only claimed, no key comes from outside, and there is no
  * recursion that the input drives. What does not fit throws a CoordError COORD_PROTOCOL: the link that sent it closes.
  *
  * Bytes that are read alias the frame unless the schema says `copied`.
  */
 import { bytesOfLatin1, copyOf, latin1Of } from '../bytes.ts'
-import { malformed, type Source } from './source.ts'
+import { CoordError } from '../errors.ts'
 
 export interface Schema<T> {
   write(value: T): unknown
-  read(source: Source): T
-  /** Whether it may be left out at the end of a structure. */
-  readonly isOptional?: boolean
+  read(plain: unknown): T
 }
 
 /** The type that a schema reads. */
 export type TypeOf<S> = S extends Schema<infer T> ? T : never
 
+export function malformed(what: string): never {
+  throw new CoordError('COORD_PROTOCOL', `malformed: ${what}`)
+}
+
 const same = (value: unknown): unknown => value
 
-export const boolean: Schema<boolean> = { write: same, read: (source) => source.boolean() }
+export const boolean: Schema<boolean> = {
+  write: same,
+  read: (plain) => (typeof plain === 'boolean' ? plain : malformed('not a boolean')),
+}
 
 /** A whole number from 0 to 2⁵³−1. */
 export const natural: Schema<number> = {
   write: same,
-  read: (source) => {
-    const value = source.integer()
-    return value >= 0 ? value : malformed('not a natural number')
-  },
+  read: (plain) =>
+    Number.isSafeInteger(plain) && (plain as number) >= 0 ? (plain as number) : malformed('not a natural number'),
 }
 
 /** A whole number, also a negative one. */
-export const integer: Schema<number> = { write: same, read: (source) => source.integer() }
+export const integer: Schema<number> = {
+  write: same,
+  read: (plain) => (Number.isSafeInteger(plain) ? (plain as number) : malformed('not an integer')),
+}
 
-/** A positive signed 64-bit number. */
+/** A positive signed 64-bit number. CBOR gives small ones back as numbers: the type is restored. */
 export const long: Schema<bigint> = {
   write: same,
-  read: (source) => {
-    const value = source.long()
-    return value >= 0n && value <= longMax ? value : malformed('not a 64-bit number')
+  read: (plain) => {
+    const value = typeof plain === 'number' && Number.isSafeInteger(plain) ? BigInt(plain) : plain
+    return typeof value === 'bigint' && value >= 0n && value >> 63n === 0n ? value : malformed('not a 64-bit number')
   },
 }
-const longMax = 2n ** 63n - 1n
 
 /** The same numbers under a brand of their own. */
 export function branded<T extends bigint>(from: (value: bigint) => T): Schema<T> {
-  return { write: same, read: (source) => from(long.read(source)) }
+  return { write: same, read: (plain) => from(long.read(plain)) }
 }
 
 export function text(lengthMax: number): Schema<string> {
-  return { write: same, read: (source) => source.text(lengthMax) }
+  return {
+    write: same,
+    read: (plain) =>
+      typeof plain === 'string' && plain.length <= lengthMax ? plain : malformed('not a text that short'),
+  }
 }
 
 export function bytes(lengthMax: number): Schema<Uint8Array> {
-  return { write: same, read: (source) => source.bytes(lengthMax) }
+  return {
+    write: same,
+    read: (plain) =>
+      plain instanceof Uint8Array && plain.length <= lengthMax ? plain : malformed('not that few bytes'),
+  }
 }
 
 /** Bytes of their own, which outlive the frame. */
 export function copied(lengthMax: number): Schema<Uint8Array> {
-  return { write: same, read: (source) => copyOf(source.bytes(lengthMax)) }
+  const aliased = bytes(lengthMax)
+  return { write: same, read: (plain) => copyOf(aliased.read(plain)) }
 }
 
 /** Bytes that are kept as a string of one character each: sent as bytes. */
 export function latin1(lengthMax: number): Schema<string> {
-  return { write: (value) => bytesOfLatin1(value), read: (source) => latin1Of(source.bytes(lengthMax)) }
+  const aliased = bytes(lengthMax)
+  return {
+    write: (value) => bytesOfLatin1(value),
+    read: (plain) => latin1Of(aliased.read(plain)),
+  }
+}
+
+/** An item by an index from outside: a text as index would reach the list's own properties. */
+function itemAt<T>(items: readonly T[], index: unknown): T | undefined {
+  return Number.isInteger(index) ? items[index as number] : undefined
 }
 
 /** One of a fixed list of texts, sent as its index: the list may only grow at its end. */
 export function oneOf<const T extends string>(values: readonly T[]): Schema<T> {
   return {
     write: (value) => values.indexOf(value),
-    read: (source) => values[natural.read(source)] ?? malformed(`not one of ${values.join(', ')}`),
+    read: (plain) => itemAt(values, plain) ?? malformed(`not one of ${values.join(', ')}`),
   }
 }
 
 export function optional<T>(schema: Schema<T>): Schema<T | undefined> {
   return {
     write: (value) => (value === undefined ? undefined : schema.write(value)),
-    read: (source) => (source.takeNothing() ? undefined : schema.read(source)),
-    isOptional: true,
+    read: (plain) => (plain === undefined || plain === null ? undefined : schema.read(plain)),
   }
 }
 
 export function list<T>(schema: Schema<T>, countMax: number): Schema<readonly T[]> {
   return {
     write: (values) => values.map((value) => schema.write(value)),
-    read: (source) => {
-      const values: T[] = []
-      for (let left = source.list(countMax); left > 0; left -= 1) values.push(schema.read(source))
-      return values
+    read: (plain) => {
+      if (!Array.isArray(plain) || plain.length > countMax) malformed(`not a list of at most ${countMax}`)
+      return plain.map((item: unknown) => schema.read(item))
     },
   }
 }
@@ -98,7 +119,7 @@ type Fields<T> = { readonly [K in keyof T]-?: Schema<T[K]> }
 
 /** What can be read into an object that has a discriminant already. */
 export interface Struct<T extends object> extends Schema<T> {
-  readInto(value: object, source: Source): T
+  readInto(value: object, plain: unknown): T
 }
 
 /**
@@ -109,15 +130,13 @@ export function struct<T extends object>(fields: Fields<T>): Struct<T> {
   const keys = Object.keys(fields) as (keyof T)[]
   const schemas = Object.values(fields) as Schema<unknown>[]
   // Plain loops: these two functions are a quarter of what a write costs a follower.
-  const readInto = (target: object, source: Source): T => {
+  const readInto = (target: object, plain: unknown): T => {
+    if (!Array.isArray(plain) || plain.length > keys.length) malformed('not a structure of this version')
     const value = target as T
-    const count = source.list(keys.length)
-    for (let index = 0; index < count; index += 1) {
-      const field = (schemas[index] as Schema<unknown>).read(source)
+    for (let index = 0; index < keys.length; index += 1) {
+      const field = (schemas[index] as Schema<unknown>).read(plain[index])
       if (field !== undefined) value[keys[index] as keyof T] = field as T[keyof T]
     }
-    for (let index = count; index < keys.length; index += 1)
-      if (schemas[index]?.isOptional !== true) malformed(`no ${String(keys[index])}`)
     return value
   }
   return {
@@ -132,7 +151,7 @@ export function struct<T extends object>(fields: Fields<T>): Struct<T> {
       if (length < keys.length) plain.length = length
       return plain
     },
-    read: (source) => readInto({}, source),
+    read: (plain) => readInto({}, plain),
     readInto,
   }
 }
@@ -152,11 +171,11 @@ export function union<T extends object, D extends keyof T & string>(
       if (schema === undefined) malformed(`no variant ${String(value[discriminant])}`)
       return [index, schema.write(value)]
     },
-    read: (source) => {
-      if (source.list(2) !== 2) malformed(`not a variant of ${discriminant}`)
-      const index = natural.read(source)
-      const schema = schemas[index] ?? malformed(`not a variant of ${discriminant} of this version`)
-      return schema.readInto({ [discriminant]: names[index] }, source) as unknown as T
+    read: (plain) => {
+      const schema = Array.isArray(plain) && plain.length === 2 ? itemAt(schemas, plain[0]) : undefined
+      if (schema === undefined) malformed(`not a variant of ${discriminant} of this version`)
+      const [index, body] = plain as [number, unknown]
+      return schema.readInto({ [discriminant]: names[index] }, body) as unknown as T
     },
   }
 }
