@@ -16,9 +16,12 @@ import type { LogRecord, StagedChunks, Storage, StorageChange } from '../ports/s
 import { encodeBatch } from '../wire/log.ts'
 import { encodeBelonging, encodeEpochs, encodeRecords, encodeSnapshotHead } from '../wire/stored.ts'
 
-/** A slice of a snapshot is of about so many bytes, and so many slices are written in one commit: what else waits for one waits for them. */
+/** A slice of a snapshot is of about so many bytes. */
 const sliceBytes = 0x1_0000
+/** So many slices are worth a commit; */
 const slicesPerCommit = 4
+/** and so many are written in one where commits take long: others wait for them. */
+const slicesPerCommitMax = 16
 
 export interface JournalHandlers {
   persisted(tokens: readonly number[]): void
@@ -117,19 +120,17 @@ export class Journal {
     const encoding = this.#beginEncoding(true)
     const isWanted = (): boolean => this.#encoding === encoding
     const { zxid } = snapshot
-    let from = 0
-    let bytes = 0
-    for await (const chunks of this.#pieces(snapshot, isWanted, () => this.#handlers.pause())) {
-      await this.#commitStage({ zxid, from, chunks })
-      from += chunks.length
-      bytes += bytesOf(chunks)
-    }
+    const staging = new Staging(async (chunks, from) => {
+      if (isWanted()) await this.#commitStage({ zxid, from, chunks })
+    })
+    for await (const chunk of this.#chunks(snapshot, isWanted, () => this.#handlers.pause())) await staging.add(chunk)
+    await staging.end()
     if (!isWanted()) return false
     this.#isCheckpointing = false
-    this.checkpointBytes = bytes
+    this.checkpointBytes = staging.bytes
     if (this.#failed) return false
     const group = this.#openGroup(false)
-    group.checkpoint = { zxid, chunks: from }
+    group.checkpoint = { zxid, chunks: staging.chunks }
     group.purgeThrough = zxid
     this.#run()
     return true
@@ -162,23 +163,18 @@ export class Journal {
     return this.#encoding
   }
 
-  /** A snapshot's chunks, some at a time; others get their turn after each. Ends early when it is not wanted. */
-  async *#pieces(
+  /** A snapshot's chunks; others get their turn after each. Ends early when it is not wanted. */
+  async *#chunks(
     snapshot: CoreSnapshot,
     isWanted: () => boolean,
     yieldToOthers: () => Promise<void>,
-  ): AsyncGenerator<Uint8Array[], void, undefined> {
+  ): AsyncGenerator<Uint8Array, void, undefined> {
     const { state } = snapshot
     try {
-      let chunks = [encodeSnapshotHead(snapshot)]
-      while (!state.isDone) {
-        chunks.push(encodeRecords(state.take(sliceBytes)))
+      yield encodeSnapshotHead(snapshot)
+      while (!state.isDone && isWanted()) {
+        yield encodeRecords(state.take(sliceBytes))
         await yieldToOthers()
-        if (!isWanted()) return
-        if (chunks.length < slicesPerCommit && !state.isDone) continue
-        yield chunks
-        if (!isWanted()) return
-        chunks = []
       }
     } finally {
       state.release()
@@ -265,19 +261,17 @@ export class Journal {
   async #stageInstall(group: Group, install: CoreSnapshot): Promise<void> {
     const { zxid } = install
     const held: Uint8Array[] = []
-    let from = 0
-    let bytes = 0
+    const staging = new Staging((chunks, from) => this.#storage.commit({ stage: { zxid, from, chunks } }))
     const isWanted = (): boolean => !this.#failed
-    for await (const chunks of this.#pieces(install, isWanted, () => this.#handlers.nextTurn())) {
+    for await (const chunk of this.#chunks(install, isWanted, () => this.#handlers.nextTurn())) {
       // A store that is to be repaired stays as it is until the whole is here.
-      if (this.#held !== undefined) held.push(...chunks)
-      else await this.#storage.commit({ stage: { zxid, from, chunks } })
-      from += chunks.length
-      bytes += bytesOf(chunks)
+      if (this.#held !== undefined) held.push(chunk)
+      else await staging.add(chunk)
     }
-    this.checkpointBytes = bytes
+    await staging.end()
+    this.checkpointBytes = staging.bytes + bytesOf(held)
     if (held.length > 0) group.stage = { zxid, from: 0, chunks: held }
-    group.checkpoint = { zxid, chunks: from }
+    group.checkpoint = { zxid, chunks: staging.chunks + held.length }
   }
 
   async #commitRepair(group: Group, held: Map<string, Uint8Array | undefined>): Promise<void> {
@@ -285,6 +279,53 @@ export class Journal {
     if (isEmpty(group)) return
     await this.#storage.commit({ ...group, values: held, reset: true })
     this.#held = undefined
+  }
+}
+
+/**
+ * Chunks on their way to the store, beside the checkpoint in force: while some of them are committed, others gather. So a
+ * commit takes few where commits are fast, and nobody waits long behind it; and many where everybody waits for it anyway.
+ */
+class Staging {
+  readonly #commit: (chunks: readonly Uint8Array[], from: number) => Promise<void>
+  #waiting: Uint8Array[] = []
+  #committed: Promise<void> = Promise.resolve()
+  #isCommitting = false
+  /** So many were handed over to be committed. */
+  chunks = 0
+  bytes = 0
+
+  constructor(commit: (chunks: readonly Uint8Array[], from: number) => Promise<void>) {
+    this.#commit = commit
+  }
+
+  /** Rejects where a commit has failed. */
+  async add(chunk: Uint8Array): Promise<void> {
+    this.#waiting.push(chunk)
+    this.bytes += chunk.length
+    if (this.#isCommitting && this.#waiting.length < slicesPerCommitMax) return
+    await this.#committed
+    if (this.#waiting.length >= slicesPerCommit) this.#begin()
+  }
+
+  /** All of them are committed. */
+  async end(): Promise<void> {
+    await this.#committed
+    if (this.#waiting.length > 0) this.#begin()
+    await this.#committed
+  }
+
+  #begin(): void {
+    const from = this.chunks
+    const chunks = this.#waiting
+    this.chunks += chunks.length
+    this.#waiting = []
+    this.#isCommitting = true
+    this.#committed = this.#commit(chunks, from).finally(() => {
+      this.#isCommitting = false
+    })
+    // Whoever adds the next one is told.
+    this.#committed.catch(() => {})
   }
 }
 

@@ -43,6 +43,7 @@ import type { Secret } from './handshake.ts'
 import { Journal } from './journal.ts'
 import { LagAwareTimer } from './lag-aware-timer.ts'
 import { MembershipCalls } from './membership-calls.ts'
+import { type Pace, Pacer } from './pacer.ts'
 import { type DiscoveryLimits, PeerDiscovery } from './peer-discovery.ts'
 import type { LinkLimits } from './peer-link.ts'
 import { PeerLinks } from './peer-links.ts'
@@ -64,8 +65,8 @@ export interface MemberLimits extends CheckpointLimits {
   readonly batchBytesMax: number
   readonly chunkBytesMax: number
   readonly slice: ZabOptions['slice']
-  /** A checkpoint that is being written rests for so long after each slice. */
-  readonly checkpointPauseMs: number
+  /** How a checkpoint is written beside everything else. */
+  readonly checkpointPace: Pace
   /** How often a leader looks for containers and nodes past their time to live. */
   readonly reapIntervalMs: number
   readonly session: SessionLimits
@@ -511,10 +512,6 @@ export class Member {
     return new Promise((resolve) => this.#options.clock.defer(resolve))
   }
 
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => this.#options.clock.setTimer(ms, resolve))
-  }
-
   /** Each hundredth, the end, and where another phase begins: a bar needs no more. */
   #noteProgress(progress: Progress): void {
     const { phase, done, total } = progress
@@ -526,7 +523,7 @@ export class Member {
   }
 
   #newJournal(repairs: boolean): Journal {
-    const { limits } = this.#options
+    const pacer = new Pacer(this.#options.clock, this.#options.limits.checkpointPace)
     const ofThisLife = (): boolean => this.#journal === journal
     const journal: Journal = new Journal(
       this.#options.storage,
@@ -538,7 +535,7 @@ export class Member {
           if (ofThisLife()) this.#onStoreFailed(asStoreError(error))
         },
         nextTurn: () => this.#nextTurn(),
-        pause: () => this.#pause(limits.checkpointPauseMs),
+        pause: () => pacer.pause(),
       },
       repairs,
     )

@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict'
+import type { Clock, Timer } from '../../lib/ports/clock.ts'
+import { Pacer } from '../../lib/runtime/pacer.ts'
+
+/** Time passes only while somebody works, or waits for a timer, which fires so late. */
+class WorkClock implements Clock {
+  #now = 0
+  lateMs = 0
+  pauses = 0
+
+  work(ms: number): void {
+    this.#now += ms
+  }
+
+  now(): number {
+    return this.#now
+  }
+
+  wallNow(): number {
+    return 0
+  }
+
+  setTimer(delayMs: number, callback: () => void): Timer {
+    this.pauses += 1
+    this.#now += delayMs + this.lateMs
+    setImmediate(callback)
+    return { cancel() {} }
+  }
+
+  defer(): void {}
+  afterMicrotasks(): void {}
+  setRef(): void {}
+}
+
+describe('a pacer', () => {
+  let clock: WorkClock
+  let pacer: Pacer
+
+  beforeEach(() => {
+    clock = new WorkClock()
+    pacer = new Pacer(clock, { pauseMs: 2, share: 0.25, workMsMax: 4 })
+  })
+
+  /** So many slices of one length; returns which share of the time was work. */
+  async function run(slices: number, sliceMs: number): Promise<number> {
+    const began = clock.now()
+    for (let slice = 0; slice < slices; slice += 1) {
+      clock.work(sliceMs)
+      await pacer.pause()
+    }
+    return (slices * sliceMs) / (clock.now() - began)
+  }
+
+  it('pauses after each slice where nothing else is to be done', async () => {
+    const share = await run(100, 0.5)
+    assert.equal(clock.pauses, 100)
+    assert.equal(share, 0.2)
+  })
+
+  it('works on where it gets its turn late, but never for long', async () => {
+    clock.lateMs = 30
+    const share = await run(80, 0.5)
+    assert.equal(clock.pauses, 10, 'four milliseconds each')
+    assert.ok(share > 0.1 && share < 0.12)
+  })
+
+  it('pauses after a slice that is longer than all it may work', async () => {
+    clock.lateMs = 30
+    await run(10, 20)
+    assert.equal(clock.pauses, 10)
+  })
+})
