@@ -175,7 +175,10 @@ export function union<T extends object, D extends keyof T & string>(
       const schema = Array.isArray(plain) && plain.length === 2 ? itemAt(schemas, plain[0]) : undefined
       if (schema === undefined) malformed(`not a variant of ${discriminant} of this version`)
       const [index, body] = plain as [number, unknown]
-      return schema.readInto({ [discriminant]: names[index] }, body) as unknown as T
+      // Not `{ [discriminant]: … }`, which takes three times as long.
+      const value: Record<string, unknown> = {}
+      value[discriminant] = names[index]
+      return schema.readInto(value, body) as unknown as T
     },
   }
 }
