@@ -4,7 +4,8 @@ import { readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSyn
 import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import { MemoryLevel } from 'memory-level'
-import type { Coord } from '../../lib/index.ts'
+import { FileStorage } from '../../adapters/storage-file/index.ts'
+import type { Coord, JoinOptions } from '../../lib/index.ts'
 import { freePorts } from '../free-ports.ts'
 import { addressAt, founders, rejectsWith, until, World } from './fixture.ts'
 
@@ -71,28 +72,26 @@ describe('a durable member', () => {
 
   for (const lost of [/^CURRENT$/, /^MANIFEST-/, /^\d+\.(?:log|ldb)$/]) {
     it(`that lost the files ${lost} of its database is repaired by the others under a fresh id`, async () => {
-      await using world = new World()
-      const options = founders(await freePorts(3)).map((one) => ({ ...one, folder: world.folder() }))
-      const start = ({ folder, ...one }: (typeof options)[number]): Promise<Coord> =>
-        world.join({ ...one, storage: new ClassicLevel(folder) })
-      const coords = await Promise.all(options.map(start))
-      for (let index = 0; index < 5; index += 1) await coords[0]?.create(`/n-${index}`, text('x'))
-      const [{ folder }] = options as [(typeof options)[number]]
-      const before = (coords[0] as Coord).member.id
-      await coords[0]?.close()
-      for (const file of readdirSync(folder)) if (lost.test(file)) rmSync(join(folder, file))
-      const back = await start(options[0] as (typeof options)[number])
-      assert.notEqual(back.member.id, before)
-      await back.sync()
-      assert.equal((await back.getChildren('/')).children.length, 6)
-      await until('its seat', () => back.member.members.some(({ id, voter }) => id === back.member.id && voter), 60_000)
-      // Its store is whole again: it starts from it.
-      const { id } = back.member
-      await back.close()
-      const again = await start(options[0] as (typeof options)[number])
-      assert.equal(again.member.id, id)
+      await expectRepaired(
+        (folder) => new ClassicLevel(folder),
+        (folder) => {
+          for (const file of readdirSync(folder)) if (lost.test(file)) rmSync(join(folder, file))
+        },
+      )
     }).timeout(120_000)
   }
+
+  it('that has a flipped bit in its files is repaired by the others under a fresh id', async () => {
+    await expectRepaired(
+      (folder) => new FileStorage(folder, { segmentBytes: 0x1_0000 }),
+      (folder) => {
+        const file = join(folder, 'journal-0000000001')
+        const bytes = readFileSync(file)
+        bytes[4200] = (bytes[4200] as number) ^ 1
+        writeFileSync(file, bytes)
+      },
+    )
+  }).timeout(120_000)
 
   it('whose database lost the end of its log, which had been synced, is told by the others, and begins anew', async () => {
     await using world = new World()
@@ -184,6 +183,33 @@ describe('a member over a database that forgets', () => {
     assert.equal(storage.status, 'closed')
   })
 })
+
+/** One of three loses what `damage` takes while it is down: it comes back as another one, with everything, and stays so. */
+async function expectRepaired(
+  storageIn: (folder: string) => JoinOptions['storage'],
+  damage: (folder: string) => void,
+): Promise<void> {
+  await using world = new World()
+  const options = founders(await freePorts(3)).map((one) => ({ ...one, folder: world.folder() }))
+  const start = ({ folder, ...one }: (typeof options)[number]): Promise<Coord> =>
+    world.join({ ...one, storage: storageIn(folder) })
+  const coords = await Promise.all(options.map(start))
+  for (let index = 0; index < 5; index += 1) await coords[0]?.create(`/n-${index}`, text('x'))
+  const [first] = options as [(typeof options)[number]]
+  const before = (coords[0] as Coord).member.id
+  await coords[0]?.close()
+  damage(first.folder)
+  const back = await start(first)
+  assert.notEqual(back.member.id, before)
+  await back.sync()
+  assert.equal((await back.getChildren('/')).children.length, 6)
+  await until('its seat', () => back.member.members.some(({ id, voter }) => id === back.member.id && voter), 60_000)
+  // Its store is whole again: it starts from it.
+  const { id } = back.member
+  await back.close()
+  const again = await start(first)
+  assert.equal(again.member.id, id)
+}
 
 /** Changes a byte in the middle of the largest entry. */
 async function damage(folder: string): Promise<void> {
