@@ -59,22 +59,7 @@ export class Staging {
     if (from === 0) await this.#begin(zxid)
     const staged = this.#staged
     assert(staged?.zxid === zxid && staged.count === from, `chunk ${from} does not follow what is staged`)
-    const parts: Uint8Array[] = []
-    const { bytes: offset } = staged
-    for (const chunk of chunks) {
-      const head = Buffer.allocUnsafe(chunkHeadBytes)
-      head.writeUInt32BE(chunk.length, 0)
-      staged.crc = crcOf(chunk, crcOf(head.subarray(0, 4), staged.crc))
-      head.writeUInt32BE(staged.crc, 4)
-      staged.bytes += chunkHeadBytes + chunk.length
-      parts.push(head, chunk)
-    }
-    staged.count += chunks.length
-    await staged.file.write(parts, offset)
-    const unflushed = staged.bytes - staged.flushedBytes
-    if (unflushed < flushBytes || (staged.isFlushing && unflushed < unflushedBytesMax)) return
-    await settled(staged)
-    flush(staged)
+    for (const portion of portionsOf(chunks)) await write(staged, portion)
   }
 
   /** Puts all of it on the disk, under its number. */
@@ -124,6 +109,40 @@ export class Staging {
     }
     await file.write([header], 0)
   }
+}
+
+/** As many as make a piece, at a time: what else waits has its turn while they are written. */
+function* portionsOf(chunks: readonly Uint8Array[]): Iterable<readonly Uint8Array[]> {
+  let portion: Uint8Array[] = []
+  let bytes = 0
+  for (const chunk of chunks) {
+    portion.push(chunk)
+    bytes += chunk.length
+    if (bytes < pieceBytes) continue
+    yield portion
+    portion = []
+    bytes = 0
+  }
+  if (portion.length > 0) yield portion
+}
+
+async function write(staged: Staged, chunks: readonly Uint8Array[]): Promise<void> {
+  const parts: Uint8Array[] = []
+  const { bytes: offset } = staged
+  for (const chunk of chunks) {
+    const head = Buffer.allocUnsafe(chunkHeadBytes)
+    head.writeUInt32BE(chunk.length, 0)
+    staged.crc = crcOf(chunk, crcOf(head.subarray(0, 4), staged.crc))
+    head.writeUInt32BE(staged.crc, 4)
+    staged.bytes += chunkHeadBytes + chunk.length
+    parts.push(head, chunk)
+  }
+  staged.count += chunks.length
+  await staged.file.write(parts, offset)
+  const unflushed = staged.bytes - staged.flushedBytes
+  if (unflushed < flushBytes || (staged.isFlushing && unflushed < unflushedBytesMax)) return
+  await settled(staged)
+  flush(staged)
 }
 
 function flush(staged: Staged): void {

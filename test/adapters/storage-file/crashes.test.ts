@@ -4,7 +4,7 @@ import { crashAtEach, crashTwice, failAtEach, fillAtEach } from './crash-runs.ts
 
 describe('storage-file, at operations on its files', () => {
   it('survives a crash', async () => {
-    const operations = await crashAtEach(4, 1)
+    const operations = await crashAtEach(6, 1)
     assert.ok(operations > 200, `${operations} operations`)
   })
 
@@ -14,7 +14,7 @@ describe('storage-file, at operations on its files', () => {
   })
 
   it('survives a failure, and goes on when it is opened again', async () => {
-    await failAtEach(3, false)
+    await failAtEach(5, false)
   })
 
   it('survives a full disk, and goes on when there is room', async () => {
