@@ -4,6 +4,9 @@
  * bytes, and to a minimum where the state is small: what is written for checkpoints stays in proportion to what is
  * written for entries (filling a tree writes two to three times as many records in checkpoints as it has in the end), and a
  * restart evaluates half as many entries as there are records, or the minimum, and what came while the last one was written.
+ *
+ * Members of one ensemble apply the same entries, and would all write at the same time: each goes before these limits, by a
+ * part of them that differs from member to member and from time to time (ZooKeeper's servers do the same).
  */
 export interface CheckpointLimits {
   /** So many entries make a checkpoint worthwhile. */
@@ -12,6 +15,8 @@ export interface CheckpointLimits {
   readonly checkpointBytes: number
   /** If they are this share of what the checkpoint will hold: of its records, or of the bytes of the one before. */
   readonly checkpointShare: number
+  /** It may come before these limits by up to this share of them. */
+  readonly checkpointSpread: number
 }
 
 /** What a store held when it was opened, in bytes. */
@@ -22,13 +27,21 @@ export interface StoredBytes {
 
 export class CheckpointPolicy {
   readonly #limits: CheckpointLimits
+  readonly #member: string
+  /** How many began. */
+  #begun = 0
+  /** What is left of the limits for the next one. */
+  #share: number
   /** Since the last checkpoint began. */
   #entries = 0
   #bytes: number
   #isOverdue = false
 
-  constructor(limits: CheckpointLimits, logBytes = 0) {
+  /** `member` is one of its names: no two members are to have the same. `logBytes`: of the log that there is. */
+  constructor(limits: CheckpointLimits, member: string, logBytes = 0) {
     this.#limits = limits
+    this.#member = member
+    this.#share = this.#nextShare()
     this.#bytes = logBytes
   }
 
@@ -50,8 +63,8 @@ export class CheckpointPolicy {
     const { checkpointEntries, checkpointBytes, checkpointShare } = this.#limits
     if (this.#isOverdue) return true
     return (
-      (this.#entries >= checkpointEntries && this.#entries >= records * checkpointShare) ||
-      (this.#bytes >= checkpointBytes && this.#bytes >= bytes * checkpointShare)
+      this.#entries >= this.#share * Math.max(checkpointEntries, records * checkpointShare) ||
+      this.#bytes >= this.#share * Math.max(checkpointBytes, bytes * checkpointShare)
     )
   }
 
@@ -60,5 +73,19 @@ export class CheckpointPolicy {
     this.#entries = 0
     this.#bytes = 0
     this.#isOverdue = false
+    this.#begun += 1
+    this.#share = this.#nextShare()
   }
+
+  #nextShare(): number {
+    return 1 - this.#limits.checkpointSpread * fractionOf(`${this.#member} ${this.#begun}`)
+  }
+}
+
+/** From 0 to below 1, the same for the same text: FNV-1a, and half of MurmurHash's finalizer, so that each character counts. */
+function fractionOf(text: string): number {
+  let hash = 0x811c9dc5
+  for (let index = 0; index < text.length; index += 1) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193)
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
+  return ((hash ^ (hash >>> 13)) >>> 0) / 2 ** 32
 }

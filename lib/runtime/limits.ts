@@ -36,6 +36,7 @@ export const defaultLimits: MemberLimits = {
   checkpointEntries: 20_000,
   checkpointBytes: 64 * MiB,
   checkpointShare: 0.5,
+  checkpointSpread: 0.5,
   checkpointPace: { pauseMs: 2, share: 0.25, workMsMax: 4 },
   reapIntervalMs: 60_000,
   session: {

@@ -195,7 +195,7 @@ export class Member {
     this.#handlers = handlers
     this.#peers = options.peers
     this.#timer = new LagAwareTimer(options.clock, (lateMs) => this.step({ type: 'tick', lateMs }))
-    this.#checkpoints = new CheckpointPolicy(options.limits)
+    this.#checkpoints = new CheckpointPolicy(options.limits, options.name)
     this.#journal = this.#newJournal(false)
     this.#links = options.transport === undefined ? undefined : this.#newLinks(options.transport)
     this.sessions = new SessionHost(this.#hostSurroundings())
@@ -482,7 +482,7 @@ export class Member {
     this.#outage = undefined
     this.#damage = damage ?? this.#damage
     this.#standing = 'sound'
-    this.#checkpoints = new CheckpointPolicy(limits, stored.log)
+    this.#checkpoints = new CheckpointPolicy(limits, self.id, stored.log)
     this.#deadline = Number.POSITIVE_INFINITY
     this.#journal = this.#newJournal(damage !== undefined)
     this.#journal.checkpointBytes = stored.checkpoint

@@ -4,11 +4,11 @@ import { levelStorage } from '../../adapters/storage-level/index.ts'
 import { CheckpointPolicy } from '../../lib/runtime/checkpoint-policy.ts'
 import { World } from '../../lib/testing/world.ts'
 
-const limits = { checkpointEntries: 100, checkpointBytes: 10_000, checkpointShare: 0.5 }
+const limits = { checkpointEntries: 100, checkpointBytes: 10_000, checkpointShare: 0.5, checkpointSpread: 0 }
 
 /** Applies entries, each of which makes a record, and has so many bytes of log. Returns the records at each checkpoint. */
 function fill(records: number, bytes: number): number[] {
-  const policy = new CheckpointPolicy(limits)
+  const policy = new CheckpointPolicy(limits, 'a')
   const made: number[] = []
   for (let record = 1; record <= records; record += 1) {
     policy.noteApplied()
@@ -33,7 +33,7 @@ describe('checkpoints', () => {
     })
 
     it('in a state of one size, each time that the log is half as long', () => {
-      const policy = new CheckpointPolicy(limits)
+      const policy = new CheckpointPolicy(limits, 'a')
       let made = 0
       for (let entry = 1; entry <= 5000; entry += 1) {
         policy.noteApplied()
@@ -45,8 +45,30 @@ describe('checkpoints', () => {
       assert.equal(made, 10)
     })
 
+    it('at other times on other members, never later than the limits say', () => {
+      const spread = { ...limits, checkpointSpread: 0.5 }
+      const due = ['a', 'b', 'c', 'd', 'e'].map((member) => {
+        const policy = new CheckpointPolicy(spread, member)
+        const entries: number[] = []
+        for (let entry = 1; entries.length < 3; entry += 1) {
+          policy.noteApplied()
+          if (!policy.isDue(1000, 0)) continue
+          entries.push(entry)
+          policy.begin()
+          entry = 0
+        }
+        return entries
+      })
+      const all = due.flat()
+      assert.ok(
+        all.every((entry) => entry >= 250 && entry <= 500),
+        `${all}`,
+      )
+      assert.ok(new Set(all).size > 12, `${all}`)
+    })
+
     it('counting what was in the log when the store was opened; and at once, where that is demanded', () => {
-      const policy = new CheckpointPolicy(limits, 9_999)
+      const policy = new CheckpointPolicy(limits, 'a', 9_999)
       assert.equal(policy.isDue(1, 0), false)
       policy.noteAppended(1)
       assert.equal(policy.isDue(1, 0), true)
@@ -75,7 +97,7 @@ describe('checkpoints', () => {
       const coord = await world.until(world.start(machine, []), 'the start', 10_000)
       for (let index = 0; index < 400; index += 1) await world.until(coord.create(`/n-${index}`, ''), 'a write', 10_000)
       const made = checkpoints.filter((type) => type === 'checkpoint').length
-      assert.ok(made >= 3 && made <= 6, `${made} checkpoints`)
+      assert.ok(made >= 4 && made <= 9, `${made} checkpoints`)
       assert.equal(checkpoints.filter((type) => type === 'checkpointed').length, made)
       const stored = await world.until(
         levelStorage(machine.disk.level(machine.process)).open(),
