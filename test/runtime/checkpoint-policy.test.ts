@@ -62,9 +62,9 @@ describe('checkpoints', () => {
       const all = due.flat()
       assert.ok(
         all.every((entry) => entry >= 250 && entry <= 500),
-        `${all}`,
+        all.join(),
       )
-      assert.ok(new Set(all).size > 12, `${all}`)
+      assert.ok(new Set(all).size > 12, all.join())
     })
 
     it('counting what was in the log when the store was opened; and at once, where that is demanded', () => {
