@@ -141,19 +141,18 @@ export class Log {
 
   /** Drops old batches, none after `applied`, until the rest fits the tail. Returns whether any went. */
   trim(applied: Zxid, tail: LogTail): boolean {
-    let count = 0
-    let entries = this.#entries
-    let bytes = this.#bytes
-    while (entries > tail.entries || bytes > tail.bytes) {
-      const batch = this.#batches[count]
+    let isTrimmed = false
+    while (this.#entries > tail.entries || this.#bytes > tail.bytes) {
+      const batch = this.#batches[0]
       if (batch === undefined || lastOf(batch) > applied) break
-      entries -= countOf(batch)
-      bytes -= this.#weights[count] as number
+      // Not by `splice`, which moves all that stay: thousands, where each batch is a single write.
+      this.#batches.shift()
+      this.#bytes -= this.#weights.shift() as number
+      this.#entries -= countOf(batch)
       this.#base = lastOf(batch)
-      count += 1
+      isTrimmed = true
     }
-    this.#drop(0, count)
-    return count > 0
+    return isTrimmed
   }
 
   #drop(start: number, end: number): void {
