@@ -11,6 +11,8 @@ export class LagAwareTimer {
   readonly #clock: Clock
   readonly #callback: (lateMs: number) => void
   #timer: Timer | undefined
+  /** When `#timer` fires: at `#at` or earlier. */
+  #armedFor = Number.POSITIVE_INFINITY
   #at = Number.POSITIVE_INFINITY
 
   /** `callback` gets how late it was, or 0. */
@@ -22,10 +24,11 @@ export class LagAwareTimer {
   /** Fires at `at`, monotonic milliseconds; infinite cancels. */
   set(at: number): void {
     if (at === this.#at) return
-    this.cancel()
-    if (at === Number.POSITIVE_INFINITY) return
+    const isPutOff = at >= this.#armedFor && at !== Number.POSITIVE_INFINITY
+    if (!isPutOff) this.cancel()
     this.#at = at
-    this.#timer = this.#clock.setTimer(Math.max(0, at - this.#clock.now()), () => this.#fire(at))
+    // What is put off with each message that comes is not worth a new timer each time: the one that is set looks again.
+    if (!isPutOff && at !== Number.POSITIVE_INFINITY) this.#arm(at)
   }
 
   /** Fires at `at`, if that is earlier than what is set. */
@@ -36,24 +39,32 @@ export class LagAwareTimer {
   cancel(): void {
     this.#timer?.cancel()
     this.#timer = undefined
+    this.#armedFor = Number.POSITIVE_INFINITY
     this.#at = Number.POSITIVE_INFINITY
   }
 
-  #fire(at: number): void {
+  #arm(at: number): void {
+    this.#armedFor = at
+    this.#timer = this.#clock.setTimer(Math.max(0, at - this.#clock.now()), () => this.#fire())
+  }
+
+  #fire(): void {
+    this.#timer = undefined
+    this.#armedFor = Number.POSITIVE_INFINITY
+    const at = this.#at
     const lateMs = this.#clock.now() - at
-    if (lateMs <= latenessMs) {
+    if (lateMs < 0) {
+      this.#arm(at)
+    } else if (lateMs <= latenessMs) {
       this.#finish(at, 0)
-      return
+    } else {
+      this.#clock.defer(() => this.#finish(at, lateMs))
     }
-    this.#clock.defer(() => {
-      if (this.#at === at) this.#finish(at, lateMs)
-    })
   }
 
   #finish(at: number, lateMs: number): void {
     if (this.#at !== at) return
     this.#at = Number.POSITIVE_INFINITY
-    this.#timer = undefined
     this.#callback(lateMs)
   }
 }

@@ -61,6 +61,31 @@ describe('a lag-aware timer', () => {
     timer = new LagAwareTimer(clock, (lateMs) => calls.push(lateMs))
   })
 
+  it('is put off without another timer, and fires once, when it is due', () => {
+    timer.set(100)
+    for (const at of [110, 150, 200]) timer.set(at)
+    assert.equal(clock.timers.length, 1)
+    clock.time = 100
+    clock.fire()
+    assert.deepEqual([calls, clock.timers.length], [[], 1])
+    timer.set(180)
+    clock.time = 181
+    clock.fire()
+    clock.time = 300
+    clock.fire()
+    assert.deepEqual(calls, [0])
+  })
+
+  it('says how late it was after it was put off', () => {
+    timer.set(100)
+    timer.set(150)
+    clock.time = 400
+    clock.fire()
+    assert.deepEqual(calls, [])
+    clock.endTurn()
+    assert.deepEqual(calls, [250])
+  })
+
   it('fires in time, at once', () => {
     timer.set(100)
     clock.time = 101
