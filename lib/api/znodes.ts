@@ -621,21 +621,27 @@ export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends Ev
     return this.#call({ kind: 'write', operation }, settle, options)
   }
 
-  /** A plain read needs no call of its own: most are answered at once, and those that wait for their turn wait together. */
-  async #read<T>(
+  /**
+   * A plain read needs no call of its own: most are answered at once, and those that wait for their turn wait together. It is
+   * no async function, which takes as much as all the rest; whichever way it is answered, its caller goes on as soon.
+   */
+  #read<T>(
     type: NodeRead['type'],
     path: string,
     options: ChildrenOptions | undefined,
     settle: SettleRead<T>,
   ): Promise<T> {
-    const read = this.#plainRead(type, path, options)
-    const now = read === undefined ? undefined : this.readNow(read)
-    if (now !== undefined) return settle(this.#orThrow(now), path, true)
-    const waiting = read === undefined ? undefined : this.readInTurn(read)
-    if (waiting === undefined) return await this.#readAlone(type, path, options, settle)
-    const index = waiting.reads.length - 1
-    const results = await waiting.results
-    return settle(this.#orThrow(results[index] as NodeReadResult), path, false)
+    try {
+      const read = this.#plainRead(type, path, options)
+      const now = read === undefined ? undefined : this.readNow(read)
+      if (now !== undefined) return Promise.resolve(settle(this.#orThrow(now), path, true))
+      const waiting = read === undefined ? undefined : this.readInTurn(read)
+      if (waiting === undefined) return this.#readAlone(type, path, options, settle)
+      const index = waiting.reads.length - 1
+      return waiting.results.then((results) => settle(this.#orThrow(results[index] as NodeReadResult), path, false))
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   /** The read, where nothing but its own result is wanted of it, in the order of the session. */
@@ -647,7 +653,7 @@ export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends Ev
     return isPlain ? { type, path: this.#resolve(path), ...pageOf(options) } : undefined
   }
 
-  #readAlone<T>(
+  async #readAlone<T>(
     type: NodeRead['type'],
     path: string,
     options: ChildrenOptions | undefined,
@@ -658,7 +664,8 @@ export abstract class Znodes<V, E extends Record<keyof E, unknown[]>> extends Ev
     const consistency = consistencyOf(options?.consistency)
     const read: ReadOperation = { type, path: absolute, watch: watch !== undefined, ...pageOf(options) }
     const settled = (result: CallResult): T => settle(result, path, false)
-    return this.#call({ kind: 'read', read, consistency }, settled, options, this.#watchRequest(type, absolute, watch))
+    const request = this.#watchRequest(type, absolute, watch)
+    return await this.#call({ kind: 'read', read, consistency }, settled, options, request)
   }
 
   #orThrow(result: NodeReadResult): NodeReadResult {
