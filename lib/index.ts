@@ -258,7 +258,7 @@ function storageOf({ storage }: JoinOptions): Storage {
   if (typeof (storage as { batch?: unknown } | null)?.batch === 'function')
     return levelStorage(storage as unknown as Level)
   throw new TypeError(
-    'storage must be an abstract-level database, for example new ClassicLevel(directory), or a Storage port',
+    'storage must be a Storage port, for example new FileStorage(directory), or an abstract-level database, for example new ClassicLevel(directory)',
   )
 }
 

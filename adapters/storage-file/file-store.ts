@@ -191,8 +191,7 @@ export class FileStore implements Store {
     const staging = new Staging(this.#files, store, listing.checkpoints.at(-1) ?? 0)
     try {
       const checkpoint = await stagedAs(staging, change)
-      // Never the first: a store that has lost that is damaged, and must be until this is whole.
-      const number = (listing.journals.at(-1) ?? 1) + 1
+      const number = (listing.journals.at(-1) ?? 0) + 1
       const values = copied(change.values ?? [])
       const all: JournalChange = { ...nothing, values, checkpoint, append: change.append ?? [] }
       const ledger = new Ledger<Held>(keep)

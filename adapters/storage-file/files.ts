@@ -133,7 +133,9 @@ class NodeFile implements OpenFile {
     while (rest.length > 0) {
       const written = await writeSome(this.#fd, rest, at)
       at += written
-      rest = behind(rest, written)
+      const left = behind(rest, written)
+      if (written === 0 && left.length > 0) throw new Error('the system wrote nothing, and did not say why')
+      rest = left
     }
     if (this.#syncsWrites) await this.sync()
   }
@@ -162,7 +164,8 @@ function writeSome(fd: number, parts: readonly Uint8Array[], position: number): 
   })
 }
 
-function behind(parts: readonly Uint8Array[], written: number): readonly Uint8Array[] {
+/** What is left of some parts behind so many bytes. */
+export function behind(parts: readonly Uint8Array[], written: number): readonly Uint8Array[] {
   let left = written
   for (const [index, part] of parts.entries()) {
     if (left < part.length) return [part.subarray(left), ...parts.slice(index + 1)]

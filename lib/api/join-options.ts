@@ -69,7 +69,7 @@ export interface JoinOptions<E extends ValueEncoding = ValueEncoding> {
    * other form: how to find members, asked again and again; such a member joins an ensemble and never founds one.
    */
   readonly peers?: PeersOption | undefined
-  /** Any abstract-level database, or a Storage port. Default: memory alone. Closed with the coord. */
+  /** A Storage port (`new FileStorage(directory)`), or any abstract-level database. Default: memory alone. Closed with the coord. */
   readonly storage?: Storage | LevelDatabase | undefined
   /**
    * A file of `coord.exportSnapshot`: what a new ensemble begins with, where this member founds it. All founders must be

@@ -76,6 +76,36 @@ describe('damage to a store of files', () => {
     assert.ok(await isFound(damaged, state, 'an earlier image of the first journal'))
   })
 
+  it('is found when a file is of another history of the same store', async () => {
+    const begun = new VirtualFileDisk()
+    const first = storageOn(begun)
+    await first.open()
+    await first.commit({ append: [record(1, 3000)] })
+    await first.close()
+    // A backup that somebody went on with: the numbers are the same, what they stand for is not.
+    const disks = [begun.copy(), begun.copy()] as const
+    for (const [index, disk] of disks.entries()) {
+      const storage = storageOn(disk)
+      await storage.open()
+      for (let zxid = 2; zxid <= 9; zxid += 1) {
+        await storage.commit({ append: [{ ...record(zxid), bytes: new Uint8Array(3000).fill(index) }] })
+      }
+      const chunks = [new Uint8Array(100).fill(index)]
+      await storage.commit({ stage: { zxid: 3n, from: 0, chunks }, checkpoint: { zxid: 3n, chunks: 1 } })
+      await storage.commit({ append: [record(10, 3000)] })
+      await storage.close()
+    }
+    const [disk, other] = disks
+    const state = plain(await storageOn(disk.copy()).open())
+    const { journals, checkpoints } = listingOf(disk.list())
+    assert.ok(journals.length > 4)
+    for (const name of [...journals.slice(1, -2).map(journalName), ...checkpoints.map(checkpointName)]) {
+      const damaged = disk.copy()
+      damaged.put(name, other.bytesOf(name))
+      assert.ok(await isFound(damaged, state, `${name} of another history`), name)
+    }
+  })
+
   it('in what was written last, and never followed by anything, is taken for torn: the peers remember it', async () => {
     const disk = new VirtualFileDisk()
     const storage = storageOn(disk)

@@ -74,6 +74,9 @@ describe('storage-file', () => {
     const before = disk.durableWrites
     for (let zxid = 1; zxid <= 5; zxid += 1) await storage.commit({ append: [record(zxid)] })
     assert.equal(disk.durableWrites, before + 5)
+    // What is staged counts for nothing, so it needs no frame.
+    await storage.commit({ values: new Map(), append: [], stage: { zxid: 1n, from: 0, chunks: [record(1).bytes] } })
+    assert.equal(disk.durableWrites, before + 5)
     disk.onOperation = (what) =>
       what.startsWith('write') ? { error: errorOf('EIO', 'input/output error, write'), effect: 'none' } : undefined
     await assert.rejects(storage.commit({ append: [record(6)] }), {
