@@ -1,5 +1,5 @@
 /** Windows of a load, each contender in turn: what changes on the machine meanwhile changes for all. */
-import type { Contender, Load } from './contenders/contender.ts'
+import type { Contender, Load, Written } from './contenders/contender.ts'
 import { cpuSeconds, machineCpuSeconds, residentMiB } from './processes.ts'
 import { median, quantile } from './statistics.ts'
 import type { Row, Settings } from './workload.ts'
@@ -40,7 +40,9 @@ export async function inWindows(
 async function oneWindow(contender: Contender, load: Load, seconds: number): Promise<Record<string, number>> {
   const { pids, loadPids } = contender
   const before = { all: cpuSeconds(pids), load: cpuSeconds(loadPids), machine: machineCpuSeconds() }
+  const writtenBefore = await contender.written?.()
   const sample = await contender.run(load, seconds)
+  const written = await contender.written?.()
   const used = cpuSeconds(pids) - before.all
   const others = machineCpuSeconds() - before.machine - used
   const byServers = used - (cpuSeconds(loadPids) - before.load)
@@ -49,11 +51,23 @@ async function oneWindow(contender: Contender, load: Load, seconds: number): Pro
     'ops per CPU-s': sample.count / used,
     'p50 ms': median(sample.latenciesMs),
     'p99 ms': quantile(sample.latenciesMs, 0.99),
+    ...syncsOf(writtenBefore, written, sample.seconds),
     'resident MiB': residentMiB(pids),
     'of the CPU, servers %': (100 * byServers) / used,
     failed: sample.failed,
     "others' cores": Math.max(0, others / sample.seconds),
   }
+}
+
+/** Of all members together; nothing where nothing is synced. */
+function syncsOf(
+  before: Written | undefined,
+  after: Written | undefined,
+  seconds: number,
+): { readonly 'syncs/s'?: number; readonly 'entries per sync'?: number } {
+  const commits = (after?.commits ?? 0) - (before?.commits ?? 0)
+  const entries = (after?.entries ?? 0) - (before?.entries ?? 0)
+  return entries === 0 ? {} : { 'syncs/s': commits / seconds, 'entries per sync': entries / commits }
 }
 
 export function transposed(windows: readonly Record<string, number>[]): Record<string, number[]> {

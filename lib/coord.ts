@@ -135,6 +135,14 @@ export class EnsembleMember extends EventEmitter<MemberEvents> {
     return this.#member.state.lastZxid
   }
 
+  /**
+   * What this process has written to its store since it joined: commits, each of which waited for the disk once, and entries
+   * of the log in them. How many entries share a commit says how well writes are grouped. In memory: nothing.
+   */
+  get written(): { readonly commits: number; readonly entries: number } {
+    return this.#member.written
+  }
+
   /** Who leads and serves this member. */
   get leader(): MemberView | undefined {
     const leader = this.#status?.leader

@@ -28,6 +28,12 @@ export interface Sample {
 
 export type Durability = 'disk' | 'memory'
 
+/** Each commit waits for the disk once. */
+export interface Written {
+  readonly commits: number
+  readonly entries: number
+}
+
 /** Three servers by default, and their load. */
 export interface Contender {
   readonly name: string
@@ -42,6 +48,8 @@ export interface Contender {
   /** Makes the nodes `0` to `keys - 1`, each with a value. */
   prepare(keys: number, bytes: number): Promise<void>
   run(load: Load, seconds: number): Promise<Sample>
+  /** What all members have written to their stores, where it is known. */
+  written?(): Promise<Written>
   stop(): Promise<void>
 }
 

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { freePorts } from '../../test/free-ports.ts'
 import { removeFolder, scratchFolder, until } from '../processes.ts'
-import type { Contender, ContenderKind, Durability, Load, Operation, Sample } from './contender.ts'
+import type { Contender, ContenderKind, Durability, Load, Operation, Sample, Written } from './contender.ts'
 import { NodeProcess } from './node-load.ts'
 
 const program = new URL('./worker.mjs', import.meta.url)
@@ -100,6 +100,12 @@ export class EmbeddedEnsemble implements Contender {
     const loaded = load.outstanding === 1 ? [await this.follower()] : this.members
     const outstanding = load.outstanding / loaded.length
     return merged(await Promise.all(loaded.map((member) => member.ask<Sample>('run', { load, outstanding, seconds }))))
+  }
+
+  async written(): Promise<Written> {
+    const all = await Promise.all(this.members.map((member) => member.ask<Written>('written')))
+    const sum = (figure: keyof Written): number => all.reduce((total, one) => total + one[figure], 0)
+    return { commits: sum('commits'), entries: sum('entries') }
   }
 
   async leader(): Promise<NodeProcess> {

@@ -174,6 +174,8 @@ serveCommands({
 
   lastTold: () => watching.told,
 
+  written: () => coord.member.written,
+
   async serveZooKeeper({ port }) {
     const { serveZooKeeper } = await import('../../dist/adapters/zookeeper/index.js')
     await serveZooKeeper(coord, { port, connectionsPerAddressMax: 10_000 })

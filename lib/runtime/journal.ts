@@ -23,6 +23,14 @@ const slicesPerCommit = 4
 /** and so many are written in one where commits take long: others wait for them. */
 const slicesPerCommitMax = 16
 
+/** What a member has written to its store. */
+export interface StoreWrites {
+  /** Writes that waited for the disk. */
+  readonly commits: number
+  /** Entries of the log in them. */
+  readonly entries: number
+}
+
 export interface JournalHandlers {
   persisted(tokens: readonly number[]): void
   failed(error: unknown): void
@@ -72,11 +80,17 @@ export class Journal {
   #isCheckpointing = false
   /** Of the last checkpoint that was made, or is in the store; 0 before the first. */
   checkpointBytes = 0
-  /** Commits and entries so far: how well they group. */
-  commits = 0
-  batches = 0
+  /** What it wrote so far. */
+  readonly written: { commits: number; entries: number }
 
-  constructor(storage: Storage, handlers: JournalHandlers, repairs = false) {
+  /** `written`: before this one, which goes on counting. */
+  constructor(
+    storage: Storage,
+    handlers: JournalHandlers,
+    repairs = false,
+    written: StoreWrites = { commits: 0, entries: 0 },
+  ) {
+    this.written = { ...written }
     this.#storage = storage
     this.#handlers = handlers
     this.#held = repairs ? new Map() : undefined
@@ -251,10 +265,14 @@ export class Journal {
     } finally {
       for (const end of group.ended) end()
     }
-    this.commits += 1
-    this.batches += group.append.length
+    if (this.#storage.durable) this.#countCommit(group)
     this.#handlers.persisted(group.tokens)
     return true
+  }
+
+  #countCommit({ append }: Group): void {
+    this.written.commits += 1
+    for (const { first, last } of append) this.written.entries += Number(last - first) + 1
   }
 
   /** Nothing else is written meanwhile: all that follows is of the log behind the snapshot. */

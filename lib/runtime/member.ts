@@ -40,7 +40,7 @@ import { type CheckpointLimits, CheckpointPolicy, type StoredBytes } from './che
 import { type DiagnosticSource, diagnose } from './diagnostics.ts'
 import { explanationOf, type MemberExplanation } from './explanation.ts'
 import type { Secret } from './handshake.ts'
-import { Journal } from './journal.ts'
+import { Journal, type StoreWrites } from './journal.ts'
 import { LagAwareTimer } from './lag-aware-timer.ts'
 import { MembershipCalls } from './membership-calls.ts'
 import { type Pace, Pacer } from './pacer.ts'
@@ -323,6 +323,11 @@ export class Member {
     return this.#calls.call(request, signal)
   }
 
+  /** What this process has written to the store. */
+  get written(): StoreWrites {
+    return { ...this.#journal.written }
+  }
+
   /** Whether it forgets everything when it stops. */
   get isVolatile(): boolean {
     return !this.#options.storage.durable
@@ -484,7 +489,7 @@ export class Member {
     this.#standing = 'sound'
     this.#checkpoints = new CheckpointPolicy(limits, self.id, stored.log)
     this.#deadline = Number.POSITIVE_INFINITY
-    this.#journal = this.#newJournal(damage !== undefined)
+    this.#journal = this.#newJournal(damage !== undefined, this.#journal.written)
     this.#journal.checkpointBytes = stored.checkpoint
     if (storage.durable) {
       this.#journal.remember('id', new TextEncoder().encode(self.id))
@@ -522,7 +527,7 @@ export class Member {
     this.#handlers.progress(progress)
   }
 
-  #newJournal(repairs: boolean): Journal {
+  #newJournal(repairs: boolean, written?: StoreWrites): Journal {
     const pacer = new Pacer(this.#options.clock, this.#options.limits.checkpointPace)
     const ofThisLife = (): boolean => this.#journal === journal
     const journal: Journal = new Journal(
@@ -538,6 +543,7 @@ export class Member {
         pause: () => pacer.pause(),
       },
       repairs,
+      written,
     )
     return journal
   }

@@ -28,6 +28,19 @@ describe('a durable member', () => {
     assert.ok(second.member.epoch > epoch)
   })
 
+  it('says how many entries it has written, and in how many commits', async () => {
+    await using world = new World()
+    const coord = await world.join({ name: 'one', storage: new ClassicLevel(world.folder()) })
+    const before = coord.member.written
+    await Promise.all(Array.from({ length: 100 }, (_, index) => coord.create(`/n-${index}`)))
+    const { commits, entries } = coord.member.written
+    assert.equal(entries - before.entries, 100)
+    assert.ok(commits - before.commits >= 1 && commits - before.commits < 50, `${commits - before.commits} commits`)
+    const inMemory = await world.join({ name: 'two' })
+    await inMemory.create('/a')
+    assert.deepEqual(inMemory.member.written, { commits: 0, entries: 0 })
+  })
+
   it('takes another port after a restart, where it is alone', async () => {
     await using world = new World()
     const folder = world.folder()
