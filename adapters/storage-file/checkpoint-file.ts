@@ -173,8 +173,14 @@ export async function readCheckpoint(files: Files, store: string, reference: Che
     const pieces = new Pieces(file, size)
     const header = await pieces.take(headerBytes)
     const crc = crcOf(header.subarray(0, crcOffset))
+    const isWhole = header.readUInt32BE(crcOffset) === crc
+    // What the CRC covers is the same in every version, so this is a sound file of another release: not damage.
+    if (isWhole && header.readUInt32BE(8) !== version) {
+      const reason = `${name} has format ${header.readUInt32BE(8)}, this release reads ${version}`
+      throw new Finding(reason, 'COORD_STORE_FAILED')
+    }
     const isSound =
-      header.readUInt32BE(crcOffset) === crc &&
+      isWhole &&
       header.subarray(0, magic.length).equals(magic) &&
       header.readUInt32BE(12) === number &&
       header.toString('hex', 16, 24) === store &&

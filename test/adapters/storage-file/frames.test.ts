@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict'
 import { crc32 } from 'node:zlib'
 import { decodeChange, encodeChange, type JournalChange } from '../../../adapters/storage-file/change.ts'
+import { readCheckpoint, Staging } from '../../../adapters/storage-file/checkpoint-file.ts'
 import { crcOf } from '../../../adapters/storage-file/crc.ts'
 import { encodeFrame, findHeader, headerAt, spanOf } from '../../../adapters/storage-file/frame.ts'
 import { decodeHeaderPage, headerPage, seedOf } from '../../../adapters/storage-file/segment.ts'
+import { VirtualFileDisk } from './virtual-files.ts'
 
 const segment = { number: 3, store: '0102030405060708', bytes: 0x10_0000 }
 
@@ -143,6 +145,42 @@ describe('frames of storage-file', () => {
     assert.equal(findHeader(bytes, 105, 1), undefined)
     frame.copy(bytes, 190)
     assert.equal(findHeader(bytes, 105, 1), undefined)
+  })
+
+  it('a checkpoint is written as it always was', async () => {
+    const disk = new VirtualFileDisk()
+    const files = disk.files()
+    const staging = new Staging(files, segment.store, 4)
+    await staging.add({ zxid: 0x1_0000_0002n, from: 0, chunks: [Uint8Array.of(1, 2, 3), new Uint8Array()] })
+    await staging.add({ zxid: 0x1_0000_0002n, from: 2, chunks: [Uint8Array.of(4)] })
+    const reference = await staging.finish({ zxid: 0x1_0000_0002n, chunks: 3 })
+    assert.deepEqual(disk.list(), ['checkpoint-0000000005'])
+    const golden = [
+      '656d636f6f726463 00000001 00000005 0102030405060708 0000000100000002 6606b1cb',
+      '00000003 aba57f41 010203 00000000 cf35fde5 00000001 22ae686a 04',
+    ]
+    assert.equal(disk.bytesOf('checkpoint-0000000005').toString('hex'), golden.join('').replaceAll(' ', ''))
+    assert.deepEqual(reference, { zxid: 0x1_0000_0002n, number: 5, chunks: 3, bytes: 64, crc: 0x22ae_686a })
+    const { chunks } = await readCheckpoint(files, segment.store, reference)
+    assert.deepEqual(
+      chunks.map((chunk) => [...chunk]),
+      [[1, 2, 3], [], [4]],
+    )
+  })
+
+  it('a checkpoint of a later release is no damage, and is said so', async () => {
+    const disk = new VirtualFileDisk()
+    const files = disk.files()
+    const staging = new Staging(files, segment.store, 0)
+    await staging.add({ zxid: 1n, from: 0, chunks: [Uint8Array.of(1)] })
+    const reference = await staging.finish({ zxid: 1n, chunks: 1 })
+    const bytes = disk.bytesOf('checkpoint-0000000001')
+    bytes.writeUInt32BE(2, 8)
+    bytes.writeUInt32BE(crc32(bytes.subarray(0, 32)), 32)
+    await assert.rejects(readCheckpoint(files, segment.store, reference), {
+      code: 'COORD_STORE_FAILED',
+      message: 'checkpoint-0000000001 has format 2, this release reads 1',
+    })
   })
 
   it('the next frame begins at a multiple of 8', () => {
