@@ -4,6 +4,8 @@ import { median, ratios } from '../statistics.ts'
 import type { Row } from '../workload.ts'
 
 export const ours = 'embedded-coord'
+/** Of ours, what each contender is compared as: the goals are the same, whichever store an application takes. */
+const compared: Readonly<Record<string, string>> = { [ours]: '', 'embedded-coord-file': ', FileStorage' }
 
 export interface Comparison {
   readonly goal: Goal
@@ -19,7 +21,7 @@ export function compare(workload: string, rows: readonly Row[]): Comparison[] {
     .filter((goal) => goal.workload === workload)
     .flatMap((goal) =>
       rows
-        .filter(({ contender, setting }) => contender === ours && setting.startsWith(goal.setting))
+        .filter(({ contender, setting }) => contender in compared && setting.startsWith(goal.setting))
         .flatMap((own) => comparisonOf(goal, own, rows) ?? []),
     )
 }
@@ -29,7 +31,12 @@ function comparisonOf(goal: Goal, own: Row, rows: readonly Row[]): Comparison | 
   const [mine, theirs] = [own.figures[goal.figure], other?.figures[goal.figure]]
   if (mine === undefined || (goal.against !== undefined && theirs === undefined)) return undefined
   const measured = theirs === undefined ? mine : ratios(mine, theirs)
-  return { goal, setting: own.setting, ratios: measured, reached: reachedBy(goal, median(measured)) }
+  return {
+    goal,
+    setting: `${own.setting}${compared[own.contender] ?? ''}`,
+    ratios: measured,
+    reached: reachedBy(goal, median(measured)),
+  }
 }
 
 function reachedBy({ wanted, atLeast, aim }: Goal, ratio: number): Comparison['reached'] {

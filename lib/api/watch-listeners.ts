@@ -115,8 +115,10 @@ export class WatchListeners {
 
   /** Those that are not at the path any more. */
   #unlist(path: string, listeners: ListenersOfPath, concerned: Iterable<WatchListener>): void {
+    // A thousand may hear of one change: most often, nobody is left there.
+    const left = Object.values(listeners).filter((set) => set.size > 0)
     for (const listener of concerned) {
-      if (Object.values(listeners).some((set) => set.has(listener))) continue
+      if (left.some((set) => set.has(listener))) continue
       const paths = this.#paths.get(listener)
       paths?.delete(path)
       if (paths?.size === 0) this.#paths.delete(listener)
