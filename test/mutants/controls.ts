@@ -63,8 +63,8 @@ export const controls: readonly Mutant[] = [
     edits: [
       zab(
         'log',
-        'while (entries > tail.entries || bytes > tail.bytes) {',
-        'while (entries > tail.entries * 2 || bytes > tail.bytes * 2) {',
+        'while (this.#entries > tail.entries || this.#bytes > tail.bytes) {',
+        'while (this.#entries > tail.entries * 2 || this.#bytes > tail.bytes * 2) {',
       ),
     ],
   },
