@@ -608,8 +608,8 @@ const readsAndSessions: readonly Mutant[] = [
     edits: [
       tree(
         'sessions',
-        'const kept = [...results].map(([cxid, result]) => ({ cxid, result }))',
-        'const kept = [...results].slice(results.size).map(([cxid, result]) => ({ cxid, result }))',
+        'const kept = results.map((result, index) =>',
+        'const kept = results.slice(results.length).map((result, index) =>',
       ),
       tree('sessions', 'record.results.at(-1)?.cxid === (lastCxid === 0 ? undefined : lastCxid),', 'lastCxid >= 0,'),
     ],
