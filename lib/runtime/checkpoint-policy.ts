@@ -2,7 +2,7 @@
  * When a durable member writes a checkpoint. A checkpoint costs what the state is large, and a restart what the checkpoint and the
  * log behind it are large. So the log may grow to a share of the state before another one is written, by entries or by
  * bytes, and to a minimum where the state is small: what is written for checkpoints stays in proportion to what is
- * written for entries (filling a tree writes two to three times as many records in checkpoints as it has in the end), and a
+ * written for entries (filling a tree writes three to four times as many records in checkpoints as it has in the end), and a
  * restart evaluates half as many entries as there are records, or the minimum, and what came while the last one was written.
  *
  * Members of one ensemble apply the same entries, and would all write at the same time: each goes before these limits, by a
