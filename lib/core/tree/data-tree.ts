@@ -72,6 +72,8 @@ export class DataTree {
   readonly #recent = new RecentNodes()
   #quotas = new QuotaTable()
   #nodeCount = 1
+  /** Of the node that was restored last. */
+  #lastParent: Place | undefined
   /** While the state is frozen: it is told what is about to change. */
   #freeze: FrozenTree | undefined
   /** The inverses of the changes so far; only inside `atomically`. */
@@ -299,15 +301,25 @@ export class DataTree {
   restore(record: NodeRecord, fields: ZnodeFields): void {
     const { path } = record
     requireIntact(validatePath(path) === undefined, () => `a node at ${JSON.stringify(path)}`)
-    const parent = this.find(parentOf(path))
-    requireIntact(parent !== undefined, () => `no parent for ${path}`)
-    requireIntact(parent.mode !== 'ephemeral', () => `${path} is the child of an ephemeral node`)
+    const parent = this.#restoredParent(path)
     requireIntact(path !== '/' && parent.child(nameOf(path)) === undefined, () => `${path} occurs twice`)
     this.#link(parent, path, restoredNode(record), fields)
   }
 
+  /** Most nodes have the parent of the one before. */
+  #restoredParent(childPath: string): Znode {
+    const path = parentOf(childPath)
+    if (this.#lastParent?.path === path) return this.#lastParent.node
+    const node = this.find(path)
+    requireIntact(node !== undefined, () => `no parent for ${childPath}`)
+    requireIntact(node.mode !== 'ephemeral', () => `${childPath} is the child of an ephemeral node`)
+    this.#lastParent = { path, node }
+    return node
+  }
+
   /** After the last node of a snapshot: what is used of the quotas is not in it. */
   recountQuotas(): void {
+    this.#lastParent = undefined
     this.#quotas = new QuotaTable()
     for (const { path, node } of this.walk('/zookeeper/quota')) {
       const quota = quotaNodeAt(path)
