@@ -27,7 +27,7 @@ export function latin1Of({ buffer, byteOffset, length }: Uint8Array): string {
 }
 
 /** The bytes of such a text, from a character on. */
-export function bytesOfLatin1(text: string, start = 0): Uint8Array {
+export function bytesOfLatin1(text: string, start: number): Uint8Array {
   const { buffer, byteOffset, length } = Buffer.from(text, 'latin1')
   return new Uint8Array(buffer, byteOffset + start, length - start)
 }

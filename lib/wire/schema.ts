@@ -5,7 +5,7 @@
  *
  * Bytes that are read alias the frame unless the schema says `copied`.
  */
-import { bytesOfLatin1, copyOf, latin1Of } from '../bytes.ts'
+import { copyOf, latin1Of } from '../bytes.ts'
 import { CoordError } from '../errors.ts'
 
 export interface Schema<T> {
@@ -80,7 +80,7 @@ export function copied(lengthMax: number): Schema<Uint8Array> {
 export function latin1(lengthMax: number): Schema<string> {
   const aliased = bytes(lengthMax)
   return {
-    write: (value) => bytesOfLatin1(value),
+    write: (value) => Buffer.from(value, 'latin1'),
     read: (plain) => latin1Of(aliased.read(plain)),
   }
 }
