@@ -25,6 +25,7 @@ const vocabulary = [
 
 const walls: readonly Wall[] = [
   { where: 'lib/bytes.ts', values: [] },
+  { where: 'lib/stable-hash.ts', values: [] },
   { where: 'lib/errors.ts', values: [] },
   {
     where: 'lib/core/zab/',
@@ -45,7 +46,10 @@ const walls: readonly Wall[] = [
     types: ['lib/core/'],
   },
   { where: 'lib/ports/', values: [], types: ['lib/errors.ts', 'lib/core/'] },
-  { where: 'lib/runtime/', values: ['lib/bytes.ts', 'lib/errors.ts', 'lib/core/', 'lib/wire/', 'lib/ports/', 'node:'] },
+  {
+    where: 'lib/runtime/',
+    values: ['lib/bytes.ts', 'lib/errors.ts', 'lib/stable-hash.ts', 'lib/core/', 'lib/wire/', 'lib/ports/', 'node:'],
+  },
   {
     where: 'lib/api/',
     values: [
@@ -59,7 +63,11 @@ const walls: readonly Wall[] = [
       'node:events',
     ],
   },
-  { where: 'lib/recipes/', values: ['lib/errors.ts', 'lib/api/', 'node:events', 'croner'], types: ['lib/ports/'] },
+  {
+    where: 'lib/recipes/',
+    values: ['lib/errors.ts', 'lib/stable-hash.ts', 'lib/api/', 'node:events', 'croner'],
+    types: ['lib/ports/'],
+  },
   {
     where: 'lib/client.ts',
     values: ['lib/errors.ts', 'lib/api/', 'lib/recipes/', 'node:events'],

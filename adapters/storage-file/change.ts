@@ -13,7 +13,7 @@
  * whatever the segments before it say of them is no longer needed.
  */
 import type { LogRecord } from '../../lib/ports/index.ts'
-import { Finding } from './failures.ts'
+import { Finding } from '../storage-shared/finding.ts'
 
 /** A checkpoint as the journal names it. */
 export interface CheckpointReference {

@@ -11,9 +11,9 @@
 
 import { assert } from '../../lib/errors.ts'
 import type { Checkpoint, StagedChunks, StorageChange } from '../../lib/ports/index.ts'
+import { Finding } from '../storage-shared/finding.ts'
 import type { CheckpointReference } from './change.ts'
 import { crcOf } from './crc.ts'
-import { Finding } from './failures.ts'
 import type { Files, OpenFile } from './files.ts'
 import { checkpointName, hex, stagingName } from './layout.ts'
 

@@ -1,18 +1,6 @@
-/**
- * How failures become ours. The codes part what an operator does next: end the other process (LOCKED), have the peers
- * repair it (DAMAGED), or look at the disk (FAILED). So nothing that is merely unreadable now may be called damage.
- */
-import { CoordError, type ErrorCode } from '../../lib/errors.ts'
-
-/** What was found wrong. It does not know yet which store it is in: `asCoordError` adds that. */
-export class Finding extends Error {
-  readonly code: ErrorCode
-
-  constructor(what: string, code: ErrorCode = 'COORD_STORE_DAMAGED') {
-    super(what)
-    this.code = code
-  }
-}
+/** How failures of files become ours (storage-shared/finding.ts says what the codes are for). */
+import { CoordError } from '../../lib/errors.ts'
+import { Finding } from '../storage-shared/finding.ts'
 
 /** What to do about it. */
 const advice: Readonly<Record<string, string>> = {

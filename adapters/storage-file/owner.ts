@@ -6,7 +6,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
-import { Finding } from './failures.ts'
+import { Finding } from '../storage-shared/finding.ts'
 import type { Files } from './files.ts'
 import { newOwnerName, ownerName } from './layout.ts'
 

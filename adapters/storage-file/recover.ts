@@ -9,10 +9,10 @@
  */
 
 import type { Checkpoint, LogRecord } from '../../lib/ports/index.ts'
+import { Finding } from '../storage-shared/finding.ts'
 import { decodeChange, type JournalChange } from './change.ts'
 import { readCheckpoint } from './checkpoint-file.ts'
 import { crcOf } from './crc.ts'
-import { Finding } from './failures.ts'
 import type { Files } from './files.ts'
 import { type FrameHeader, findHeader, frameHeaderBytes, headerAt, spanOf } from './frame.ts'
 import type { Position } from './journal.ts'

@@ -8,8 +8,9 @@
  *
  * Frames begin on a page of their own (4096): what says what the file is, is never written again with them.
  */
+
+import { Finding } from '../storage-shared/finding.ts'
 import { crcOf } from './crc.ts'
-import { Finding } from './failures.ts'
 import type { Files, OpenFile } from './files.ts'
 import { journalName } from './layout.ts'
 

@@ -2,20 +2,10 @@
  * How the failures of a database become ours. abstract-level wraps what a database says into errors of its own, so the
  * whole chain of causes is looked through for the code that decides.
  *
- * The codes part what an operator does next: end the other process (LOCKED), have the peers repair it (DAMAGED), or look
- * at the disk (FAILED). So nothing that is merely unreadable now may be called damage.
+ * What the codes are for: storage-shared/finding.ts.
  */
-import { CoordError, type ErrorCode } from '../../lib/errors.ts'
-
-/** What reading found wrong. It does not know yet which store it is in: `asCoordError` adds that. */
-export class Finding extends Error {
-  readonly code: ErrorCode
-
-  constructor(what: string, code: ErrorCode = 'COORD_STORE_DAMAGED') {
-    super(what)
-    this.code = code
-  }
-}
+import { CoordError } from '../../lib/errors.ts'
+import { Finding } from '../storage-shared/finding.ts'
 
 /** Translates whatever a read of the store threw; `place` says where the store is. */
 export function asCoordError(error: unknown, place: string): CoordError {

@@ -10,7 +10,7 @@
  * The link makes the entries of one kind a chain, in which a missing, stale or swapped one shows.
  */
 import { crc32 } from 'node:zlib'
-import { Finding } from './failures.ts'
+import { Finding } from '../storage-shared/finding.ts'
 
 const magic = 0xec0d
 const version = 1

@@ -8,9 +8,10 @@
  */
 import type { CoordError } from '../../lib/errors.ts'
 import type { Storage, StorageChange, StoredState } from '../../lib/ports/index.ts'
+import { Finding } from '../storage-shared/finding.ts'
 import { GuardedStorage, type Store } from '../storage-shared/guarded-storage.ts'
 import { type Operation, stageChange } from './change.ts'
-import { asCoordError, Finding } from './failures.ts'
+import { asCoordError } from './failures.ts'
 import { missingFile } from './files.ts'
 import { everything } from './layout.ts'
 import { emptyLedger, type Ledger } from './ledger.ts'

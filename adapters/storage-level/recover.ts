@@ -6,7 +6,7 @@
  * batch that is missing in the middle, and entries that changed where they lay.
  */
 import type { Checkpoint, LogRecord, StoredState } from '../../lib/ports/index.ts'
-import { Finding } from './failures.ts'
+import { Finding } from '../storage-shared/finding.ts'
 import { decodeFrame, type Frame, type Kind } from './frame.ts'
 import {
   hex,

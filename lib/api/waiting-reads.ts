@@ -24,9 +24,8 @@ export class WaitingReads {
     return this.reads.length >= readsMax
   }
 
-  /** Returns which of the results will be its own. */
-  add(read: NodeRead): number {
-    return this.reads.push(read) - 1
+  add(read: NodeRead): void {
+    this.reads.push(read)
   }
 
   /** What the call came to: where it failed as a whole, each of them did. */

@@ -3,7 +3,7 @@
  * every change. It gives the same answer for the same input, and no move at all where nothing is wrong, so that it comes
  * to rest.
  */
-import { rendezvous } from './stable-hash.ts'
+import { rendezvous } from './rendezvous.ts'
 
 /**
  * - `'balanced'`: each worker has as many tasks as any other, give or take one.

@@ -2,7 +2,7 @@
  * Which instance of a service the next request goes to. A strategy is one consumer's own: it remembers what that
  * consumer picked, and is asked with the instances as they are now.
  */
-import { rendezvous } from './stable-hash.ts'
+import { rendezvous } from './rendezvous.ts'
 
 /** What a strategy needs to know of an instance. */
 export interface Candidate {

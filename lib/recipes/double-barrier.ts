@@ -20,7 +20,7 @@ import {
   type RecipeHost,
   untilAborted,
 } from './host.ts'
-import { rendezvous } from './stable-hash.ts'
+import { rendezvous } from './rendezvous.ts'
 
 const open = new Uint8Array([1])
 

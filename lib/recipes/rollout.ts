@@ -2,7 +2,7 @@
  * Who already gets a new configuration while it is rolled out gradually. Every member decides for itself, alike: by its
  * name alone, so nobody has to hand out places, and whoever is in at 10 % is still in at 50 %.
  */
-import { stableHash } from './stable-hash.ts'
+import { stableHash } from '../stable-hash.ts'
 
 /** To whom: the members named, and besides so many in a hundred of all others. */
 export interface Audience {

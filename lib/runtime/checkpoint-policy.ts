@@ -8,6 +8,8 @@
  * Members of one ensemble apply the same entries, and would all write at the same time: each goes before these limits, by a
  * part of them that differs from member to member and from time to time (ZooKeeper's servers do the same).
  */
+import { stableHash } from '../stable-hash.ts'
+
 export interface CheckpointLimits {
   /** So many entries make a checkpoint worthwhile. */
   readonly checkpointEntries: number
@@ -78,14 +80,6 @@ export class CheckpointPolicy {
   }
 
   #nextShare(): number {
-    return 1 - this.#limits.checkpointSpread * fractionOf(`${this.#member} ${this.#begun}`)
+    return 1 - this.#limits.checkpointSpread * (stableHash(`${this.#member} ${this.#begun}`) / 2 ** 32)
   }
-}
-
-/** From 0 to below 1, the same for the same text: FNV-1a, and half of MurmurHash's finalizer, so that each character counts. */
-function fractionOf(text: string): number {
-  let hash = 0x811c9dc5
-  for (let index = 0; index < text.length; index += 1) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193)
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
-  return ((hash ^ (hash >>> 13)) >>> 0) / 2 ** 32
 }

@@ -324,7 +324,11 @@ const recipes: readonly Mutant[] = [
         'return rendezvous(key, candidates, ({ id }) => id) as C',
         'return candidates[stableHash(key) % candidates.length] as C',
       ),
-      recipe('balancing', 'import { rendezvous }', 'import { stableHash }'),
+      recipe(
+        'balancing',
+        "import { rendezvous } from './rendezvous.ts'",
+        "import { stableHash } from '../stable-hash.ts'",
+      ),
     ],
   },
 ]

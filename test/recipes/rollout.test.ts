@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { IdBlock } from '../../lib/recipes/id-block.ts'
+import { rendezvous } from '../../lib/recipes/rendezvous.ts'
 import { type Audience, checkAudience, isInAudience } from '../../lib/recipes/rollout.ts'
-import { rendezvous, stableHash } from '../../lib/recipes/stable-hash.ts'
+import { stableHash } from '../../lib/stable-hash.ts'
 
 const members = Array.from({ length: 1000 }, (_, index) => `orders-${index}`)
 const audienceOf = (audience: Audience, salt = 'r1'): Set<string> =>

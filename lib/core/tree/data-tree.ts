@@ -15,7 +15,7 @@ import { type Zxid, zxidZero } from '../zab/zxid.ts'
 import { type Acl, readAcl } from './acl.ts'
 import { FrozenTree } from './frozen-state.ts'
 import type { EntryStamp } from './operation.ts'
-import { isPackable, packedDataMax, unpackNode, type ZnodeFields } from './packed-node.ts'
+import { isPackable, unpackNode, type ZnodeFields } from './packed-node.ts'
 import { joinPath, nameOf, parentOf, segmentEnd, validatePath } from './path.ts'
 import { formatUsage, parseLimits, type Quota, QuotaTable, type QuotaUsage, quotaNodeAt, statsPathOf } from './quota.ts'
 import { RecentNodes } from './recent-nodes.ts'
@@ -392,7 +392,7 @@ export class DataTree {
 
   /** It is packed when others have changed after it, unless its value is too long: then it stays as it is. */
   #rest(node: Znode): void {
-    if (node.dataLength <= packedDataMax) this.#recent.add(node)
+    if (isPackable(node.data)) this.#recent.add(node)
   }
 
   #existing(path: string): Znode {

@@ -15,6 +15,7 @@
  * Equal nodes are equal strings. All numbers are big-endian.
  */
 import { bytesOfLatin1, Scratch } from '../../bytes.ts'
+import { assert } from '../../errors.ts'
 import type { Zxid } from '../zab/zxid.ts'
 import type { SessionId } from './session-id.ts'
 import { requireIntact } from './snapshot.ts'
@@ -187,6 +188,7 @@ function putInteger(value: number): void {
 
 /** Below 2⁴⁸: times until the year 10889. */
 function putNatural(value: number): void {
+  assert(value >= 0 && value < 2 ** 48, () => `${value} does not fit a packed node`)
   view.setUint16(at, value / 2 ** 32)
   view.setUint32(at + 2, value % 2 ** 32)
   at += 6

@@ -162,13 +162,10 @@ export class Znode {
   }
 
   record(path: string): NodeRecord {
-    return typeof this.#fields === 'string'
-      ? { kind: 'node', path, packed: this.#fields, longData: undefined, acl: this.acl }
-      : nodeRecord(path, this.#fields, this.acl)
+    const { acl } = this
+    const fields = this.#fields
+    if (typeof fields === 'string') return { kind: 'node', path, packed: fields, longData: undefined, acl }
+    const longData = isPackable(fields.data) ? undefined : fields.data
+    return { kind: 'node', path, packed: packNode(fields), longData, acl }
   }
-}
-
-export function nodeRecord(path: string, fields: ZnodeFields, acl: Acl): NodeRecord {
-  const longData = isPackable(fields.data) ? undefined : fields.data
-  return { kind: 'node', path, packed: packNode(fields), longData, acl }
 }

@@ -13,6 +13,7 @@ import {
 import { recentNodesMax } from '../../../lib/core/tree/recent-nodes.ts'
 import type { SessionId } from '../../../lib/core/tree/session-id.ts'
 import type { Zxid } from '../../../lib/core/zab/zxid.ts'
+import { InvariantError } from '../../../lib/errors.ts'
 import { bytes, check, create, Fixture, setData } from './fixture.ts'
 
 const long = fc.oneof(fc.constantFrom(0n, 1n), fc.bigInt({ min: 0n, max: 2n ** 63n - 1n }))
@@ -63,6 +64,13 @@ describe('a packed node', () => {
         requirePacked(packed, longData, '/')
       }),
     )
+  })
+
+  it('is not made of a time or a count that does not fit', () => {
+    const usual = unpackNode(packNode(fc.sample(fields, { numRuns: 1, seed: 1 })[0] as ZnodeFields))
+    for (const field of ['ctime', 'touchedClockMs', 'creates'] as const)
+      for (const value of [2 ** 48, -1])
+        assert.throws(() => packNode({ ...usual, [field]: value }), InvariantError, `${field} ${value}`)
   })
 
   it('is refused wherever its fields are cut', () => {
