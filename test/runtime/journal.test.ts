@@ -149,6 +149,18 @@ describe('the journal', () => {
     assert.ok(store.changes.every(({ stage }) => stage === undefined || stage.zxid === snapshot.zxid))
   })
 
+  it('writes more of a checkpoint at a time where commits take long, and never very much', async () => {
+    const done = journal.checkpoint(snapshotOf(40_000))
+    while (!store.isBusy) await turn()
+    for (let turns = 0; turns < 50; turns += 1) await turn()
+    await store.end()
+    while (!store.isBusy) await turn()
+    const [first, second] = store.changes.map(({ stage }) => stage?.chunks.length)
+    assert.deepEqual([first, second], [4, 16])
+    await endAll(done)
+    assert.equal(await done, true)
+  })
+
   it('drops a checkpoint that is not done when a snapshot comes, or at the end', async () => {
     const overtaken = snapshotOf(5_000)
     const done = journal.checkpoint(overtaken)
