@@ -38,7 +38,7 @@ const walls: readonly Wall[] = [
     values: [
       'lib/bytes.ts',
       'lib/errors.ts',
-      'cbor-x/encode',
+      'cbor-x/decode',
       ...vocabulary,
       'lib/core/zab/configuration.ts',
       'lib/core/zab/message.ts',

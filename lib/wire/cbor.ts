@@ -1,16 +1,29 @@
 /**
- * Bytes: the one place that knows cbor-x. Positional arrays only: no maps, no records, no shared structures (which fail
- * silently where two versions differ), no tags.
+ * Bytes: the one place that knows cbor-x, which reads them; they are written by a writer of our own (writer.ts).
+ * Positional arrays only: no maps, no records, no shared structures (which fail silently where two versions differ), no tags.
  */
 // Not from 'cbor-x': that loads a native addon, which costs 5 MiB and makes nothing here faster.
-import { Encoder } from 'cbor-x/encode'
+import { Decoder } from 'cbor-x/decode'
 import { CoordError } from '../errors.ts'
 import type { Schema } from './schema.ts'
+import { Writer } from './writer.ts'
 
-const cbor = new Encoder({ useRecords: false, mapsAsObjects: false, tagUint8Array: false, variableMapSize: true })
+const cbor = new Decoder({ useRecords: false, mapsAsObjects: false })
+/** One value at a time is written here. */
+const writer = new Writer()
 
 export function encode<T>(schema: Schema<T>, value: T): Uint8Array {
-  return cbor.encode(schema.write(value))
+  return written((to) => schema.write(to, value))
+}
+
+/** Several items, one after the other. */
+export function written(write: (writer: Writer) => void): Uint8Array {
+  try {
+    write(writer)
+    return writer.take()
+  } finally {
+    writer.clear()
+  }
 }
 
 /** Throws a CoordError COORD_PROTOCOL for everything that is not exactly one value of the schema. */
@@ -21,11 +34,6 @@ export function decode<T>(schema: Schema<T>, bytes: Uint8Array): T {
 /** Several values, one after the other; `read` gets them as they are. */
 export function decodeItems<T>(bytes: Uint8Array, read: (items: readonly unknown[]) => T): T {
   return orMalformed(() => read(cbor.decodeMultiple(bytes as Buffer) as unknown[]))
-}
-
-/** What stands before so many bytes where they are a value of their own: they are copied, not written. */
-export function headOfBytes(length: number): Uint8Array {
-  return Uint8Array.of(0x5a, length >>> 24, length >>> 16, length >>> 8, length)
 }
 
 /** Whatever goes wrong while bytes from outside are read is those bytes' fault. */

@@ -27,7 +27,7 @@ import type { MarkOf } from '../core/zab/marks.ts'
 import type { Preparation } from '../core/zab/message.ts'
 import { type Zxid, zxidFrom } from '../core/zab/zxid.ts'
 import { type ErrorCode, errorCodes } from '../errors.ts'
-import { decode, decodeItems, encode } from './cbor.ts'
+import { decode, decodeItems, encode, written } from './cbor.ts'
 import {
   boolean,
   branded,
@@ -59,9 +59,10 @@ export const zxid: Schema<Zxid> = branded(zxidFrom)
 export const sessionId: Schema<SessionId> = branded((value) =>
   value === 0n ? (0n as SessionId) : sessionIdFrom(value),
 )
+const memberIdText = text(64)
 export const memberId: Schema<MemberId> = {
-  write: (value) => value,
-  read: (plain) => memberIdFrom(text(64).read(plain)),
+  write: memberIdText.write,
+  read: (plain) => memberIdFrom(memberIdText.read(plain)),
 }
 export const memberRecord: Schema<MemberRecord> = struct<MemberRecord>({
   id: memberId,
@@ -162,14 +163,14 @@ export const logRequest: Schema<LogRequest> = union<LogRequest, 'type'>('type', 
 })
 
 const logRequests = list(logRequest, countMax)
+const batchBytes = bytes(batchBytesMax)
 
-/** Requests inside a message or a batch: bytes of their own, which go on as they came (design D4). */
-export const parcel: Schema<Parcel> = {
-  write: ({ requests, encoded }) => encoded ?? encode(logRequests, requests),
-  read: (plain) => {
-    const encoded = bytes(batchBytesMax).read(plain)
-    return { requests: decode(logRequests, encoded), encoded }
-  },
+/** The bytes of requests inside a message or a batch, which go on as they came (design D4). */
+export const encodeParcel = ({ requests, encoded }: Parcel): Uint8Array => encoded ?? encode(logRequests, requests)
+
+export function readParcel(plain: unknown): Parcel {
+  const encoded = batchBytes.read(plain)
+  return { requests: decode(logRequests, encoded), encoded }
 }
 
 /** What a batch begins with; its parcels follow. */
@@ -187,8 +188,13 @@ export const markOf: Schema<MarkOf> = struct<MarkOf>({ id: memberId, epoch: natu
 /** The bytes of a batch; made at most once. Parcels that came from others are copied, not encoded again. */
 export function encodeBatch(batch: Batch): Uint8Array {
   if (batch.encoded === undefined) {
-    const parcels = (batch.parcels ?? [{ requests: batch.requests }]).map((one) => parcel.write(one) as Uint8Array)
-    batch.encoded = encodedBatch(Buffer.concat([encode(batchHeader, batch), ...parcels]))
+    const parcels = batch.parcels?.map(encodeParcel)
+    const whole = written((writer) => {
+      batchHeader.write(writer, batch)
+      if (parcels === undefined) logRequests.write(writer, batch.requests)
+      else for (const one of parcels) writer.items(one)
+    })
+    batch.encoded = encodedBatch(whole)
     batch.parcels = undefined
   }
   return batch.encoded.bytes
@@ -207,11 +213,7 @@ function encodedBatch(bytes: Uint8Array): EncodedBatch {
   return { bytes, readRequests: () => decodeBatch(bytes).requests }
 }
 
-/** A batch inside a message: its bytes, as they are. */
-export const batch: Schema<Batch> = {
-  write: encodeBatch,
-  read: (plain) => decodeBatch(bytes(batchBytesMax).read(plain)),
-}
+export const readBatch = (plain: unknown): Batch => decodeBatch(batchBytes.read(plain))
 
 const stat = struct<Stat>({
   czxid: zxid,
@@ -230,7 +232,7 @@ const stat = struct<Stat>({
 const errorCode = text(64) as Schema<ErrorCode>
 /** As a text: one of a later version is an error all the same. */
 export const knownErrorCode: Schema<ErrorCode> = {
-  write: (code) => code,
+  write: errorCode.write,
   read: (plain) => {
     const code = errorCode.read(plain)
     return Object.hasOwn(errorCodes, code) ? code : 'COORD_SYSTEM_ERROR'
@@ -249,7 +251,8 @@ const subError = struct<Variant<SubResult, 'error'>>({
   code: knownErrorCode,
   path: optional(path),
   index: optional(natural),
-  results: optional({ write: () => undefined, read: () => undefined as never }),
+  // Of a sub-operation there are none.
+  results: { write: (writer) => writer.nothing(), read: () => undefined },
 })
 const subResult: Schema<SubResult> = union<SubResult, 'type'>('type', {
   ...simpleResults,

@@ -6,17 +6,19 @@ import type { Mark } from '../core/zab/marks.ts'
 import type { MemberChoice, MembershipOutcome, MembershipRequest } from '../core/zab/membership-request.ts'
 import type { Message, MessageMap, MessageType, Replica, StreamId } from '../core/zab/message.ts'
 import { presenceStates, refusalCodes, standings, wishes } from '../core/zab/message.ts'
-import { decodeItems, encode, headOfBytes } from './cbor.ts'
+import { decodeItems, written } from './cbor.ts'
 import {
-  batch,
+  encodeBatch,
+  encodeParcel,
   historyDigest,
   knownErrorCode,
   loggedConfiguration,
   markOf,
   memberId,
   memberRecord,
-  parcel,
   preparation,
+  readBatch,
+  readParcel,
   sessionId,
   snapshotRecord,
   zxid,
@@ -68,12 +70,13 @@ interface Attached {
 
 interface Attachment {
   readonly field: string
-  readonly schema: Schema<never>
+  readonly encode: (value: never) => Uint8Array
+  readonly read: (plain: unknown) => unknown
 }
 
 const attachments: { readonly [K in MessageType]?: K extends keyof Attached ? Attachment : never } = {
-  propose: { field: 'batch' satisfies Attached['propose'], schema: batch as Schema<never> },
-  request: { field: 'parcel' satisfies Attached['request'], schema: parcel as Schema<never> },
+  propose: { field: 'batch' satisfies Attached['propose'], encode: encodeBatch, read: readBatch },
+  request: { field: 'parcel' satisfies Attached['request'], encode: encodeParcel, read: readParcel },
 }
 
 type Body<K extends MessageType> = K extends keyof Attached ? Omit<MessageMap[K], Attached[K]> : MessageMap[K]
@@ -160,11 +163,12 @@ const schemas: { readonly [K in MessageType]: Struct<Body<K>> } = {
 const message: Schema<Message> = union<Message, 'type'>('type', schemas as never)
 
 export function encodeMessage(value: Message): Uint8Array {
-  const head = encode(message, value)
   const attachment: Attachment | undefined = attachments[value.type]
-  if (attachment === undefined) return head
-  const bytes = attachment.schema.write(value[attachment.field as never]) as Uint8Array
-  return Buffer.concat([head, headOfBytes(bytes.length), bytes])
+  const attached = attachment?.encode(value[attachment.field as never])
+  return written((writer) => {
+    message.write(writer, value)
+    if (attached !== undefined) writer.bytes(attached)
+  })
 }
 
 /** The messages of one frame. Throws a CoordError COORD_PROTOCOL. */
@@ -178,7 +182,7 @@ export function decodeMessages(bytes: Uint8Array): readonly Message[] {
         messages.push(head)
       } else {
         index += 1
-        messages.push({ ...head, [attachment.field]: attachment.schema.read(items[index]) })
+        messages.push({ ...head, [attachment.field]: attachment.read(items[index]) })
       }
     }
     return messages

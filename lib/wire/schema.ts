@@ -1,5 +1,6 @@
 /**
- * Schemas: how a value becomes a positional CBOR array and back. What is read is checked field by field: types, sizes
+ * Schemas: how a value becomes a positional CBOR array and back. A value is written as it is walked, without an array of
+ * its own for each structure: what a member writes is most of what it leaves to its collector. What is read is checked field by field: types, sizes
  * and counts; nothing is allocated by a count that was only claimed, no key comes from outside, and there is no
  * recursion that the input drives. What does not fit throws a CoordError COORD_PROTOCOL: the link that sent it closes.
  *
@@ -7,9 +8,10 @@
  */
 import { copyOf, latin1Of } from '../bytes.ts'
 import { CoordError } from '../errors.ts'
+import type { Writer } from './writer.ts'
 
 export interface Schema<T> {
-  write(value: T): unknown
+  readonly write: (writer: Writer, value: T) => void
   read(plain: unknown): T
 }
 
@@ -20,29 +22,27 @@ export function malformed(what: string): never {
   throw new CoordError('COORD_PROTOCOL', `malformed: ${what}`)
 }
 
-const same = (value: unknown): unknown => value
-
 export const boolean: Schema<boolean> = {
-  write: same,
+  write: (writer, value) => writer.boolean(value),
   read: (plain) => (typeof plain === 'boolean' ? plain : malformed('not a boolean')),
 }
 
 /** A whole number from 0 to 2⁵³−1. */
 export const natural: Schema<number> = {
-  write: same,
+  write: (writer, value) => writer.number(value),
   read: (plain) =>
     Number.isSafeInteger(plain) && (plain as number) >= 0 ? (plain as number) : malformed('not a natural number'),
 }
 
 /** A whole number, also a negative one. */
 export const integer: Schema<number> = {
-  write: same,
+  write: (writer, value) => writer.number(value),
   read: (plain) => (Number.isSafeInteger(plain) ? (plain as number) : malformed('not an integer')),
 }
 
 /** A positive signed 64-bit number. CBOR gives small ones back as numbers: the type is restored. */
 export const long: Schema<bigint> = {
-  write: same,
+  write: (writer, value) => writer.long(value),
   read: (plain) => {
     const value = typeof plain === 'number' && Number.isSafeInteger(plain) ? BigInt(plain) : plain
     return typeof value === 'bigint' && value >= 0n && value >> 63n === 0n ? value : malformed('not a 64-bit number')
@@ -51,12 +51,12 @@ export const long: Schema<bigint> = {
 
 /** The same numbers under a brand of their own. */
 export function branded<T extends bigint>(from: (value: bigint) => T): Schema<T> {
-  return { write: same, read: (plain) => from(long.read(plain)) }
+  return { write: long.write, read: (plain) => from(long.read(plain)) }
 }
 
 export function text(lengthMax: number): Schema<string> {
   return {
-    write: same,
+    write: (writer, value) => writer.text(value),
     read: (plain) =>
       typeof plain === 'string' && plain.length <= lengthMax ? plain : malformed('not a text that short'),
   }
@@ -64,7 +64,7 @@ export function text(lengthMax: number): Schema<string> {
 
 export function bytes(lengthMax: number): Schema<Uint8Array> {
   return {
-    write: same,
+    write: (writer, value) => writer.bytes(value),
     read: (plain) =>
       plain instanceof Uint8Array && plain.length <= lengthMax ? plain : malformed('not that few bytes'),
   }
@@ -73,14 +73,14 @@ export function bytes(lengthMax: number): Schema<Uint8Array> {
 /** Bytes of their own, which outlive the frame. */
 export function copied(lengthMax: number): Schema<Uint8Array> {
   const aliased = bytes(lengthMax)
-  return { write: same, read: (plain) => copyOf(aliased.read(plain)) }
+  return { write: aliased.write, read: (plain) => copyOf(aliased.read(plain)) }
 }
 
 /** Bytes that are kept as a string of one character each: sent as bytes. */
 export function latin1(lengthMax: number): Schema<string> {
   const aliased = bytes(lengthMax)
   return {
-    write: (value) => Buffer.from(value, 'latin1'),
+    write: (writer, value) => writer.latin1(value),
     read: (plain) => latin1Of(aliased.read(plain)),
   }
 }
@@ -93,21 +93,24 @@ function itemAt<T>(items: readonly T[], index: unknown): T | undefined {
 /** One of a fixed list of texts, sent as its index: the list may only grow at its end. */
 export function oneOf<const T extends string>(values: readonly T[]): Schema<T> {
   return {
-    write: (value) => values.indexOf(value),
+    write: (writer, value) => writer.number(values.indexOf(value)),
     read: (plain) => itemAt(values, plain) ?? malformed(`not one of ${values.join(', ')}`),
   }
 }
 
 export function optional<T>(schema: Schema<T>): Schema<T | undefined> {
   return {
-    write: (value) => (value === undefined ? undefined : schema.write(value)),
+    write: (writer, value) => (value === undefined ? writer.nothing() : schema.write(writer, value)),
     read: (plain) => (plain === undefined || plain === null ? undefined : schema.read(plain)),
   }
 }
 
 export function list<T>(schema: Schema<T>, countMax: number): Schema<readonly T[]> {
   return {
-    write: (values) => values.map((value) => schema.write(value)),
+    write: (writer, values) => {
+      writer.array(values.length)
+      for (const value of values) schema.write(writer, value)
+    },
     read: (plain) => {
       if (!Array.isArray(plain) || plain.length > countMax) malformed(`not a list of at most ${countMax}`)
       return plain.map((item: unknown) => schema.read(item))
@@ -140,16 +143,13 @@ export function struct<T extends object>(fields: Fields<T>): Struct<T> {
     return value
   }
   return {
-    write: (value) => {
-      const plain: unknown[] = []
-      let length = 0
-      for (let index = 0; index < keys.length; index += 1) {
-        const field = (schemas[index] as Schema<unknown>).write(value[keys[index] as keyof T])
-        plain.push(field)
-        if (field !== undefined) length = index + 1
+    write: (writer, value) => {
+      let { length } = keys
+      while (length > 0 && value[keys[length - 1] as keyof T] === undefined) length -= 1
+      writer.array(length)
+      for (let index = 0; index < length; index += 1) {
+        ;(schemas[index] as Schema<unknown>).write(writer, value[keys[index] as keyof T])
       }
-      if (length < keys.length) plain.length = length
-      return plain
     },
     read: (plain) => readInto({}, plain),
     readInto,
@@ -165,11 +165,12 @@ export function union<T extends object, D extends keyof T & string>(
   const schemas = names.map((name) => variants[name] as unknown as Struct<object>)
   const indexOf = new Map<string, number>(names.map((name, index) => [name, index]))
   return {
-    write: (value) => {
+    write: (writer, value) => {
       const index = indexOf.get(value[discriminant] as string)
-      const schema = schemas[index as number]
-      if (schema === undefined) malformed(`no variant ${String(value[discriminant])}`)
-      return [index, schema.write(value)]
+      if (index === undefined) malformed(`no variant ${String(value[discriminant])}`)
+      writer.array(2)
+      writer.number(index)
+      ;(schemas[index] as Struct<object>).write(writer, value)
     },
     read: (plain) => {
       const schema = Array.isArray(plain) && plain.length === 2 ? itemAt(schemas, plain[0]) : undefined
