@@ -3,7 +3,7 @@
 /** Small copies are cut from blocks of this size, as Node's own small buffers are: an array buffer for each costs more than what is in it. */
 const blockBytes = 8192
 
-let block = new ArrayBuffer(blockBytes)
+let block = newBlock()
 let used = 0
 
 /** A copy. */
@@ -11,7 +11,7 @@ export function copyOf(bytes: Uint8Array): Uint8Array {
   const { length } = bytes
   if (length > blockBytes / 2) return new Uint8Array(bytes)
   if (used + length > blockBytes) {
-    block = new ArrayBuffer(blockBytes)
+    block = newBlock()
     used = 0
   }
   const copy = new Uint8Array(block, used, length)
@@ -19,6 +19,11 @@ export function copyOf(bytes: Uint8Array): Uint8Array {
   // The next one is aligned, as Node's own are.
   used = (used + length + 7) & ~7
   return copy
+}
+
+/** Not filled with zeros: what is handed out of it is written first. */
+function newBlock(): ArrayBuffer {
+  return Buffer.allocUnsafeSlow(blockBytes).buffer
 }
 
 /** The bytes as a text of one character each, which takes a byte each. */

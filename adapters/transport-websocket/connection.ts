@@ -81,9 +81,9 @@ export class WebSocketConnection implements Connection {
     this.#socket.on('data', this.#onBytes)
   }
 
-  send(frame: Uint8Array): void {
+  send(frame: Uint8Array, written?: () => void): void {
     if (this.#webSocket.readyState !== this.#webSocket.OPEN) return
-    this.#webSocket.send(frame)
+    this.#webSocket.send(frame, written)
     // ws takes whatever it is given: who does not read is dropped before its backlog becomes our memory.
     const unread = this.bufferedBytes
     if (unread > this.#bufferedBytesMax) this.#drop(`the other side left ${unread} bytes unread`)

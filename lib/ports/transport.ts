@@ -5,7 +5,8 @@
  * Contract:
  * - Frames arrive whole, in the order sent, or the connection closes. (Members do not rely on it blindly: each link
  *   numbers its frames and closes when one is missing.) The frame handed to `frame` belongs to the receiver.
- * - `send` never throws and never blocks. Bytes given to it may be kept until written: the sender does not change them.
+ * - `send` never throws and never blocks. Bytes given to it may be kept until written: the sender does not change them, unless
+ *   it gave a callback, and that was called. Only a transport that copies them calls it; it need not.
  * - `handlers.closed` is called exactly once, whoever closed and however, also when the dial had succeeded only just now;
  *   after it no frame arrives. `close` is idempotent; frames sent before it are still written where possible.
  * - No callback runs inside a call of the same connection's `send` or `close`: it comes in a later turn.
@@ -25,7 +26,8 @@ export interface Connection {
   open(handlers: ConnectionHandlers): void
   /** The other side has proved who it is: `unprovenBytesMax` is for strangers alone. */
   admit?(): void
-  send(frame: Uint8Array): void
+  /** `written` is called once nobody will read these bytes any more: the sender may put its next frame there. */
+  send(frame: Uint8Array, written?: () => void): void
   close(reason?: string): void
 }
 

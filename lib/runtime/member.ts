@@ -33,7 +33,7 @@ import type { Entropy } from '../ports/entropy.ts'
 import type { Progress } from '../ports/progress.ts'
 import type { Storage, StoredState } from '../ports/storage.ts'
 import type { Transport } from '../ports/transport.ts'
-import { encodeMessage } from '../wire/messages.ts'
+import { type EncodedMessage, encodeMessage } from '../wire/messages.ts'
 import { decodeBelonging } from '../wire/stored.ts'
 import type { Authentication } from './authentication.ts'
 import { type CheckpointLimits, CheckpointPolicy, type StoredBytes } from './checkpoint-policy.ts'
@@ -162,7 +162,7 @@ export class Member {
   #isStepping = false
   #turnScheduled = false
   #closed = false
-  #encoded = new Map<Message, Uint8Array>()
+  #encoded = new Map<Message, EncodedMessage>()
   #peers: readonly string[]
   readonly #discovery: PeerDiscovery | undefined
   readonly #stalls: StallWatch
@@ -704,7 +704,7 @@ export class Member {
     }
   }
 
-  #encode(message: Message): Uint8Array {
+  #encode(message: Message): EncodedMessage {
     let bytes = this.#encoded.get(message)
     if (bytes === undefined) {
       bytes = encodeMessage(message)

@@ -15,6 +15,7 @@ import type { Clock, Timer } from '../ports/clock.ts'
 import type { Entropy } from '../ports/entropy.ts'
 import type { Connection, Listener, Transport, TransportLimits } from '../ports/transport.ts'
 import { type Introduction, protocolVersion, type Rejection } from '../wire/handshake.ts'
+import type { EncodedMessage } from '../wire/messages.ts'
 import { newNonce, type Secret, sameBytes } from './handshake.ts'
 import { type LinkHandlers, type LinkLimits, PeerLink } from './peer-link.ts'
 
@@ -133,7 +134,7 @@ export class PeerLinks {
     }
   }
 
-  send(to: MemberId, message: Uint8Array): void {
+  send(to: MemberId, message: EncodedMessage): void {
     this.#byId.get(to)?.send(message)
   }
 

@@ -188,11 +188,12 @@ export const markOf: Schema<MarkOf> = struct<MarkOf>({ id: memberId, epoch: natu
 /** The bytes of a batch; made at most once. Parcels that came from others are copied, not encoded again. */
 export function encodeBatch(batch: Batch): Uint8Array {
   if (batch.encoded === undefined) {
-    const parcels = batch.parcels?.map(encodeParcel)
     const whole = written((writer) => {
       batchHeader.write(writer, batch)
-      if (parcels === undefined) logRequests.write(writer, batch.requests)
-      else for (const one of parcels) writer.items(one)
+      for (const { requests, encoded } of batch.parcels ?? [batch]) {
+        if (encoded instanceof Uint8Array) writer.items(encoded)
+        else logRequests.write(writer, requests)
+      }
     })
     batch.encoded = encodedBatch(whole)
     batch.parcels = undefined

@@ -162,13 +162,18 @@ const schemas: { readonly [K in MessageType]: Struct<Body<K>> } = {
 
 const message: Schema<Message> = union<Message, 'type'>('type', schemas as never)
 
-export function encodeMessage(value: Message): Uint8Array {
+/** A message, in parts: what it carries is not copied before it is in a frame. */
+export type EncodedMessage = readonly Uint8Array[]
+
+export function encodeMessage(value: Message): EncodedMessage {
   const attachment: Attachment | undefined = attachments[value.type]
-  const attached = attachment?.encode(value[attachment.field as never])
-  return written((writer) => {
+  if (attachment === undefined) return [written((writer) => message.write(writer, value))]
+  const attached = attachment.encode(value[attachment.field as never])
+  const head = written((writer) => {
     message.write(writer, value)
-    if (attached !== undefined) writer.bytes(attached)
+    writer.headOfBytes(attached.length)
   })
+  return [head, attached]
 }
 
 /** The messages of one frame. Throws a CoordError COORD_PROTOCOL. */

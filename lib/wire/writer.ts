@@ -78,9 +78,14 @@ export class Writer {
   }
 
   bytes(value: Uint8Array): void {
-    this.#reserve(headBytesMax + value.length)
-    this.#head(major.bytes, value.length)
-    this.#put(value)
+    this.headOfBytes(value.length)
+    this.items(value)
+  }
+
+  /** What stands before so many bytes, which are put behind it by somebody else. */
+  headOfBytes(length: number): void {
+    this.#reserve(headBytesMax)
+    this.#head(major.bytes, length)
   }
 
   /** A text of one byte a character, as bytes. */
@@ -93,7 +98,8 @@ export class Writer {
   /** Items that are written already. */
   items(written: Uint8Array): void {
     this.#reserve(written.length)
-    this.#put(written)
+    this.#bytes.set(written, this.#at)
+    this.#at += written.length
   }
 
   #asciiText(value: string): boolean {
@@ -144,11 +150,6 @@ export class Writer {
     this.#reserve(1)
     this.#bytes[this.#at] = value
     this.#at += 1
-  }
-
-  #put(bytes: Uint8Array): void {
-    this.#bytes.set(bytes, this.#at)
-    this.#at += bytes.length
   }
 
   #reserve(length: number): void {

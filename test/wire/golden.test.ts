@@ -39,7 +39,12 @@ function add<T>(name: string, value: T, write: (value: T) => Uint8Array, read: (
 }
 for (const [type, all] of Object.entries(messages))
   for (const [index, message] of all.entries())
-    add(`message ${type} ${index + 1}`, message, encodeMessage, (bytes) => decodeMessages(bytes)[0])
+    add(
+      `message ${type} ${index + 1}`,
+      message,
+      (value) => Buffer.concat(encodeMessage(value)),
+      (bytes) => decodeMessages(bytes)[0],
+    )
 for (const frame of Object.values(handshakes)) add(`handshake ${frame.type}`, frame, encodeHandshake, decodeHandshake)
 for (const [index, batch] of batches.entries()) add(`stored batch ${index + 1}`, batch, encodeBatch, decodeBatch)
 add('stored epochs', stored.epochs, store.encodeEpochs, store.decodeEpochs)

@@ -15,6 +15,11 @@ import { decodeBatch, encodeBatch } from '../../lib/wire/log.ts'
 import { decodeMessages, encodeMessage } from '../../lib/wire/messages.ts'
 import { natural, optional, struct } from '../../lib/wire/schema.ts'
 
+/** What stands in a frame behind its header. */
+function frameOf(...messages: Message[]): Buffer {
+  return Buffer.concat(messages.flatMap(encodeMessage))
+}
+
 const a: MemberRecord = { id: memberIdFrom('A'), name: 'a', address: 'ws://a' }
 const session = sessionIdFrom(0x7fff_ffff_ffff_ffffn)
 const small = sessionIdFrom(1n)
@@ -154,7 +159,7 @@ const messages: readonly Message[] = [
 
 describe('messages', () => {
   it('come back as they went, several in one frame', () => {
-    const frame = Buffer.concat(messages.map(encodeMessage))
+    const frame = frameOf(...messages)
     assert.deepEqual(decodeMessages(frame).map(bare), messages.map(bare))
   })
 
@@ -162,14 +167,14 @@ describe('messages', () => {
     const original = batch()
     const bytes = encodeBatch(original)
     assert.equal(encodeBatch(original), bytes)
-    const [message] = decodeMessages(encodeMessage({ type: 'propose', batch: original, committed: zxidZero }))
+    const [message] = decodeMessages(frameOf({ type: 'propose', batch: original, committed: zxidZero }))
     assert.ok(message?.type === 'propose')
     assert.deepEqual(message.batch.encoded === undefined ? [] : [...message.batch.encoded.bytes], [...bytes])
     assert.deepEqual(bare(decodeBatch(bytes)), bare(original))
   })
 
   it('hand requests on as they came: a batch takes over the bytes of its parcels', () => {
-    const sent = encodeMessage({ type: 'request', parcel: { requests: requests.slice(-2) } })
+    const sent = frameOf({ type: 'request', parcel: { requests: requests.slice(-2) } })
     const [received] = decodeMessages(sent)
     assert.ok(received?.type === 'request')
     const own = { requests: requests.slice(0, 1) }
@@ -183,7 +188,7 @@ describe('messages', () => {
   })
 
   it('have data of their own: a frame that is overwritten changes nothing', () => {
-    const frame = new Uint8Array(encodeMessage({ type: 'request', parcel: { requests: requests.slice(-2) } }))
+    const frame = new Uint8Array(frameOf({ type: 'request', parcel: { requests: requests.slice(-2) } }))
     const before = decodeMessages(frame).map(bare)
     const decoded = decodeMessages(frame)
     frame.fill(0)
@@ -208,7 +213,7 @@ describe('messages', () => {
     'nothing where something must be': cbor.encode([26, []]),
   }
   it('of a build that reports no digest say nothing of the state', () => {
-    const [type] = cbor.decode(encodeMessage({ type: 'pong', round: 3 })) as [number]
+    const [type] = cbor.decode(frameOf({ type: 'pong', round: 3 })) as [number]
     assert.deepEqual(decodeMessages(cbor.encode([type, [3]])), [{ type: 'pong', round: 3 }])
   })
 
@@ -235,7 +240,7 @@ describe('messages', () => {
 
   it('never break the reader, whatever is done to their bytes', () => {
     const random = new Random(Number(process.env['SEED'] ?? 1), 'fuzz')
-    const frame = new Uint8Array(Buffer.concat(messages.map(encodeMessage)))
+    const frame = new Uint8Array(frameOf(...messages))
     const memory = new MemoryWatch()
     for (let round = 0; round < inputs; round++) {
       memory.look(round, inputs)

@@ -144,7 +144,7 @@ describe('the digest of the history', () => {
   it('is no part of the bytes of older snapshots', () => {
     const cbor = new Encoder({ useRecords: false, tagUint8Array: false })
     const chunk = { type: 'snapshotChunk', index: 0, records: [] } as const
-    const [type, [index]] = cbor.decode(encodeMessage(chunk)) as [number, [number]]
+    const [type, [index]] = cbor.decode(Buffer.concat(encodeMessage(chunk))) as [number, [number]]
     const [message] = decodeMessages(cbor.encode([type, [index, [[0, [zxidOf(1, 2), 3, 1]]]]]))
     assert.ok(message?.type === 'snapshotChunk')
     assert.deepEqual(message.records, [{ kind: 'header', zxid: zxidOf(1, 2), clockMs: 3, version: 1 }])
