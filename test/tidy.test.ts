@@ -25,11 +25,12 @@ const vocabulary = [
 
 const walls: readonly Wall[] = [
   { where: 'lib/bytes.ts', values: [] },
+  { where: 'lib/numbered.ts', values: ['lib/errors.ts'] },
   { where: 'lib/stable-hash.ts', values: [] },
   { where: 'lib/errors.ts', values: [] },
   {
     where: 'lib/core/zab/',
-    values: ['lib/errors.ts', 'lib/core/tree/operation.ts', 'lib/core/tree/session-id.ts'],
+    values: ['lib/errors.ts', 'lib/numbered.ts', 'lib/core/tree/operation.ts', 'lib/core/tree/session-id.ts'],
   },
   { where: 'lib/core/tree/', values: ['lib/bytes.ts', 'lib/errors.ts', 'lib/core/zab/zxid.ts'] },
   { where: 'lib/core/', values: ['lib/errors.ts'] },
@@ -48,13 +49,23 @@ const walls: readonly Wall[] = [
   { where: 'lib/ports/', values: [], types: ['lib/errors.ts', 'lib/core/'] },
   {
     where: 'lib/runtime/',
-    values: ['lib/bytes.ts', 'lib/errors.ts', 'lib/stable-hash.ts', 'lib/core/', 'lib/wire/', 'lib/ports/', 'node:'],
+    values: [
+      'lib/bytes.ts',
+      'lib/errors.ts',
+      'lib/numbered.ts',
+      'lib/stable-hash.ts',
+      'lib/core/',
+      'lib/wire/',
+      'lib/ports/',
+      'node:',
+    ],
   },
   {
     where: 'lib/api/',
     values: [
       'lib/bytes.ts',
       'lib/errors.ts',
+      'lib/numbered.ts',
       'lib/ports/',
       'lib/core/tree/path.ts',
       'lib/core/tree/acl.ts',

@@ -6,6 +6,7 @@
 import type { SessionId } from '../core/tree/session-id.ts'
 import { type Zxid, zxidZero } from '../core/zab/zxid.ts'
 import { CoordError } from '../errors.ts'
+import { Numbered } from '../numbered.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Entropy } from '../ports/entropy.ts'
 import type {
@@ -94,7 +95,7 @@ export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements
   readonly #link: SessionLink
   readonly #clock: Clock
   readonly #dispatcher: Dispatcher
-  readonly #pending = new Map<number, PendingCall>()
+  readonly #pending = new Numbered<PendingCall>()
   readonly #streams = new Map<number, StreamSink>()
   readonly #stateListeners = new Set<StateListener>()
   /** What ends with the certainty that this session lives: locks, terms. */
@@ -263,7 +264,7 @@ export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements
     if (!found) throw new CoordError('COORD_NO_WATCHER', undefined, { path })
     // One that is being set just now is behind the same watch of the member.
     const isAwaited = (kind: WatchKind): boolean =>
-      [...this.#pending.values()].some(({ watch }) => watch?.path === path && sharesWatch(watch.kind, kind))
+      this.#pending.values().some(({ watch }) => watch?.path === path && sharesWatch(watch.kind, kind))
     const kindsGone = unheard.filter((kind) => !isAwaited(kind))
     if (kindsGone.length === 0) return
     const read = { type: 'removeWatches', path, kinds: kindsGone } as const
@@ -344,7 +345,7 @@ export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements
     const settle = (result: CallResult): void => waiting.settle(result)
     this.#lastId += 1
     const id = this.#lastId
-    this.#pending.set(id, { watch: undefined, settle, resolve: nothing, reject: nothing, release: undefined })
+    this.#pending.add(id, { watch: undefined, settle, resolve: nothing, reject: nothing, release: undefined })
     const read = { type: 'reads', reads: waiting.reads } as const
     this.#link.call({ kind: 'read', id, read, consistency: 'session' })
   }
@@ -372,14 +373,14 @@ export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements
       this.#lastId += 1
       const id = this.#lastId
       const release = signal === undefined ? undefined : this.#abortable(id, signal, reject)
-      this.#pending.set(id, { watch, settle, resolve, reject, release })
+      this.#pending.add(id, { watch, settle, resolve, reject, release })
       this.#link.call({ ...body, id })
     })
   }
 
   #abortable(id: number, signal: AbortSignal, reject: (reason: unknown) => void): () => void {
     const onAbort = (): void => {
-      this.#pending.delete(id)
+      this.#pending.take(id)
       this.#link.call({ kind: 'cancel', id })
       reject(abortError(signal))
     }
@@ -429,9 +430,8 @@ export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements
   }
 
   #onReply(id: number, result: CallResult): void {
-    const pending = this.#pending.get(id)
+    const pending = this.#pending.take(id)
     if (pending === undefined) return
-    this.#pending.delete(id)
     // Registered before anything else is delivered: no event of this watch can come earlier.
     if (pending.watch !== undefined && result.type !== 'error') this.#listeners.add(asRegistered(pending.watch, result))
     pending.release?.()

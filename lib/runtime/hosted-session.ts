@@ -15,6 +15,7 @@ import type { FiredWatch, WatchKind, WatchTable } from '../core/tree/watch-table
 import type { Znode } from '../core/tree/znode.ts'
 import type { Zxid } from '../core/zab/zxid.ts'
 import { CoordError, type ErrorCode, unreachable } from '../errors.ts'
+import { Numbered } from '../numbered.ts'
 import type {
   CallResult,
   NodeRead,
@@ -111,7 +112,7 @@ export class HostedSession {
   readonly #host: SessionSurroundings
   readonly #deliver: (item: SessionItem) => void
   /** By cxid, in order: what was sent, and the call that still waits for it, if any does. */
-  readonly #unanswered = new Map<number, UnansweredWrite>()
+  readonly #unanswered = new Numbered<UnansweredWrite>()
   readonly #streams = new Map<number, WatchStream>()
   #calls: PendingCall[] = []
   /** How many calls those are, reads that wait together being one each. */
@@ -281,7 +282,7 @@ export class HostedSession {
       this.end('lost', 'the session was attached anew elsewhere', takenOver)
       return
     }
-    this.#unanswered.delete(request.cxid)
+    this.#unanswered.take(request.cxid)
     this.#answeredThrough = request.cxid
     unanswered.pending.result = result
     this.pump()
@@ -429,7 +430,7 @@ export class HostedSession {
       operation: this.#host.authentication.withKnownSchemes(operation),
       ...(this.#identities.length === 0 ? {} : { identities: this.#identities }),
     }
-    this.#unanswered.set(cxid, { request, pending })
+    this.#unanswered.add(cxid, { request, pending })
     this.#host.submit(request)
   }
 
@@ -488,8 +489,8 @@ export class HostedSession {
   #onGap(seen: number, nextCxid: number): void {
     if (seen <= this.#gapSeenAt) return
     this.#gapSeenAt = this.#nextCxid - 1
-    for (const [cxid, { request }] of this.#unanswered) {
-      if (cxid >= nextCxid) this.#host.submit(this.#stamped(request))
+    for (const { request } of this.#unanswered.values()) {
+      if (request.cxid >= nextCxid) this.#host.submit(this.#stamped(request))
     }
   }
 

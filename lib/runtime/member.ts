@@ -162,7 +162,8 @@ export class Member {
   #isStepping = false
   #turnScheduled = false
   #closed = false
-  #encoded = new Map<Message, EncodedMessage>()
+  /** What was sent last, and may be sent to others in this turn. */
+  #encoded: { readonly message: Message; readonly parts: EncodedMessage } | undefined
   #peers: readonly string[]
   readonly #discovery: PeerDiscovery | undefined
   readonly #stalls: StallWatch
@@ -705,12 +706,8 @@ export class Member {
   }
 
   #encode(message: Message): EncodedMessage {
-    let bytes = this.#encoded.get(message)
-    if (bytes === undefined) {
-      bytes = encodeMessage(message)
-      this.#encoded.set(message, bytes)
-    }
-    return bytes
+    if (this.#encoded?.message !== message) this.#encoded = { message, parts: encodeMessage(message) }
+    return this.#encoded.parts
   }
 
   #onStatus(status: Status): void {
@@ -758,7 +755,7 @@ export class Member {
     const requests = this.sessions.takeRequests()
     if (requests.length > 0) this.step({ type: 'request', requests })
     this.step({ type: 'flush' })
-    this.#encoded.clear()
+    this.#encoded = undefined
     this.#links?.flush()
     if (this.#contactsChanged) this.#redial()
     this.#keepHouse()

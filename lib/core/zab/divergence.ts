@@ -47,25 +47,24 @@ const digestsMax = 4096
 
 /** What the entries came to, at the last batch ends. */
 export class Digests {
-  readonly #byZxid = new Map<Zxid, HistoryDigest>()
+  /** The oldest are overwritten. */
+  readonly #notes: { readonly zxid: Zxid; readonly history: HistoryDigest }[] = []
+  #next = 0
 
   note(zxid: Zxid, history: HistoryDigest | undefined): void {
     if (history === undefined) return
-    this.#byZxid.set(zxid, history)
-    if (this.#byZxid.size <= digestsMax) return
-    for (const oldest of this.#byZxid.keys()) {
-      this.#byZxid.delete(oldest)
-      return
-    }
+    this.#notes[this.#next] = { zxid, history }
+    this.#next = (this.#next + 1) % digestsMax
   }
 
   at(zxid: Zxid): HistoryDigest | undefined {
-    return this.#byZxid.get(zxid)
+    return this.#notes.findLast((note) => note.zxid === zxid)?.history
   }
 
   /** A state takes the place of the one that they are of. */
   clear(): void {
-    this.#byZxid.clear()
+    this.#notes.length = 0
+    this.#next = 0
   }
 }
 

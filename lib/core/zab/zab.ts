@@ -8,6 +8,7 @@
  * may anything be said that relies on it. Writes become durable in the order in which they left.
  */
 import type { ErrorCode } from '../../errors.ts'
+import { Numbered } from '../../numbered.ts'
 import type { HistoryDigest, SnapshotRecord } from '../tree/operation.ts'
 import type { SessionId } from '../tree/session-id.ts'
 import { type Batch, countOf } from './batch.ts'
@@ -276,7 +277,7 @@ export class Zab {
   /** A snapshot on its way to learners, and one on its way here. */
   stream: SnapshotStream | undefined
   reception: SnapshotReception | undefined
-  readonly #awaited = new Map<number, PersistPurpose>()
+  readonly #awaited = new Numbered<PersistPurpose>()
   /** When a write last came back, or left while none was on its way. */
   #storeHeardAt = 0
   #deliveriesLeft: number
@@ -317,7 +318,7 @@ export class Zab {
 
   /** Writes that left and have not come back. */
   get isDrained(): boolean {
-    return this.#awaited.size === 0
+    return this.#awaited.isEmpty
   }
 
   /** For how long the store has owed us an answer, and given none. */
@@ -341,14 +342,13 @@ export class Zab {
   persist(change: PersistChange, purpose: PersistPurpose): void {
     if (this.isDrained) this.#storeHeardAt = this.now
     const token = ++this.#lastToken
-    this.#awaited.set(token, purpose)
+    this.#awaited.add(token, purpose)
     this.outputs.push({ type: 'persist', token, change })
   }
 
   /** What the write with this token was for. Marks the log durable by itself. */
   completePersist(token: number): PersistPurpose | undefined {
-    const purpose = this.#awaited.get(token)
-    this.#awaited.delete(token)
+    const purpose = this.#awaited.take(token)
     this.#storeHeardAt = this.now
     if (purpose?.kind === 'append' && purpose.fence === this.log.fence) this.log.markDurable(purpose.through)
     return purpose
