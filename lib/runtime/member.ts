@@ -754,6 +754,7 @@ export class Member {
     }
     const requests = this.sessions.takeRequests()
     if (requests.length > 0) this.step({ type: 'request', requests })
+    this.sessions.askForReads()
     this.step({ type: 'flush' })
     this.#encoded = undefined
     this.#links?.flush()

@@ -14,6 +14,7 @@ import type { QuotaWarning } from '../core/tree/quota.ts'
 import { type SessionId, sessionIdFrom } from '../core/tree/session-id.ts'
 import { WatchTable } from '../core/tree/watch-table.ts'
 import type { Zxid } from '../core/zab/zxid.ts'
+import { Numbered } from '../numbered.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Entropy } from '../ports/entropy.ts'
 import type { SessionDoor, SessionItem, SessionLink, SessionLoss, SessionOpening } from '../ports/session-link.ts'
@@ -55,11 +56,14 @@ export interface HostSurroundings {
   readonly lastZxid: Zxid
   /** Whether the replica is not known to be another one than the others have. */
   readonly isSound: boolean
-  /** Taken at the end of the turn, with `takeRequests`. */
+  /** At the end of the turn, what waits is taken: `takeRequests` and `askForReads`. */
   requestsWaiting(): void
   readIndex(id: number): void
   heartbeat(id: number, sessions: readonly SessionId[]): void
 }
+
+/** Is told what a read must have seen. */
+type ReadWaiter = (zxid: Zxid) => void
 
 interface Heartbeat {
   readonly sentAt: number
@@ -82,7 +86,9 @@ export class SessionHost implements SessionDoor {
   readonly #watches = new WatchTable()
   readonly #streams: WatchStreams
   readonly #outstanding = { count: 0 }
-  readonly #reads = new Map<number, (zxid: Zxid) => void>()
+  /** Linearizable reads and syncs that were made in this turn, and those that were asked for, turn by turn. */
+  #newReads: ReadWaiter[] = []
+  #reads = new Numbered<readonly ReadWaiter[]>()
   readonly #heartbeats = new Map<number, Heartbeat>()
   /** Sessions whose next answer waits for a zxid to be applied: asked again at each applied entry. */
   readonly #behind = new Set<HostedSession>()
@@ -168,7 +174,16 @@ export class SessionHost implements SessionDoor {
   }
 
   get hasRequests(): boolean {
-    return this.#outbox.length > 0
+    return this.#outbox.length > 0 || this.#newReads.length > 0
+  }
+
+  /** Asks once for all reads of this turn: what is committed now is committed after each of them began. */
+  askForReads(): void {
+    if (this.#newReads.length === 0) return
+    this.#lastId += 1
+    this.#reads.add(this.#lastId, this.#newReads)
+    this.#newReads = []
+    this.#member.readIndex(this.#lastId)
   }
 
   /** The requests that were submitted in this turn. */
@@ -181,7 +196,7 @@ export class SessionHost implements SessionDoor {
   /** The member serves, in a new term. */
   resume(): void {
     this.#noteServing()
-    this.#reads.clear()
+    this.#forgetReads()
     this.#outbox = []
     for (const session of [...this.#sessions.values(), ...this.#arriving.values()]) session.resume()
     this.#sendHeartbeat()
@@ -227,9 +242,7 @@ export class SessionHost implements SessionDoor {
   }
 
   onReadReady(id: number, zxid: Zxid): void {
-    const ready = this.#reads.get(id)
-    this.#reads.delete(id)
-    ready?.(zxid)
+    for (const ready of this.#reads.take(id) ?? []) ready(zxid)
   }
 
   onHeartbeatConfirmed(id: number, ended: readonly SessionId[]): void {
@@ -249,7 +262,7 @@ export class SessionHost implements SessionDoor {
     for (const session of [...this.#sessions.values(), ...this.#arriving.values()]) session.end('lost', reason, loss)
     this.#streams.onLost()
     this.#outbox = []
-    this.#reads.clear()
+    this.#forgetReads()
     this.#heartbeats.clear()
   }
 
@@ -383,10 +396,14 @@ export class SessionHost implements SessionDoor {
     }
   }
 
-  #readIndex(ready: (zxid: Zxid) => void): void {
-    this.#lastId += 1
-    this.#reads.set(this.#lastId, ready)
-    this.#member.readIndex(this.#lastId)
+  #readIndex(ready: ReadWaiter): void {
+    this.#newReads.push(ready)
+    this.#member.requestsWaiting()
+  }
+
+  #forgetReads(): void {
+    this.#newReads = []
+    this.#reads = new Numbered()
   }
 
   #newId(): SessionId {

@@ -22,7 +22,7 @@ import type { MemberId } from './configuration.ts'
 import { giveUpChange, startEpoch } from './discovery.ts'
 import { onReport, replicaOf } from './divergence.ts'
 import type { MessageOf } from './message.ts'
-import { reachedByQuorum } from './quorum.ts'
+import { isQuorum, reachedByQuorum } from './quorum.ts'
 import { becomeLooking, type Confirmation, type Following, isEstablished, type Leading } from './roles.ts'
 import type { Link, Zab } from './zab.ts'
 import { counterMax, counterOf, epochOf, type Zxid, zxidOf, zxidPlus, zxidZero } from './zxid.ts'
@@ -237,9 +237,20 @@ export function awaitRound(leading: Leading, asked: Omit<Confirmation, 'round'>)
   leading.roundWanted = true
 }
 
-export function onReadIndex(_zab: Zab, leading: Leading, from: Link, message: MessageOf<'readIndex'>): void {
-  if (!leading.learners.has(from.peer.id)) return
-  awaitRound(leading, { kind: 'read', from: from.peer.id, id: message.id, ended: [] })
+/**
+ * A synced learner that asks says by that that it followed this term when it asked. Where it is a quorum with the leader,
+ * nobody else need be heard: no later term had begun. That holds for its own question alone: others may have asked later
+ * than it did.
+ */
+export function onReadIndex(zab: Zab, leading: Leading, from: Link, message: MessageOf<'readIndex'>): void {
+  const { id: asker } = from.peer
+  const learner = leading.learners.get(asker)
+  if (learner === undefined) return
+  const asked = { kind: 'read', from: asker, id: message.id, ended: [] } as const
+  const follows = isEstablished(leading) && learner.state === 'synced'
+  const isConfirmed = follows && isQuorum(zab.configurations.active, (id) => id === zab.id || id === asker)
+  if (isConfirmed) answer(zab, asked)
+  else awaitRound(leading, asked)
 }
 
 export function onHeartbeat(zab: Zab, leading: Leading, from: Link, message: MessageOf<'heartbeat'>): void {
@@ -253,14 +264,16 @@ export function onHeartbeat(zab: Zab, leading: Leading, from: Link, message: Mes
 function answerConfirmed(zab: Zab, leading: Leading): void {
   const open = leading.confirmations.findIndex(({ round }) => round > leading.confirmedRound)
   const confirmed = leading.confirmations.splice(0, open === -1 ? leading.confirmations.length : open)
-  for (const { kind, from, id, ended } of confirmed) {
-    const isOwn = from === zab.id
-    if (!isOwn && !zab.links.has(from)) continue
-    if (kind === 'read' && isOwn) zab.outputs.push({ type: 'readReady', id, zxid: zab.announceable })
-    else if (kind === 'read') zab.send(from, { type: 'readIndexReply', id, zxid: zab.announceable })
-    else if (isOwn) zab.outputs.push({ type: 'heartbeatConfirmed', id, ended })
-    else zab.send(from, { type: 'heartbeatReply', id, ended })
-  }
+  for (const one of confirmed) answer(zab, one)
+}
+
+function answer(zab: Zab, { kind, from, id, ended }: Omit<Confirmation, 'round'>): void {
+  const isOwn = from === zab.id
+  if (!isOwn && !zab.links.has(from)) return
+  if (kind === 'read' && isOwn) zab.outputs.push({ type: 'readReady', id, zxid: zab.announceable })
+  else if (kind === 'read') zab.send(from, { type: 'readIndexReply', id, zxid: zab.announceable })
+  else if (isOwn) zab.outputs.push({ type: 'heartbeatConfirmed', id, ended })
+  else zab.send(from, { type: 'heartbeatReply', id, ended })
 }
 
 export function onReadIndexReply(
