@@ -1437,17 +1437,6 @@ export const allCoreMutants: readonly Mutant[] = [
   ...slices,
   {
     id: 'X86',
-    title: 'a question of one member confirms that of another',
-    edits: [
-      zab(
-        'broadcast',
-        '  if (isConfirmed) answer(zab, asked)\n',
-        '  if (follows) learner.round = Math.max(learner.round, leading.round + 1)\n  if (isConfirmed) answer(zab, asked)\n',
-      ),
-    ],
-  },
-  {
-    id: 'X87',
     title: 'whoever asks is answered at once',
     edits: [
       zab(
