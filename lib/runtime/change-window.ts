@@ -17,11 +17,15 @@ export interface WindowEntry {
 
 export class ChangeWindow {
   readonly #limits: WindowLimits
-  /** The changes of all entries, one behind the other, and the zxid of each: thousands of lists of one would cost more. */
-  #changes: TreeChange[] = []
-  #zxids: Zxid[] = []
-  /** The changes before this index are forgotten; they are cut off now and then. */
-  #head = 0
+  /**
+   * The changes of all entries, one behind the other, and the zxid of each: thousands of lists of one would cost more. Change
+   * `n` is at `n` modulo the limit, so that what comes takes the place of what goes.
+   */
+  readonly #changes: (TreeChange | undefined)[] = []
+  readonly #zxids: Zxid[] = []
+  /** The first change that is here, and the one behind the last. */
+  #first = 0
+  #end = 0
   #bytes = 0
   #start: Zxid
 
@@ -37,54 +41,66 @@ export class ChangeWindow {
   }
 
   push(zxid: Zxid, changes: readonly TreeChange[]): void {
+    const { changes: changesMax, bytes: bytesMax } = this.#limits
+    while (this.#first < this.#end && this.#end - this.#first + changes.length > changesMax) this.#forgetFirst()
+    if (changes.length > changesMax) {
+      this.#start = zxid
+      return
+    }
     for (const change of changes) {
-      this.#changes.push(change)
-      this.#zxids.push(zxid)
+      this.#changes[this.#end % changesMax] = change
+      this.#zxids[this.#end % changesMax] = zxid
+      this.#end += 1
       this.#bytes += weightOf(change)
     }
-    while (this.#changes.length - this.#head > this.#limits.changes || this.#bytes > this.#limits.bytes) {
-      this.#forgetFirst()
-    }
+    while (this.#bytes > bytesMax) this.#forgetFirst()
   }
 
   /** Nothing before `start` is known: a snapshot took the place of entries. */
   reset(start: Zxid): void {
-    this.#changes = []
-    this.#zxids = []
-    this.#head = 0
-    this.#bytes = 0
+    while (this.#first < this.#end) this.#forgetFirst()
     this.#start = start
   }
 
   /** The first entry after a zxid that changed anything. Only for one that the window still reaches back to. */
   next(after: Zxid): WindowEntry | undefined {
-    let low = this.#head
-    let high = this.#zxids.length
+    let low = this.#first
+    let high = this.#end
     while (low < high) {
-      const middle = (low + high) >>> 1
-      if ((this.#zxids[middle] as Zxid) > after) high = middle
+      const middle = Math.floor((low + high) / 2)
+      if (this.#zxidOf(middle) > after) high = middle
       else low = middle + 1
     }
-    const zxid = this.#zxids[low]
-    return zxid === undefined ? undefined : { zxid, changes: this.#changes.slice(low, this.#endOfEntry(low)) }
+    if (low === this.#end) return undefined
+    const changes: TreeChange[] = []
+    const end = this.#endOfEntry(low)
+    for (let index = low; index < end; index += 1) changes.push(this.#changeOf(index))
+    return { zxid: this.#zxidOf(low), changes }
+  }
+
+  #zxidOf(index: number): Zxid {
+    return this.#zxids[index % this.#limits.changes] as Zxid
+  }
+
+  #changeOf(index: number): TreeChange {
+    return this.#changes[index % this.#limits.changes] as TreeChange
   }
 
   #endOfEntry(start: number): number {
+    const zxid = this.#zxidOf(start)
     let end = start + 1
-    while (this.#zxids[end] === this.#zxids[start]) end += 1
+    while (end < this.#end && this.#zxidOf(end) === zxid) end += 1
     return end
   }
 
   /** Whole entries alone: a stream tells all of one, or nothing. */
   #forgetFirst(): void {
-    const end = this.#endOfEntry(this.#head)
-    this.#start = this.#zxids[this.#head] as Zxid
-    for (let index = this.#head; index < end; index += 1) this.#bytes -= weightOf(this.#changes[index] as TreeChange)
-    this.#head = end
-    if (this.#head < 1024 || this.#head < this.#changes.length / 2) return
-    this.#changes = this.#changes.slice(this.#head)
-    this.#zxids = this.#zxids.slice(this.#head)
-    this.#head = 0
+    const end = this.#endOfEntry(this.#first)
+    this.#start = this.#zxidOf(this.#first)
+    for (; this.#first < end; this.#first += 1) {
+      this.#bytes -= weightOf(this.#changeOf(this.#first))
+      this.#changes[this.#first % this.#limits.changes] = undefined
+    }
   }
 }
 
