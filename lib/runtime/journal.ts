@@ -72,6 +72,8 @@ export class Journal {
   readonly #handlers: JournalHandlers
   readonly #groups: Group[] = []
   #running: Promise<void> | undefined
+  /** The turn in which the first change came has not ended. */
+  #isGathering = false
   #failed = false
   /** While the store waits to be repaired: the values that it is to hold then. */
   #held: Map<string, Uint8Array | undefined> | undefined
@@ -208,6 +210,7 @@ export class Journal {
   /** Waits until nothing is under way any more. */
   async drain(): Promise<void> {
     this.#beginEncoding(false)
+    this.begin()
     while (this.#running !== undefined) await this.#running
   }
 
@@ -230,18 +233,26 @@ export class Journal {
     return group
   }
 
+  /** A turn's changes gather before the first of them is written. */
   #run(): void {
-    if (this.#running !== undefined || this.#failed) return
-    this.#running = this.#commitAll()
+    if (this.#running !== undefined || this.#isGathering || this.#failed) return
+    this.#isGathering = true
+    queueMicrotask(() => this.begin())
+  }
+
+  /** What has gathered is written now: whatever else the turn has to do, the disk need not wait for it. */
+  begin(): void {
+    if (!this.#isGathering) return
+    this.#isGathering = false
+    if (this.#groups.length > 0) this.#running = this.#commitAll()
   }
 
   async #commitAll(): Promise<void> {
     try {
       for (;;) {
-        // A turn's changes gather before the first of them is written.
-        await Promise.resolve()
         const group = this.#groups.shift()
         if (group === undefined || !(await this.#commitGroup(group))) return
+        await Promise.resolve()
       }
     } finally {
       // In the moment in which it was seen that nothing waits: whoever comes next runs it again.

@@ -162,6 +162,8 @@ export class Member {
   #isStepping = false
   #turnScheduled = false
   #closed = false
+  /** Who asked us for something last. */
+  #asker: MemberId | undefined
   /** What was sent last, and may be sent to others in this turn. */
   #encoded: { readonly message: Message; readonly parts: EncodedMessage } | undefined
   #peers: readonly string[]
@@ -757,7 +759,8 @@ export class Member {
     this.sessions.askForReads()
     this.step({ type: 'flush' })
     this.#encoded = undefined
-    this.#links?.flush()
+    this.#journal.begin()
+    this.#links?.flush(this.#asker)
     if (this.#contactsChanged) this.#redial()
     this.#keepHouse()
     // What these steps brought up is of this turn; only what listeners submitted meanwhile needs another one.
@@ -829,7 +832,10 @@ export class Member {
           this.step({ type: 'linkDown', id })
         },
         messages: (from, messages) => {
-          for (const message of messages) this.step({ type: 'message', from, message })
+          for (const message of messages) {
+            if (message.type === 'request' || message.type === 'readIndex') this.#asker = from
+            this.step({ type: 'message', from, message })
+          }
         },
       },
     )

@@ -138,8 +138,12 @@ export class PeerLinks {
     this.#byId.get(to)?.send(message)
   }
 
-  /** The end of a turn. */
-  flush(): void {
+  /**
+   * The end of a turn. Who asked last is written to first: it waits for that, and to write to a socket may give the
+   * processor to whoever reads from it.
+   */
+  flush(asker?: MemberId): void {
+    if (asker !== undefined) this.#byId.get(asker)?.flush()
     for (const link of this.#byId.values()) link.flush()
   }
 
