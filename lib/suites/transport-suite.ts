@@ -139,6 +139,22 @@ function frameTests(test: WithNetwork): void {
     assert.deepEqual([...frame], [...pattern(1_000, 1)])
   })
 
+  test('a frame that is overwritten once that is allowed arrives as it was', async (network) => {
+    const [near, far] = await network.connect()
+    const frames = Array.from({ length: 40 }, (_, index) => pattern(limits.frameBytesMax - index, index))
+    for (const frame of frames) {
+      const sent = frame.slice()
+      let isSending = true
+      near.connection.send(sent, () => {
+        assert(!isSending, '`written` is called inside of `send`')
+        sent.fill(0xff)
+      })
+      isSending = false
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    await far.receives(frames)
+  })
+
   test('bufferedBytes falls to nothing once all is written', async (network) => {
     const [near, far] = await network.connect()
     assert.equal(near.connection.bufferedBytes, 0)

@@ -57,6 +57,16 @@ const connectionMutants: [what: string, killer: string, mutate: (sound: Connecti
     }),
   ],
   [
+    'a sender that is told too early that it may overwrite a frame',
+    'a frame that is overwritten once that is allowed arrives as it was',
+    (sound) => ({
+      send(frame, written) {
+        setImmediate(() => sound.send(frame))
+        if (written !== undefined) queueMicrotask(written)
+      },
+    }),
+  ],
+  [
     'a close that is told twice',
     'the one who dialled closes: each side hears it once, with a reason',
     (sound) => ({
