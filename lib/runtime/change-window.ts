@@ -1,7 +1,12 @@
 /**
  * The changes of the last entries, as long as they fit: what streams of events go on from when their consumer is slow or
- * comes back. The data in it is the tree's own.
+ * comes back.
+ *
+ * They are kept as bytes, in blocks that are used again: thousands of objects that live for a moment, and each a little longer than
+ * the collector's young generation, would be most of what a busy member leaves to it. Change `n` has its numbers at `n`
+ * modulo the limit.
  */
+import type { Acl } from '../core/tree/acl.ts'
 import type { TreeChange } from '../core/tree/operation.ts'
 import type { Zxid } from '../core/zab/zxid.ts'
 
@@ -12,22 +17,42 @@ export interface WindowLimits {
 
 export interface WindowEntry {
   readonly zxid: Zxid
+  /** Their data is to be used at once: later changes take its place. */
   readonly changes: readonly TreeChange[]
+}
+
+const types = ['created', 'changed', 'deleted'] as const
+
+/** A block holds so many bytes, or one change that is larger. */
+const blockBytes = 0x4000
+/** The type, the length of the path in bytes, and that of the data plus one; 0 stands for none. */
+const headBytes = 9
+/** A character takes so many at the most. */
+const bytesPerCharacterMax = 3
+/** What a change counts for beside its path and data. */
+const bytesPerChange = 64
+
+interface Block {
+  readonly bytes: Buffer
+  used: number
+  /** How many changes in it are not forgotten. */
+  changes: number
 }
 
 export class ChangeWindow {
   readonly #limits: WindowLimits
-  /**
-   * The changes of all entries, one behind the other, and the zxid of each: thousands of lists of one would cost more. Change
-   * `n` is at `n` modulo the limit, so that what comes takes the place of what goes.
-   */
-  readonly #changes: (TreeChange | undefined)[] = []
-  readonly #zxids: Zxid[] = []
+  #zxids = new BigUint64Array(64)
+  readonly #blocks: Block[] = []
+  readonly #offsets: number[] = []
+  readonly #acls: { readonly acl: Acl; readonly parentAcl: Acl }[] = []
   /** The first change that is here, and the one behind the last. */
   #first = 0
   #end = 0
   #bytes = 0
   #start: Zxid
+  #block = newBlock(0)
+  /** One that nothing is left in. */
+  #spare: Block | undefined
 
   /** `start`: the last entry before the first one that will be noted. */
   constructor(limits: WindowLimits, start: Zxid) {
@@ -47,12 +72,7 @@ export class ChangeWindow {
       this.#start = zxid
       return
     }
-    for (const change of changes) {
-      this.#changes[this.#end % changesMax] = change
-      this.#zxids[this.#end % changesMax] = zxid
-      this.#end += 1
-      this.#bytes += weightOf(change)
-    }
+    for (const change of changes) this.#add(zxid, change)
     while (this.#bytes > bytesMax) this.#forgetFirst()
   }
 
@@ -74,16 +94,62 @@ export class ChangeWindow {
     if (low === this.#end) return undefined
     const changes: TreeChange[] = []
     const end = this.#endOfEntry(low)
-    for (let index = low; index < end; index += 1) changes.push(this.#changeOf(index))
+    for (let index = low; index < end; index += 1) changes.push(this.#changeAt(index))
     return { zxid: this.#zxidOf(low), changes }
+  }
+
+  #add(zxid: Zxid, change: TreeChange): void {
+    const { type, path, data } = change
+    const block = this.#blockFor(headBytes + path.length * bytesPerCharacterMax + (data?.length ?? 0))
+    const { bytes, used: offset } = block
+    const pathBytes = bytes.write(path, offset + headBytes)
+    bytes[offset] = types.indexOf(type)
+    bytes.writeUInt32BE(pathBytes, offset + 1)
+    bytes.writeUInt32BE(data === undefined ? 0 : data.length + 1, offset + 5)
+    if (data !== undefined) bytes.set(data, offset + headBytes + pathBytes)
+    block.used += headBytes + pathBytes + (data?.length ?? 0)
+    block.changes += 1
+    const place = this.#end % this.#limits.changes
+    if (place === this.#zxids.length) this.#growZxids()
+    this.#zxids[place] = zxid
+    this.#blocks[place] = block
+    this.#offsets[place] = offset
+    this.#acls[place] = this.#aclsOf(change)
+    this.#end += 1
+    this.#bytes += weightOf(block, offset)
+  }
+
+  #growZxids(): void {
+    const larger = new BigUint64Array(2 * this.#zxids.length)
+    larger.set(this.#zxids)
+    this.#zxids = larger
+  }
+
+  /** Most changes have those of the one before. */
+  #aclsOf({ acl, parentAcl }: TreeChange): { readonly acl: Acl; readonly parentAcl: Acl } {
+    const last = this.#end === 0 ? undefined : this.#acls[(this.#end - 1) % this.#limits.changes]
+    return last !== undefined && last.acl === acl && last.parentAcl === parentAcl ? last : { acl, parentAcl }
+  }
+
+  #changeAt(index: number): TreeChange {
+    const place = index % this.#limits.changes
+    const { bytes } = this.#blocks[place] as Block
+    const offset = this.#offsets[place] as number
+    const { acl, parentAcl } = this.#acls[place] as { acl: Acl; parentAcl: Acl }
+    const start = offset + headBytes
+    const end = start + bytes.readUInt32BE(offset + 1)
+    const dataLength = bytes.readUInt32BE(offset + 5) - 1
+    return {
+      type: types[bytes[offset] as number] as TreeChange['type'],
+      path: bytes.toString('utf8', start, end),
+      acl,
+      parentAcl,
+      data: dataLength < 0 ? undefined : bytes.subarray(end, end + dataLength),
+    }
   }
 
   #zxidOf(index: number): Zxid {
     return this.#zxids[index % this.#limits.changes] as Zxid
-  }
-
-  #changeOf(index: number): TreeChange {
-    return this.#changes[index % this.#limits.changes] as TreeChange
   }
 
   #endOfEntry(start: number): number {
@@ -97,15 +163,32 @@ export class ChangeWindow {
   #forgetFirst(): void {
     const end = this.#endOfEntry(this.#first)
     this.#start = this.#zxidOf(this.#first)
-    for (; this.#first < end; this.#first += 1) {
-      this.#bytes -= weightOf(this.#changeOf(this.#first))
-      this.#changes[this.#first % this.#limits.changes] = undefined
-    }
+    for (; this.#first < end; this.#first += 1) this.#forget(this.#first % this.#limits.changes)
+  }
+
+  #forget(place: number): void {
+    const block = this.#blocks[place] as Block
+    this.#bytes -= weightOf(block, this.#offsets[place] as number)
+    block.changes -= 1
+    if (block.changes > 0) return
+    block.used = 0
+    if (block !== this.#block && block.bytes.length === blockBytes) this.#spare = block
+  }
+
+  /** With room for so many bytes more. */
+  #blockFor(length: number): Block {
+    if (this.#block.used + length <= this.#block.bytes.length) return this.#block
+    const spare = length <= blockBytes ? this.#spare : undefined
+    if (spare !== undefined) this.#spare = undefined
+    this.#block = spare ?? newBlock(Math.max(length, blockBytes))
+    return this.#block
   }
 }
 
-const bytesPerChange = 64
+function newBlock(length: number): Block {
+  return { bytes: Buffer.allocUnsafeSlow(length), used: 0, changes: 0 }
+}
 
-function weightOf({ path, data }: TreeChange): number {
-  return bytesPerChange + path.length + (data?.length ?? 0)
+function weightOf({ bytes }: Block, offset: number): number {
+  return bytesPerChange + bytes.readUInt32BE(offset + 1) + Math.max(0, bytes.readUInt32BE(offset + 5) - 1)
 }

@@ -1,7 +1,8 @@
 /** Streams and their window without an ensemble: random histories, random paces of consumers. */
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import type { Operation } from '../../lib/core/tree/operation.ts'
+import { readAcl } from '../../lib/core/tree/acl.ts'
+import type { Operation, TreeChange } from '../../lib/core/tree/operation.ts'
 import type { Zxid } from '../../lib/core/zab/zxid.ts'
 import { zxidOf } from '../../lib/core/zab/zxid.ts'
 import type { StreamEvent } from '../../lib/ports/session-link.ts'
@@ -43,6 +44,44 @@ describe('the window of changes', () => {
       window.push(at(counter), [change('/a')])
       assert.equal(window.next(window.start)?.zxid, at(Math.max(1, counter - 9)))
     }
+  })
+
+  it('gives back what came, in memory that is used again and again', () => {
+    const limits = { changes: 40, bytes: 60_000 }
+    const size = fc.oneof(fc.nat(200), fc.constantFrom(0, 5_000, 16_384, 40_000))
+    const some: fc.Arbitrary<TreeChange> = fc.record(
+      {
+        type: fc.constantFrom('created' as const, 'changed' as const, 'deleted' as const),
+        path: fc.constantFrom('/', '/a', `/${'ü🐟'.repeat(40)}`, `/${'x'.repeat(9_000)}`),
+        acl: fc.constantFrom(undefined, readAcl),
+        parentAcl: fc.constantFrom(undefined, readAcl),
+        data: fc.option(
+          fc.tuple(size, fc.nat(255)).map(([length, byte]) => new Uint8Array(length).fill(byte)),
+          { nil: undefined },
+        ),
+      },
+      { noNullPrototype: true },
+    )
+    fc.assert(
+      fc.property(fc.array(fc.array(some, { maxLength: 4 }), { minLength: 60, maxLength: 120 }), (entries) => {
+        const window = new ChangeWindow(limits, at(0))
+        for (const [index, changes] of entries.entries()) window.push(at(index + 1), changes)
+        const kept = entries
+          .map((changes, index) => ({ zxid: at(index + 1), changes }))
+          .filter(({ zxid, changes }) => zxid > window.start && changes.length > 0)
+        let after = window.start
+        for (const entry of kept) {
+          const found = window.next(after)
+          const changes = found?.changes.map((one) => ({ ...one, data: one.data && new Uint8Array(one.data) }))
+          assert.deepEqual({ ...found, changes }, entry)
+          after = entry.zxid
+        }
+        assert.equal(window.next(after), undefined)
+        const bytesKept = kept.flatMap(({ changes }) => changes).reduce((sum, { data }) => sum + (data?.length ?? 0), 0)
+        assert.ok(bytesKept <= limits.bytes)
+      }),
+      { numRuns: 60 },
+    )
   })
 
   it('knows nothing before a reset', () => {
