@@ -48,8 +48,10 @@ export interface LinkHandlers {
 }
 
 const headerBytes = 8
-/** Frames of these lengths are put together where an earlier one was, once that is written: most of what a busy link would
- * leave to the collector, which counts bytes outside of the heap, too. */
+/**
+ * Frames of these lengths are put together where an earlier one was, once that is written: most of what a busy link would
+ * leave to the collector, which counts bytes outside of the heap, too.
+ */
 const reusedBytes = { min: 4096, max: 0x40_0000 } as const
 
 export class PeerLink {

@@ -4,7 +4,7 @@
  */
 // Not from 'cbor-x': that loads a native addon, which costs 5 MiB and makes nothing here faster.
 import { Decoder } from 'cbor-x/decode'
-import { CoordError } from '../errors.ts'
+import { assert, CoordError } from '../errors.ts'
 import type { Schema } from './schema.ts'
 import { Writer } from './writer.ts'
 
@@ -18,6 +18,7 @@ export function encode<T>(schema: Schema<T>, value: T): Uint8Array {
 
 /** Several items, one after the other. */
 export function written(write: (writer: Writer) => void): Uint8Array {
+  assert(writer.isEmpty, 'a value is encoded while another one is written')
   try {
     write(writer)
     return writer.take()

@@ -190,9 +190,10 @@ export function encodeBatch(batch: Batch): Uint8Array {
   if (batch.encoded === undefined) {
     const whole = written((writer) => {
       batchHeader.write(writer, batch)
-      for (const { requests, encoded } of batch.parcels ?? [batch]) {
-        if (encoded instanceof Uint8Array) writer.items(encoded)
-        else logRequests.write(writer, requests)
+      const parcels: readonly Parcel[] = batch.parcels ?? [{ requests: batch.requests }]
+      for (const { requests, encoded } of parcels) {
+        if (encoded === undefined) logRequests.write(writer, requests)
+        else writer.items(encoded)
       }
     })
     batch.encoded = encodedBatch(whole)

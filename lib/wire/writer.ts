@@ -12,7 +12,10 @@ const double = 0xfb
 const headBytesMax = 9
 /** A character takes so many bytes at the most: of a pair, each two. */
 const bytesPerCharacterMax = 3
-/** Texts up to this length are written here if they are ASCII: to call the host for them takes longer. */
+/**
+ * Texts shorter than this are written here: to call the host for them takes longer, and it would put another character in the
+ * place of half a pair, which whoever evaluates its own request has not got.
+ */
 const shortText = 64
 
 const firstBytes = 0x1_0000
@@ -23,6 +26,10 @@ export class Writer {
   #bytes = Buffer.allocUnsafeSlow(firstBytes)
   #view = viewOf(this.#bytes)
   #at = 0
+
+  get isEmpty(): boolean {
+    return this.#at === 0
+  }
 
   /** What was written since the last time, as bytes of their own. */
   take(): Uint8Array {
@@ -74,7 +81,8 @@ export class Writer {
   text(value: string): void {
     const { length } = value
     this.#reserve(headBytesMax + length * bytesPerCharacterMax)
-    if (length > shortText || !this.#asciiText(value)) this.#longText(value)
+    if (length >= shortText) this.#longText(value)
+    else if (!this.#asciiText(value)) this.#shortText(value)
   }
 
   bytes(value: Uint8Array): void {
@@ -118,6 +126,25 @@ export class Writer {
     }
     this.#at = at
     return true
+  }
+
+  #shortText(value: string): void {
+    const codes = Array.from(value, (character) => character.codePointAt(0) as number)
+    this.#head(
+      major.text,
+      codes.reduce((sum, code) => sum + utf8BytesOf(code), 0),
+    )
+    for (const code of codes) this.#character(code)
+  }
+
+  /** Half of a pair as it is, in three bytes. */
+  #character(code: number): void {
+    const count = utf8BytesOf(code)
+    this.#bytes[this.#at] = count === 1 ? code : ((0xf00 >> count) & 0xff) | (code >> (6 * (count - 1)))
+    for (let index = 1; index < count; index += 1) {
+      this.#bytes[this.#at + index] = 0x80 | ((code >> (6 * (count - 1 - index))) & 0x3f)
+    }
+    this.#at += count
   }
 
   #longText(value: string): void {
@@ -167,4 +194,10 @@ export class Writer {
 
 function viewOf({ buffer, byteOffset, length }: Buffer): DataView {
   return new DataView(buffer, byteOffset, length)
+}
+
+function utf8BytesOf(code: number): number {
+  if (code < 0x80) return 1
+  if (code < 0x800) return 2
+  return code < 0x1_0000 ? 3 : 4
 }

@@ -3,6 +3,8 @@ import assert from 'node:assert/strict'
 import { Encoder } from 'cbor-x'
 import fc from 'fast-check'
 import { describe, it } from 'mocha'
+import { decode, encode } from '../../lib/wire/cbor.ts'
+import { list as listOf, natural } from '../../lib/wire/schema.ts'
 import { Writer } from '../../lib/wire/writer.ts'
 
 const cbor = new Encoder({ useRecords: false, mapsAsObjects: false, tagUint8Array: false, variableMapSize: true })
@@ -26,8 +28,8 @@ const edges = [0, 23, 24, 255, 256, 65_535, 65_536, 2 ** 32 - 1, 2 ** 32, Number
 const number = fc.oneof(fc.maxSafeInteger(), fc.constantFrom(...edges, ...edges.map((edge) => -1 - edge)))
 const long = fc.oneof(fc.bigInt({ min: 0n, max: 2n ** 63n - 1n }), fc.constantFrom(0n, 2n ** 63n - 1n))
 const lengths = fc.constantFrom(0, 1, 21, 22, 23, 24, 31, 32, 63, 64, 65, 85, 86, 255, 256, 21_845, 65_535, 65_536)
-/** Of one, two, three and four bytes. */
-const characters = fc.constantFrom('a', 'ü', '猫', '🐟')
+/** Of one, two, three and four bytes, and both halves of a pair alone. */
+const characters = fc.constantFrom('a', 'ü', '猫', '🐟', '\ud800', '\udc00')
 const text = fc.oneof(
   fc.string({ unit: 'grapheme' }),
   fc.tuple(characters, lengths).map(([character, length]) => character.repeat(length)),
@@ -60,6 +62,12 @@ describe('The writer', () => {
     writer.latin1(all)
     writer.items(cbor.encode('one'))
     assert.deepEqual(cbor.decode(Buffer.from(writer.take())), [Buffer.from(all, 'latin1'), 'one'])
+  })
+
+  it('is not shared by a value that is encoded while another one is written', () => {
+    const nested = { write: () => encode(natural, 1), read: () => 0 }
+    assert.throws(() => encode(listOf(nested, 2), [1]), { name: 'InvariantError' })
+    assert.equal(decode(natural, encode(natural, 2)), 2)
   })
 
   it('gives bytes of their own, however many, and begins anew after what was not wanted', () => {
