@@ -23,7 +23,7 @@ const crcOffset = 32
 const headerBytes = 36
 const chunkHeadBytes = 8
 /** What is staged goes to the disk in such portions, so that little is left to wait for at the end. */
-const flushBytes = 4 * 0x10_0000
+const flushBytes = 0x10_0000
 /** No more than so much is on its way. */
 const unflushedBytesMax = 16 * 0x10_0000
 const pieceBytes = 0x10_0000

@@ -12,7 +12,7 @@ import type { Store } from '../storage-shared/guarded-storage.ts'
 import { type CheckpointReference, encodeChange, type JournalChange } from './change.ts'
 import { Staging } from './checkpoint-file.ts'
 import { asCoordError } from './failures.ts'
-import type { Files } from './files.ts'
+import { type Files, removeByPieces } from './files.ts'
 import { encodeFrame, spanOf } from './frame.ts'
 import { firstSegmentBytes, Journal, type Position } from './journal.ts'
 import { checkpointName, journalName, type Listing, listingOf, spareName, stagingName } from './layout.ts'
@@ -165,7 +165,7 @@ export class FileStore implements Store {
     const all = { isBase: false, values: copied(values), truncateAfter, checkpoint, purgeThrough, append }
     await this.#append(opened, all)
     if (checkpoint !== undefined && before !== undefined) {
-      journal.later(() => this.#files.remove(checkpointName(before.number)))
+      journal.later(() => removeByPieces(this.#files, checkpointName(before.number)))
     }
   }
 

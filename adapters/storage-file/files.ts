@@ -5,7 +5,7 @@
  * What is written counts after `sync` of its file, or at once in a file that was opened `durable`; what is made, renamed
  * or removed, after `syncDirectory`.
  */
-import { close, constants, fdatasync, fstat, fsync, open, read, write, writev } from 'node:fs'
+import { close, constants, fdatasync, fstat, fsync, ftruncate, open, read, write, writev } from 'node:fs'
 import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
@@ -19,6 +19,8 @@ export interface OpenFile {
   read(into: Uint8Array, position: number): Promise<number>
   /** All of the parts, one behind the other. */
   write(parts: readonly Uint8Array[], position: number): Promise<void>
+  /** Lets go of what is behind so many bytes. */
+  truncate(bytes: number): Promise<void>
   sync(): Promise<void>
   close(): Promise<void>
 }
@@ -37,11 +39,15 @@ export interface Files {
   syncDirectory(): Promise<void>
 }
 
+/** A file is let go of in such pieces. */
+const pieceBytes = 4 * 0x10_0000
+
 const openAsync = promisify(open)
 const closeAsync = promisify(close)
 const fdatasyncAsync = promisify(fdatasync)
 const fstatAsync = promisify(fstat)
 const fsyncAsync = promisify(fsync)
+const ftruncateAsync = promisify(ftruncate)
 
 /** On macOS the drive keeps in its cache what O_DSYNC wrote, and on Windows Node does not know it: there a sync follows. */
 const writesThrough = process.platform !== 'darwin' && process.platform !== 'win32' && constants.O_DSYNC !== undefined
@@ -92,6 +98,23 @@ export class NodeFiles implements Files {
   }
 }
 
+/**
+ * Removes a file that counts for nothing, whatever is left of it, from its end on. To let go of all of a long file at once takes
+ * the file system tens of milliseconds, and who writes the log beside it waits for that.
+ */
+export async function removeByPieces(files: Files, name: string): Promise<void> {
+  const file = await files.open(name, 'edit')
+  try {
+    for (let left = (await file.size()) - pieceBytes; left > 0; left -= pieceBytes) {
+      await file.truncate(left)
+      await file.sync()
+    }
+  } finally {
+    await file.close()
+  }
+  await files.remove(name)
+}
+
 async function syncDirectory(path: string): Promise<void> {
   // There a directory cannot be opened: its file system keeps a journal of names itself.
   if (process.platform === 'win32') return
@@ -138,6 +161,10 @@ class NodeFile implements OpenFile {
       rest = left
     }
     if (this.#syncsWrites) await this.sync()
+  }
+
+  truncate(bytes: number): Promise<void> {
+    return ftruncateAsync(this.#fd, bytes)
   }
 
   sync(): Promise<void> {

@@ -7,7 +7,7 @@
  * again, and fails with it. Tidying up may fail, too, and be left to the next opening.
  */
 
-import type { Files, OpenFile } from './files.ts'
+import { type Files, type OpenFile, removeByPieces } from './files.ts'
 import { encodeFrame, frameHeaderBytes, spanOf } from './frame.ts'
 import { journalName, spareName } from './layout.ts'
 import { pageBytes, rewriteSegment, type Segment, seedOf, writeSegment } from './segment.ts'
@@ -168,7 +168,7 @@ export class Journal {
     const bytes = this.#lengths.get(number)
     this.#lengths.delete(number)
     if (bytes !== this.#segmentBytes || this.#spares.length >= sparesMax) {
-      await this.#files.remove(journalName(number))
+      await removeByPieces(this.#files, journalName(number))
       return
     }
     const name = spareName(number)

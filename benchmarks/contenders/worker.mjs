@@ -2,7 +2,7 @@
  * One process of embedded-coord: the application, its load, and its member. It runs the built library, as users do, and
  * does what its parent says over IPC.
  */
-import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { subscribe } from 'node:diagnostics_channel'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { joinEnsemble } from '../../dist/lib/index.js'
 import { inLanes, isWrite, openLoop, serveCommands, sharedClockMs } from './lanes.mjs'
@@ -12,8 +12,7 @@ let coord
 let writing
 let delay
 let watching
-/** The one that is being made. */
-let checkpoint
+const checkpoints = { begun: 0, underWay: undefined }
 /** Whose writes a load makes, in turn. */
 let clients
 
@@ -109,19 +108,10 @@ serveCommands({
   /** What `fill` created is written again, from the first one on, until this member begins a checkpoint. */
   async writeUntilCheckpoint({ count, bytes }) {
     const data = new Uint8Array(bytes)
-    let hasBegun = false
-    checkpoint = new Promise((resolve) => {
-      const note = ({ type }) => {
-        hasBegun ||= type === 'checkpoint'
-        if (type !== 'checkpointed') return
-        unsubscribe('embedded-coord:storage', note)
-        resolve()
-      }
-      subscribe('embedded-coord:storage', note)
-    })
+    const { begun } = checkpoints
     let next = 0
     const lane = async () => {
-      while (!hasBegun) {
+      while (checkpoints.begun === begun) {
         const number = next++ % count
         await coord.setData(`/tree/${Math.floor(number / childrenPerParent)}/child-${number}`, data)
       }
@@ -129,7 +119,8 @@ serveCommands({
     await Promise.all(Array.from({ length: fillOutstanding }, lane))
   },
 
-  checkpointed: () => checkpoint,
+  /** No checkpoint is being made. */
+  checkpointed: () => checkpoints.underWay?.ended,
 
   async beginWriting({ everyMs, bytes = 8, atOnce = 1 }) {
     await coord.create('/open-loop').catch(ignoreExisting)
@@ -193,6 +184,8 @@ serveCommands({
     return { p50: beyond(delay.percentile(50)), p99: beyond(delay.percentile(99)), max: beyond(delay.max) }
   },
 
+  collect: () => globalThis.gc?.(),
+
   /** After a collection, where Node was started with one. Bytes. */
   memory() {
     globalThis.gc?.()
@@ -202,6 +195,19 @@ serveCommands({
   async close() {
     await coord?.close({ timeoutMs: 500 })
   },
+})
+
+subscribe('embedded-coord:storage', ({ type }) => {
+  if (type !== 'checkpoint' && type !== 'checkpointed') return
+  checkpoints.underWay?.end()
+  checkpoints.underWay = undefined
+  if (type === 'checkpointed') return
+  checkpoints.begun += 1
+  let end
+  const ended = new Promise((resolve) => {
+    end = resolve
+  })
+  checkpoints.underWay = { end, ended }
 })
 
 function ignoreExisting(error) {

@@ -17,6 +17,7 @@ const writesPerSecond = (members: number): string =>
   `about ${(Math.round((members * writesAtOnce * 10) / everyMs) * 100).toLocaleString('en-US')} writes of 1 KB a second`
 
 const observedMsMin = 500
+const settleMs = 500
 
 /** A large tree takes its time to be sent, and the machine is busy. */
 const joinTimeoutMs = 600_000
@@ -91,11 +92,18 @@ export const snapshot: Workload = {
   },
 }
 
+/** What 2,000 writes at a time have left behind is another matter. */
+async function settle(members: readonly NodeProcess[]): Promise<void> {
+  await Promise.all(members.map((member) => member.ask('collect')))
+  await sleep(settleMs)
+}
+
 async function snapshotRows(
   { znodes, windows, seconds, smoke, progress }: Settings,
   more: EmbeddedOptions,
 ): Promise<Row[]> {
-  const ensemble = await EmbeddedEnsemble.start('disk', 3, { ...more, options: { joinTimeoutMs } })
+  const execArgv = ['--expose-gc']
+  const ensemble = await EmbeddedEnsemble.start('disk', 3, { ...more, execArgv, options: { joinTimeoutMs } })
   const [first] = ensemble.members as [NodeProcess, ...NodeProcess[]]
   progress(`snapshot: ${znodes} znodes`)
   await first.ask('fill', { first: 0, count: znodes, bytes: 100 })
@@ -104,23 +112,33 @@ async function snapshotRows(
   const stayers = ensemble.members.filter((_, index) => index !== lost)
   const writers = stayers.filter((member) => member !== leader)
   const tree = `${znodes.toLocaleString('en-US')} znodes of 100 B`
+  const quiet = async (): Promise<void> => {
+    await Promise.all(ensemble.members.map((member) => member.ask('checkpointed')))
+    await settle(ensemble.members)
+  }
   const rows = await inTurn(ensemble.name, smoke ? 1 : windows, {
-    [`${tree}, ${writesPerSecond(writers.length)}`]: () => observe(stayers, writers, () => sleep(seconds * 1000)),
+    [`${tree}, ${writesPerSecond(writers.length)}`]: async () => {
+      await quiet()
+      return observe(stayers, writers, () => sleep(seconds * 1000))
+    },
     [`${tree}, the same while the leader makes a checkpoint`]: async () => {
       progress('snapshot: checkpoint')
       await leader.ask('writeUntilCheckpoint', { count: znodes, bytes: 100 })
+      await settle(stayers)
       // That of a small tree is made before anything could be observed.
       return observe(stayers, writers, () => Promise.all([leader.ask('checkpointed'), sleep(observedMsMin)]))
     },
-    [`${tree}, the same while a member that lost its store joins`]: () =>
-      observe(stayers, writers, async () => {
+    [`${tree}, the same while a member that lost its store joins`]: async () => {
+      await quiet()
+      return observe(stayers, writers, async () => {
         progress('snapshot: a member joins')
         await ensemble.members[lost]?.kill()
         rmSync(ensemble.folderOf(lost), { recursive: true, force: true })
         const began = performance.now()
         await (await ensemble.join(lost)).ask('sync')
         progress(`snapshot: joined within ${Math.round(performance.now() - began)} ms`)
-      }),
+      })
+    },
   })
   await ensemble.stop()
   return rows

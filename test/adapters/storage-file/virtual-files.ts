@@ -179,6 +179,10 @@ export class VirtualFileDisk {
           cached,
         )
       },
+      truncate: (bytes) => {
+        if (mode === 'read') throw new Error(`${name} is read only`)
+        return used('truncate', () => resize(inode, bytes))
+      },
       sync: () =>
         used(
           'sync',
