@@ -129,11 +129,13 @@ async function snapshotRows(
       return observe(stayers, writers, () => Promise.all([leader.ask('checkpointed'), sleep(observedMsMin)]))
     },
     [`${tree}, the same while a member that lost its store joins`]: async () => {
+      progress('snapshot: a member joins')
       await quiet()
+      await ensemble.members[lost]?.kill()
+      // Which takes the disk its time, too.
+      rmSync(ensemble.folderOf(lost), { recursive: true, force: true })
+      await settle(stayers)
       return observe(stayers, writers, async () => {
-        progress('snapshot: a member joins')
-        await ensemble.members[lost]?.kill()
-        rmSync(ensemble.folderOf(lost), { recursive: true, force: true })
         const began = performance.now()
         await (await ensemble.join(lost)).ask('sync')
         progress(`snapshot: joined within ${Math.round(performance.now() - began)} ms`)
