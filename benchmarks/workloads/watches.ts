@@ -11,6 +11,10 @@ interface FanOut {
   readonly watchers: number
 }
 
+/** A turn is a moment: many of them, and as many before them as it takes until the code is compiled, theirs and ours. */
+const turnsMin = 15
+const warmUpTurns = 20
+
 type Figures = Record<string, number>
 
 /** Sessions and watchers are spread over the members; the first one changes the node. */
@@ -36,7 +40,8 @@ async function zookeeperFanOut(load: JavaLoad, { watchers }: FanOut): Promise<Fi
 async function measure(fanOut: FanOut, settings: Settings): Promise<Row[]> {
   const { sessions, watchers } = fanOut
   const setting = `${watchers.toLocaleString('en-US')} watchers in ${sessions.toLocaleString('en-US')} sessions`
-  const turns = Math.max(settings.windows, 5)
+  const turns = settings.smoke ? 5 : Math.max(settings.windows, turnsMin)
+  const warmUps = settings.smoke ? 5 : warmUpTurns
   const ensemble = await EmbeddedEnsemble.start('memory')
   const servers = hasPeer(settings, 'zookeeper') ? await ZooKeeperServers.start('memory') : undefined
   const load = servers === undefined ? undefined : await startZooKeeperLoad()
@@ -44,7 +49,7 @@ async function measure(fanOut: FanOut, settings: Settings): Promise<Row[]> {
   const ours: Figures[] = []
   const theirs: Figures[] = []
   // The first ones, in which code is compiled, do not count.
-  for (let turn = -turns; turn < turns; turn += 1) {
+  for (let turn = -warmUps; turn < turns; turn += 1) {
     settings.progress(`watches: ${setting}, ${turn < 0 ? 'warm-up' : `${turn + 1} of ${turns}`}`)
     const own = await embeddedFanOut(ensemble, fanOut)
     const other = load === undefined ? undefined : await zookeeperFanOut(load, fanOut)
