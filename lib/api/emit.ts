@@ -4,9 +4,9 @@
  */
 import type { EventEmitter } from 'node:events'
 
-export function callListener(listener: () => void): void {
+export function callListener<A extends readonly unknown[]>(listener: (...args: A) => void, ...args: A): void {
   try {
-    listener()
+    listener(...args)
   } catch (error) {
     queueMicrotask(() => {
       throw error
@@ -27,7 +27,7 @@ export function textOfError(error: unknown): string {
 export function asListener<A extends readonly unknown[]>(
   callback: ((...args: A) => void) | undefined,
 ): ((...args: A) => void) | undefined {
-  return callback === undefined ? undefined : (...args) => callListener(() => callback(...args))
+  return callback === undefined ? undefined : (...args) => callListener(callback, ...args)
 }
 
 /**

@@ -27,7 +27,7 @@ import type {
 import { atMost } from './at-most.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { callListener, emitSafely } from './emit.ts'
-import { abortError } from './results.ts'
+import { abortError, withJson } from './results.ts'
 import { SessionBytes } from './session-bytes.ts'
 import type { ValueCodec } from './values.ts'
 import { WaitingReads } from './waiting-reads.ts'
@@ -444,7 +444,8 @@ export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements
 
   /** The member sends one event per change and path; here it fans out, each listener being called once. */
   #onEvent(event: WatchEvent): void {
-    for (const call of this.#listeners.take(event)) callListener(call)
+    const seen = withJson({ ...event })
+    for (const listener of this.#listeners.take(event)) callListener(listener, seen)
   }
 
   #setState(next: SessionState, reason: string): void {

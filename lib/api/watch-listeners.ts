@@ -5,17 +5,19 @@
  */
 import { parentOf } from '../core/tree/path.ts'
 import type { WatchEvent, WatchKind, WatchRegistrations } from '../ports/session-link.ts'
-import { withJson } from './results.ts'
 import type { WatchListener, WatchRequest } from './znodes.ts'
 
-type ListenersOfPath = { readonly [K in WatchKind]: Set<WatchListener> }
+type ListenersOfPath = { [K in WatchKind]: Set<WatchListener> }
+
+/** One, most often: a set for each of ten thousand listeners is most of what they take. */
+type Paths = string | Set<string>
 
 const kindsOfNode: readonly WatchKind[] = ['data', 'exists']
 
 export class WatchListeners {
   readonly #byPath = new Map<string, ListenersOfPath>()
   /** The paths of each listener. */
-  readonly #paths = new Map<WatchListener, Set<string>>()
+  readonly #paths = new Map<WatchListener, Paths>()
   #recursiveCount = 0
 
   add({ kind, path, listener }: WatchRequest): void {
@@ -34,9 +36,14 @@ export class WatchListeners {
     else if (kind === 'exists') join(listeners.data, listeners.exists)
     if (kind === 'persistent-recursive' && !listeners[kind].has(listener)) this.#recursiveCount += 1
     listeners[kind].add(listener)
+    this.#list(path, listener)
+  }
+
+  #list(path: string, listener: WatchListener): void {
     const paths = this.#paths.get(listener)
-    if (paths === undefined) this.#paths.set(listener, new Set([path]))
-    else paths.add(path)
+    if (paths === undefined) this.#paths.set(listener, path)
+    else if (typeof paths !== 'string') paths.add(path)
+    else if (paths !== path) this.#paths.set(listener, new Set([paths, path]))
   }
 
   all(): readonly WatchListener[] {
@@ -45,7 +52,8 @@ export class WatchListeners {
 
   /** The paths at which a listener is registered. */
   pathsOf(listener: WatchListener): readonly string[] {
-    return [...(this.#paths.get(listener) ?? [])]
+    const paths = this.#paths.get(listener)
+    return typeof paths === 'string' ? [paths] : [...(paths ?? [])]
   }
 
   /** Removes a listener, or all; says whether there was any, and which of the member's watches nobody listens to now. */
@@ -77,22 +85,24 @@ export class WatchListeners {
     return { found, unheard: emptied.filter((kind) => !isHeard(kind)) }
   }
 
-  /** The calls that an event makes, its one-shot listeners taken out. */
-  take(event: WatchEvent): (() => void)[] {
-    const called = new Set<WatchListener>()
-    const listeners = this.#byPath.get(event.path)
+  /** Who is to be called for an event, each once; those that are so once only are taken out. */
+  take({ type, path }: WatchEvent): ReadonlySet<WatchListener> {
+    let called = new Set<WatchListener>()
+    const listeners = this.#byPath.get(path)
     if (listeners !== undefined) {
-      for (const kind of oneShotKinds(event)) {
-        for (const listener of listeners[kind]) called.add(listener)
-        listeners[kind].clear()
+      for (const kind of oneShotKinds(type)) {
+        const taken = listeners[kind]
+        listeners[kind] = new Set()
+        // A thousand are not copied to be with none.
+        if (called.size === 0) called = taken
+        else for (const listener of taken) called.add(listener)
       }
-      this.#unlist(event.path, listeners, called)
+      this.#unlist(path, listeners, called)
       for (const listener of listeners.persistent) called.add(listener)
-      this.#forgetIfEmpty(event.path, listeners)
+      this.#forgetIfEmpty(path, listeners)
     }
-    if (this.#recursiveCount > 0 && event.type !== 'children') this.#addRecursive(event.path, called)
-    const view = withJson({ ...event })
-    return [...called].map((listener) => () => listener(view))
+    if (this.#recursiveCount > 0 && type !== 'children') this.#addRecursive(path, called)
+    return called
   }
 
   /** What a member must be told to watch for these listeners. */
@@ -120,8 +130,8 @@ export class WatchListeners {
     for (const listener of concerned) {
       if (left.some((set) => set.has(listener))) continue
       const paths = this.#paths.get(listener)
-      paths?.delete(path)
-      if (paths?.size === 0) this.#paths.delete(listener)
+      if (paths === path) this.#paths.delete(listener)
+      else if (typeof paths === 'object' && paths.delete(path) && paths.size === 0) this.#paths.delete(listener)
     }
   }
 
@@ -143,7 +153,7 @@ function listenersAt(listeners: ListenersOfPath, kinds: readonly WatchKind[]): r
   return kinds.flatMap((kind) => [...listeners[kind]])
 }
 
-function oneShotKinds({ type }: WatchEvent): readonly WatchKind[] {
+function oneShotKinds(type: WatchEvent['type']): readonly WatchKind[] {
   if (type === 'children') return ['children']
   return type === 'deleted' ? ['data', 'exists', 'children'] : kindsOfNode
 }
