@@ -71,3 +71,13 @@ export class Scratch {
     return this.#buffer.toString('latin1', 0, length)
   }
 }
+
+/** Puts a text there, a byte for each character: to call the host takes longer for a short one. False if it has others than ASCII. */
+export function putAscii(bytes: Uint8Array, offset: number, text: string): boolean {
+  for (let index = 0; index < text.length; index += 1) {
+    const code = text.charCodeAt(index)
+    if (code > 0x7f) return false
+    bytes[offset + index] = code
+  }
+  return true
+}

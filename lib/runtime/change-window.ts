@@ -6,6 +6,7 @@
  * the collector's young generation, would be most of what a busy member leaves to it. Change `n` has its numbers at `n`
  * modulo the limit.
  */
+import { putAscii } from '../bytes.ts'
 import type { Acl } from '../core/tree/acl.ts'
 import type { TreeChange } from '../core/tree/operation.ts'
 import type { Zxid } from '../core/zab/zxid.ts'
@@ -25,12 +26,14 @@ const types = ['created', 'changed', 'deleted'] as const
 
 /** A block holds so many bytes, or one change that is larger. */
 const blockBytes = 0x4000
-/** The type, the length of the path in bytes, and that of the data plus one; 0 stands for none. */
-const headBytes = 9
 /** A character takes so many at the most. */
 const bytesPerCharacterMax = 3
 /** What a change counts for beside its path and data. */
 const bytesPerChange = 64
+
+/** The numbers of a change, by their place among those of its own. `data`: one more than its length, 0 stands for none. */
+const numberOf = { offset: 0, path: 1, data: 2, type: 3, isFirst: 4 } as const
+const numbersPerChange = 5
 
 interface Block {
   readonly bytes: Buffer
@@ -42,8 +45,9 @@ interface Block {
 export class ChangeWindow {
   readonly #limits: WindowLimits
   #zxids = new BigUint64Array(64)
+  /** Beside the bytes, which nobody looks at again until a stream asks: to forget one is to fetch nothing from far away. */
+  #numbers = new Uint32Array(64 * numbersPerChange)
   readonly #blocks: Block[] = []
-  readonly #offsets: number[] = []
   readonly #acls: { readonly acl: Acl; readonly parentAcl: Acl }[] = []
   /** The first change that is here, and the one behind the last. */
   #first = 0
@@ -72,7 +76,9 @@ export class ChangeWindow {
       this.#start = zxid
       return
     }
-    for (const change of changes) this.#add(zxid, change)
+    changes.forEach((change, index) => {
+      this.#add(zxid, change, index === 0)
+    })
     while (this.#bytes > bytesMax) this.#forgetFirst()
   }
 
@@ -98,31 +104,37 @@ export class ChangeWindow {
     return { zxid: this.#zxidOf(low), changes }
   }
 
-  #add(zxid: Zxid, change: TreeChange): void {
+  #add(zxid: Zxid, change: TreeChange, isFirst: boolean): void {
     const { type, path, data } = change
-    const block = this.#blockFor(headBytes + path.length * bytesPerCharacterMax + (data?.length ?? 0))
+    const dataBytes = data?.length ?? 0
+    const block = this.#blockFor(path.length * bytesPerCharacterMax + dataBytes)
     const { bytes, used: offset } = block
-    const pathBytes = bytes.write(path, offset + headBytes)
-    bytes[offset] = types.indexOf(type)
-    bytes.writeUInt32BE(pathBytes, offset + 1)
-    bytes.writeUInt32BE(data === undefined ? 0 : data.length + 1, offset + 5)
-    if (data !== undefined) bytes.set(data, offset + headBytes + pathBytes)
-    block.used += headBytes + pathBytes + (data?.length ?? 0)
+    const pathBytes = putText(bytes, offset, path)
+    if (data !== undefined) bytes.set(data, offset + pathBytes)
+    block.used += pathBytes + dataBytes
     block.changes += 1
     const place = this.#end % this.#limits.changes
-    if (place === this.#zxids.length) this.#growZxids()
+    if (place === this.#zxids.length) this.#grow()
     this.#zxids[place] = zxid
+    const numbers = this.#numbers
+    const at = place * numbersPerChange
+    numbers[at + numberOf.offset] = offset
+    numbers[at + numberOf.path] = pathBytes
+    numbers[at + numberOf.data] = data === undefined ? 0 : dataBytes + 1
+    numbers[at + numberOf.type] = types.indexOf(type)
+    numbers[at + numberOf.isFirst] = isFirst ? 1 : 0
     this.#blocks[place] = block
-    this.#offsets[place] = offset
     this.#acls[place] = this.#aclsOf(change)
     this.#end += 1
-    this.#bytes += weightOf(block, offset)
+    this.#bytes += bytesPerChange + pathBytes + dataBytes
   }
 
-  #growZxids(): void {
-    const larger = new BigUint64Array(2 * this.#zxids.length)
-    larger.set(this.#zxids)
-    this.#zxids = larger
+  #grow(): void {
+    const [zxids, numbers] = [new BigUint64Array(2 * this.#zxids.length), new Uint32Array(2 * this.#numbers.length)]
+    zxids.set(this.#zxids)
+    numbers.set(this.#numbers)
+    this.#zxids = zxids
+    this.#numbers = numbers
   }
 
   /** Most changes have those of the one before. */
@@ -134,13 +146,12 @@ export class ChangeWindow {
   #changeAt(index: number): TreeChange {
     const place = index % this.#limits.changes
     const { bytes } = this.#blocks[place] as Block
-    const offset = this.#offsets[place] as number
     const { acl, parentAcl } = this.#acls[place] as { acl: Acl; parentAcl: Acl }
-    const start = offset + headBytes
-    const end = start + bytes.readUInt32BE(offset + 1)
-    const dataLength = bytes.readUInt32BE(offset + 5) - 1
+    const start = this.#numberAt(place, 'offset')
+    const end = start + this.#numberAt(place, 'path')
+    const dataLength = this.#numberAt(place, 'data') - 1
     return {
-      type: types[bytes[offset] as number] as TreeChange['type'],
+      type: types[this.#numberAt(place, 'type')] as TreeChange['type'],
       path: bytes.toString('utf8', start, end),
       acl,
       parentAcl,
@@ -148,14 +159,17 @@ export class ChangeWindow {
     }
   }
 
+  #numberAt(place: number, name: keyof typeof numberOf): number {
+    return this.#numbers[place * numbersPerChange + numberOf[name]] as number
+  }
+
   #zxidOf(index: number): Zxid {
     return this.#zxids[index % this.#limits.changes] as Zxid
   }
 
   #endOfEntry(start: number): number {
-    const zxid = this.#zxidOf(start)
     let end = start + 1
-    while (end < this.#end && this.#zxidOf(end) === zxid) end += 1
+    while (end < this.#end && this.#numberAt(end % this.#limits.changes, 'isFirst') === 0) end += 1
     return end
   }
 
@@ -168,7 +182,7 @@ export class ChangeWindow {
 
   #forget(place: number): void {
     const block = this.#blocks[place] as Block
-    this.#bytes -= weightOf(block, this.#offsets[place] as number)
+    this.#bytes -= bytesPerChange + this.#numberAt(place, 'path') + Math.max(0, this.#numberAt(place, 'data') - 1)
     block.changes -= 1
     if (block.changes > 0) return
     block.used = 0
@@ -189,6 +203,7 @@ function newBlock(length: number): Block {
   return { bytes: Buffer.allocUnsafeSlow(length), used: 0, changes: 0 }
 }
 
-function weightOf({ bytes }: Block, offset: number): number {
-  return bytesPerChange + bytes.readUInt32BE(offset + 1) + Math.max(0, bytes.readUInt32BE(offset + 5) - 1)
+/** Returns how many bytes it takes. */
+function putText(bytes: Buffer, offset: number, text: string): number {
+  return putAscii(bytes, offset, text) ? text.length : bytes.write(text, offset)
 }

@@ -3,6 +3,8 @@
  * double, so that it is read as a number. What is written is what cbor-x would write of the same values, which reads it.
  */
 
+import { putAscii } from '../bytes.ts'
+
 /** Major types, in the highest three bits of an item's first byte. */
 const major = { natural: 0x00, negative: 0x20, bytes: 0x40, text: 0x60, array: 0x80 } as const
 const simple = { false: 0xf4, true: 0xf5, undefined: 0xf7 } as const
@@ -113,18 +115,11 @@ export class Writer {
   #asciiText(value: string): boolean {
     const start = this.#at
     this.#head(major.text, value.length)
-    const bytes = this.#bytes
-    let at = this.#at
-    for (let index = 0; index < value.length; index += 1) {
-      const code = value.charCodeAt(index)
-      if (code > 0x7f) {
-        this.#at = start
-        return false
-      }
-      bytes[at] = code
-      at += 1
+    if (!putAscii(this.#bytes, this.#at, value)) {
+      this.#at = start
+      return false
     }
-    this.#at = at
+    this.#at += value.length
     return true
   }
 
