@@ -1,5 +1,5 @@
 /** The checks that several doors share. What is wrong is misuse: a TypeError or RangeError that names it. */
-import { type AclEntry, aclLimits, arePermissions, isShort } from '../core/tree/acl.ts'
+import { type AclEntry, aclLimits, arePermissions, isShort, isWhole } from '../core/tree/acl.ts'
 import { CoordError } from '../errors.ts'
 
 export function isObject(value: unknown): value is Record<string, unknown> {
@@ -61,6 +61,8 @@ export function checkAcl(acl: unknown): void {
   for (const entry of acl as unknown[]) {
     const isEntry = isObject(entry) && ['scheme', 'id', 'permissions'].every((key) => typeof entry[key] === 'string')
     if (!isEntry) throw new TypeError('an entry of an ACL is { scheme, id, permissions }, all strings')
+    if (!isWhole(entry as unknown as AclEntry))
+      throw new TypeError('the scheme and the id of an ACL are texts of whole characters: here is half of a pair')
     const permissions = entry['permissions'] as string
     if (!arePermissions(permissions))
       throw new TypeError(`permissions are letters of 'cdrwa', each once, not ${JSON.stringify(permissions)}`)

@@ -3,7 +3,7 @@
  * those that the application brought. It runs on the member that hosts the session; what it finds is stamped on writes.
  */
 import { createHash, scrypt } from 'node:crypto'
-import { type AclEntry, aclLimits, type Identity, isShort, userOf } from '../core/tree/acl.ts'
+import { type AclEntry, aclLimits, type Identity, isShort, isWhole, userOf } from '../core/tree/acl.ts'
 import type { Operation } from '../core/tree/operation.ts'
 import { CoordError } from '../errors.ts'
 import type { AuthScheme } from '../ports/auth-scheme.ts'
@@ -53,8 +53,8 @@ export class Authentication {
     const known = new Set(ownSchemes)
     for (const { scheme } of schemes) {
       if (known.has(scheme)) throw new TypeError(`the scheme ${scheme} is there already: choose another name`)
-      if (!isShort({ scheme, id: '' }))
-        throw new TypeError(`the name of a scheme has at most ${aclLimits.schemeLength} characters`)
+      if (!(isShort({ scheme, id: '' }) && isWhole({ scheme, id: '' })))
+        throw new TypeError(`the name of a scheme has at most ${aclLimits.schemeLength} whole characters`)
       known.add(scheme)
     }
     this.#schemes = new Map(schemes.map((scheme) => [scheme.scheme, scheme]))
@@ -140,7 +140,9 @@ async function askScheme(port: AuthScheme, credentials: Uint8Array): Promise<rea
     throw refusal(`the scheme ${scheme} refused the credentials`, cause)
   }
   if (!Array.isArray(ids) || ids.length === 0) throw refusal(`the scheme ${scheme} refused the credentials`)
-  if (!ids.every((id) => typeof id === 'string' && id !== '' && isShort({ scheme, id })))
-    throw refusal(`the scheme ${scheme} gave what is no id: a text of 1 to ${aclLimits.idLength} characters`)
+  const isId = (id: unknown): boolean =>
+    typeof id === 'string' && id !== '' && isShort({ scheme, id }) && isWhole({ scheme, id })
+  if (!ids.every(isId))
+    throw refusal(`the scheme ${scheme} gave what is no id: a text of 1 to ${aclLimits.idLength} whole characters`)
   return ids.map((id: string) => ({ scheme, id }))
 }

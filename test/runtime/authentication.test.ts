@@ -38,14 +38,24 @@ describe('authentication', () => {
     const port = { scheme: 'own', authenticate: () => answer } as unknown as AuthScheme
     const authentication = new Authentication([port])
     assert.deepEqual(await authentication.authenticate('own', bytes('')), [{ scheme: 'own', id: 'a' }])
-    for (answer of [[], undefined, null, 'a', [''], [5], ['a', 'x'.repeat(1_025)], Promise.reject(new Error('no'))])
+    for (answer of [
+      [],
+      undefined,
+      null,
+      'a',
+      [''],
+      [5],
+      ['a', 'x'.repeat(1_025)],
+      ['\ud800x'],
+      Promise.reject(new Error('no')),
+    ])
       await assert.rejects(async () => authentication.authenticate('own', bytes('')), { code: 'COORD_AUTH_FAILED' })
     await assert.rejects(async () => authentication.authenticate('other', bytes('')), { code: 'COORD_AUTH_FAILED' })
   })
 
   it('takes no scheme twice, none of our own, and no endless names', () => {
     const scheme = (name: string): AuthScheme => ({ scheme: name, authenticate: () => [] })
-    for (const name of ['world', 'auth', 'digest', 'ip', 'super', 'scrypt', 'x'.repeat(65)])
+    for (const name of ['world', 'auth', 'digest', 'ip', 'super', 'scrypt', 'x'.repeat(65), 'x\udc00'])
       assert.throws(() => new Authentication([scheme(name)]), TypeError)
     assert.throws(() => new Authentication([scheme('own'), scheme('own')]), TypeError)
   })

@@ -35,6 +35,12 @@ describe('ACLs', () => {
       await assert.rejects(coord.create('/n', undefined, { acl: [world(permissions)] }), TypeError)
     for (const acl of ['r', null, [null], [{}], [{ scheme: 'world', id: 'anyone', permissions: 31 }]])
       await assert.rejects(coord.create('/n', undefined, { acl: acl as never }), TypeError)
+    // Half of a pair has no bytes: others would read another character there.
+    for (const id of ['\ud800', `${'x'.repeat(70)}\udc00`, '\udc00\ud800'])
+      await assert.rejects(coord.create('/n', undefined, { acl: [{ scheme: 'ip', id, permissions: 'r' }] }), TypeError)
+    const whole = { scheme: 'digest', id: '\ud83d\ude00:x', permissions: 'cdrwa' }
+    await coord.create('/whole', undefined, { acl: [whole, world('r')] })
+    assert.deepEqual((await coord.getAcl('/whole')).acl[0]?.id.slice(0, 3), '\ud83d\ude00:')
     await coord.create('/n', undefined, { acl: [world('awrdc')] })
     assert.deepEqual((await coord.getAcl('/n')).acl, OPEN_ACL)
   })

@@ -40,6 +40,14 @@ export const noIdentities: readonly Identity[] = []
 /** What an ACL and its entries may be at the most: every member can store and send that. UTF-16 code units. */
 export const aclLimits = { entries: 1024, schemeLength: 64, idLength: 1024 } as const
 
+/**
+ * Whether each character is whole. Half of a pair has no bytes in UTF-8: on its way to others it would become another character,
+ * and who sent it would have another ACL than they.
+ */
+export function isWhole({ scheme, id }: { readonly scheme: string; readonly id: string }): boolean {
+  return !/\p{Surrogate}/u.test(scheme) && !/\p{Surrogate}/u.test(id)
+}
+
 /** Whether a scheme and an id fit an entry of an ACL, or an identity of a session. */
 export function isShort({ scheme, id }: { readonly scheme: string; readonly id: string }): boolean {
   return scheme.length <= aclLimits.schemeLength && id.length <= aclLimits.idLength
