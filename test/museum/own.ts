@@ -48,6 +48,52 @@ export const ownExhibits: readonly Exhibit[] = [
     },
   },
   {
+    origin: 'found by the core simulation',
+    title:
+      'one against one, nobody knows who is right: both are told, and neither serves until somebody comes who does',
+    mutants: ['Z16'],
+    play() {
+      for (let seed = 1; seed <= 5; seed += 1) {
+        const world = worldOf(durable(3), { seed })
+        const leader = startAndServe(world)
+        const [wrong, gone] = others(world, leader) as [SimMember, SimMember]
+        writeAt(world, wrong, 2)
+        gone.crash()
+        world.runFor(100)
+        wrong.diverge()
+        writeAt(world, leader, 1)
+        const inDoubt = [leader, wrong]
+        assert.ok(world.runFor(3000, () => inDoubt.every(({ status }) => status?.standing === 'doubtful')))
+        assert.deepEqual([leader.status?.serving, wrong.status?.serving], [false, false])
+        gone.start()
+        assert.ok(world.runFor(10_000, () => world.isServing(world.members)))
+        settle(world)
+      }
+    },
+  },
+  {
+    origin: 'found by the core simulation',
+    title: 'who is known to have diverged does not count against the leader when another one differs from it',
+    mutants: ['Z11'],
+    play() {
+      for (let seed = 1; seed <= 5; seed += 1) {
+        const world = worldOf(durable(3), { seed })
+        const leader = startAndServe(world)
+        const [first, second] = others(world, leader) as [SimMember, SimMember]
+        writeAt(world, second, 2)
+        world.network.hold(leader, first, 'snapshot')
+        first.diverge()
+        writeAt(world, second, 1)
+        assert.ok(world.runFor(2000, () => first.status?.standing === 'diverged'))
+        second.diverge()
+        writeAt(world, leader, 1)
+        // All three differ: nobody can know any more who is right, the leader least of all that it is not.
+        assert.ok(world.runFor(3000, () => leader.status?.standing !== 'sound'))
+        assert.equal(leader.status?.standing, 'doubtful')
+      }
+    },
+  },
+  {
     origin: 'found by the lifetimes of ensembles',
     title: 'a founder that knows of the founding alone is told that a majority lost its memory',
     mutants: ['X82'],

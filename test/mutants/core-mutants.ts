@@ -1297,8 +1297,8 @@ const divergence: readonly Mutant[] = [
   },
   {
     id: 'Z11',
+    isForMuseum: true,
     title: 'who is known to have diverged has a say',
-    seedsMax: 2_000,
     edits: [
       zab(
         'divergence',
@@ -1338,8 +1338,8 @@ const divergence: readonly Mutant[] = [
   },
   {
     id: 'Z16',
+    isForMuseum: true,
     title: 'nobody is told of a doubt',
-    seedsMax: 2_000,
     edits: [zab('divergence', "if (standing === 'sound') sendVerdict(", "if (standing === 'diverged') sendVerdict(")],
   },
   {
