@@ -18,9 +18,7 @@ import { encodeBelonging, encodeEpochs, encodeRecords, encodeSnapshotHead } from
 
 /** A slice of a snapshot is of about so many bytes. */
 const sliceBytes = 0x1_0000
-/** So many slices are worth a commit; */
-const slicesPerCommit = 4
-/** and so many are written in one where commits take long: others wait for them. */
+/** So many are written in one commit where commits take long: others wait for them. */
 const slicesPerCommitMax = 16
 
 /** What a member has written to its store. */
@@ -313,7 +311,7 @@ export class Journal {
 
 /**
  * Chunks on their way to the store, beside the checkpoint in force: while some of them are committed, others gather. So a
- * commit takes few where commits are fast, and nobody waits long behind it; and many where everybody waits for it anyway.
+ * commit takes one where commits are fast, and nobody waits long behind it; and many where everybody waits for it anyway.
  */
 class Staging {
   readonly #commit: (chunks: readonly Uint8Array[], from: number) => Promise<void>
@@ -334,7 +332,7 @@ class Staging {
     this.bytes += chunk.length
     if (this.#isCommitting && this.#waiting.length < slicesPerCommitMax) return
     await this.#committed
-    if (this.#waiting.length >= slicesPerCommit) this.#begin()
+    this.#begin()
   }
 
   /** All of them are committed. */
