@@ -289,9 +289,12 @@ export class EnsembleLink implements SessionLink {
 
   // Time
 
+  /** Now and then; and when the certainty ends, for whoever holds anything must know before the next one has it. */
   #schedule(): void {
+    const { clock } = this.#options
     const step = Math.max(5, Math.min(this.#timeoutMs / 10, 200))
-    this.#tick = this.#options.clock.setTimer(step, () => this.#options.clock.defer(() => this.#onTick()))
+    const left = Math.max(0, this.confirmedUntil - clock.now())
+    this.#tick = clock.setTimer(Math.min(step, left), () => clock.defer(() => this.#onTick()))
   }
 
   #onTick(): void {

@@ -6,6 +6,7 @@ import { connectZooKeeper, serveZooKeeper } from '../../../adapters/zookeeper/in
 import { Session } from '../../../lib/api/session.ts'
 import { codecOf } from '../../../lib/api/values.ts'
 import { joinEnsemble } from '../../../lib/index.ts'
+import type { Timer } from '../../../lib/ports/clock.ts'
 import type { SessionItem, SessionOpening } from '../../../lib/ports/session-link.ts'
 import { SystemClock } from '../../../lib/runtime/system-clock.ts'
 import { SystemEntropy } from '../../../lib/runtime/system-entropy.ts'
@@ -22,6 +23,45 @@ class SleepyClock extends SystemClock {
 
   oversleep(ms: number): void {
     this.#overslept += ms
+  }
+}
+
+/** Time passes when the test says so, as far as the next timer. */
+class ManualClock extends SystemClock {
+  #now = 1000
+  readonly #due = new Map<number, (() => void)[]>()
+
+  override now(): number {
+    return this.#now
+  }
+
+  override setTimer(delayMs: number, callback: () => void): Timer {
+    const at = this.#now + delayMs
+    const callbacks = this.#due.get(at) ?? []
+    this.#due.set(at, [...callbacks, callback])
+    return {
+      cancel: () => {
+        const left = this.#due.get(at)?.filter((one) => one !== callback) ?? []
+        if (left.length === 0) this.#due.delete(at)
+        else this.#due.set(at, left)
+      },
+    }
+  }
+
+  override defer(callback: () => void): void {
+    queueMicrotask(callback)
+  }
+
+  /** Returns whether there was any. */
+  async next(through = Number.POSITIVE_INFINITY): Promise<boolean> {
+    const at = Math.min(...this.#due.keys())
+    if (at > through || at === Number.POSITIVE_INFINITY) return false
+    const callbacks = this.#due.get(at) ?? []
+    this.#due.delete(at)
+    this.#now = at
+    for (const callback of callbacks) callback()
+    await new Promise((resolve) => setImmediate(resolve))
+    return true
   }
 }
 
@@ -105,6 +145,30 @@ describe('our client over the gateway', () => {
     assert.equal(isHeld, false)
     await session.close({ timeoutMs: 10 })
     await gateway.close()
+    await coord.close()
+  })
+
+  it('says that a session is lost when its certainty ends, not at the next time that it looks', async () => {
+    const coord = await joinEnsemble()
+    const gateway = await serveZooKeeper(coord, { port: 0 })
+    const clock = new ManualClock()
+    const states: string[] = []
+    const link = new EnsembleLink(
+      { servers: [{ host: '127.0.0.1', port: gateway.port }], clock, random: () => 0.5, tls: undefined },
+      { timeoutMs: 3_000, requestTimeoutMs: 3_000 },
+      (item) => {
+        if (item.kind === 'state') states.push(item.state)
+      },
+    )
+    while (await clock.next(clock.now())) {
+      // It dials.
+    }
+    await until('the session is open', () => states.includes('connected'))
+    await gateway.close()
+    const end = link.confirmedUntil
+    assert.ok(end > clock.now() && end < clock.now() + link.timeoutMs)
+    while (!states.includes('lost')) assert.ok(await clock.next())
+    assert.equal(clock.now(), end)
     await coord.close()
   })
 
