@@ -76,9 +76,11 @@ export class ChangeWindow {
       this.#start = zxid
       return
     }
-    changes.forEach((change, index) => {
-      this.#add(zxid, change, index === 0)
-    })
+    let isFirst = true
+    for (const change of changes) {
+      this.#add(zxid, change, isFirst)
+      isFirst = false
+    }
     while (this.#bytes > bytesMax) this.#forgetFirst()
   }
 
@@ -126,7 +128,7 @@ export class ChangeWindow {
     this.#blocks[place] = block
     this.#acls[place] = this.#aclsOf(change)
     this.#end += 1
-    this.#bytes += bytesPerChange + pathBytes + dataBytes
+    this.#bytes += this.#weightAt(place)
   }
 
   #grow(): void {
@@ -163,6 +165,10 @@ export class ChangeWindow {
     return this.#numbers[place * numbersPerChange + numberOf[name]] as number
   }
 
+  #weightAt(place: number): number {
+    return bytesPerChange + this.#numberAt(place, 'path') + Math.max(0, this.#numberAt(place, 'data') - 1)
+  }
+
   #zxidOf(index: number): Zxid {
     return this.#zxids[index % this.#limits.changes] as Zxid
   }
@@ -182,7 +188,7 @@ export class ChangeWindow {
 
   #forget(place: number): void {
     const block = this.#blocks[place] as Block
-    this.#bytes -= bytesPerChange + this.#numberAt(place, 'path') + Math.max(0, this.#numberAt(place, 'data') - 1)
+    this.#bytes -= this.#weightAt(place)
     block.changes -= 1
     if (block.changes > 0) return
     block.used = 0
