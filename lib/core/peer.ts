@@ -132,7 +132,7 @@ const handlers: Handlers = {
     ackNewLeader: dropped,
     upToDate: synchronization.onUpToDate,
     propose: broadcast.onPropose,
-    ack: dropped,
+    ack: broadcast.onLeaderAck,
     commit: broadcast.onCommit,
     ping: broadcast.onPing,
     pong: dropped,
@@ -497,7 +497,7 @@ export class Peer {
       if (role.name === 'outside') founding.progressOutside(this.#zab, role)
       else if (role.name === 'looking') this.#progressLooking(role)
       else if (role.name === 'leading') this.#progressLeading(role)
-      else synchronization.progressUpToDate(this.#zab, role)
+      else this.#progressFollowing(role)
       if (this.#zab.role === role && phaseOf(role) === phase) return
     }
   }
@@ -506,6 +506,11 @@ export class Peer {
     election.progressLooking(this.#zab, looking)
     if (this.#zab.role === looking) founding.progressFounded(this.#zab)
     if (this.#zab.role === looking) founding.progressForsaken(this.#zab)
+  }
+
+  #progressFollowing(following: Following): void {
+    synchronization.progressUpToDate(this.#zab, following)
+    broadcast.progressFollowing(this.#zab, following)
   }
 
   #progressLeading(leading: Leading): void {

@@ -237,6 +237,8 @@ export class HostedSession {
     if (this.isOver) return
     this.#gapSeenAt = 0
     for (const { request } of this.#unanswered.values()) this.#host.submit(this.#stamped(request))
+    // What was to be waited for may be gone with the term in which that was said.
+    for (const pending of this.#calls) pending.readableAt = undefined
     this.#setState('connected', 'a quorum serves this member')
     this.#beginAll()
     this.pump()

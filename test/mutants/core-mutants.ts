@@ -1,7 +1,7 @@
 /**
  * Deliberate bugs of the core, one per rule that it must keep. M numbers are classes of bugs that coordination services
  * have had, X numbers are rules of this implementation,
- * Z numbers those of comparing states. Each must be caught by the simulator, by the world of lifetimes, or by an exhibit.
+ * Z numbers those of comparing states, L numbers those of slices, C numbers those of commits that followers conclude. Each must be caught by the simulator, by the world of lifetimes, or by an exhibit.
  */
 import type { Edit, Mutant } from './mutant.ts'
 
@@ -1423,6 +1423,58 @@ const slices: readonly Mutant[] = [
   },
 ]
 
+const concludedCommits: readonly Mutant[] = [
+  {
+    id: 'C1',
+    title: 'a leader acknowledges to its followers what is not durable',
+    edits: [zab('broadcast', '  const { durable } = zab.log\n', '  const { last: durable } = zab.log\n')],
+  },
+  {
+    id: 'C2',
+    title: 'a follower takes for committed what its leader holds, whatever it holds itself',
+    edits: [
+      zab(
+        'broadcast',
+        'const held = leaderAcked < zab.log.durable ? leaderAcked : zab.log.durable',
+        'const held = leaderAcked',
+      ),
+    ],
+  },
+  {
+    id: 'C3',
+    title: 'a follower and its leader are a quorum wherever they are',
+    edits: [
+      zab('broadcast', '    if (!isQuorum(active, (id) => id === zab.id || id === learner.member.id)) continue\n', ''),
+      zab(
+        'broadcast',
+        'if (!isQuorum(zab.configurations.active, (id) => id === zab.id || id === leader.id)) return',
+        '',
+      ),
+    ],
+  },
+  {
+    id: 'C4',
+    title: 'a linearizable read does not wait for what a follower may have concluded',
+    edits: [
+      zab(
+        'broadcast',
+        'return announceable < vouched ? vouched : announceable',
+        'return vouched < 0n ? vouched : announceable',
+      ),
+    ],
+  },
+  {
+    id: 'C5',
+    title: 'a leader acknowledges what follows a change of the configuration that is pending',
+    edits: [zab('broadcast', ' || pending !== undefined) return', ' || pending?.zxid === -1n) return')],
+  },
+  {
+    id: 'C6',
+    title: 'a diverged follower is sent a state behind what it may have applied',
+    edits: [zab('snapshot-stream', ' && vouched <= lastZxid),', ' && vouched >= 0n && lastZxid >= 0n),')],
+  },
+]
+
 /** All of them, in the order of the table in docs/TESTING.md. */
 export const allCoreMutants: readonly Mutant[] = [
   ...electionAndEpochs,
@@ -1435,6 +1487,7 @@ export const allCoreMutants: readonly Mutant[] = [
   ...ownRules,
   ...divergence,
   ...slices,
+  ...concludedCommits,
   {
     id: 'X86',
     title: 'whoever asks is answered at once',

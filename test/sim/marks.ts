@@ -6,9 +6,11 @@
 export const marks: Readonly<Record<string, string>> = {
   'asked.done': 'what somebody wanted of the configuration is so',
   'asked.refused': 'what somebody wanted of the configuration cannot be',
+  'broadcast.concluded': 'a follower finds by itself that something is committed',
   'broadcast.counterEnds': 'an established leader goes to its next epoch before its counter ends',
   'broadcast.leaderSilent': 'a follower gives up a leader whose link is up',
   'broadcast.quorumLost': 'a leader that hears of no quorum steps down',
+  'broadcast.vouched': 'a leader tells a follower what its own disk holds',
   'client.moved': 'a session goes on at another member',
   'client.overtaken': 'a write arrives before an earlier one of its session',
   'client.silent': 'a client goes away without closing its session',

@@ -35,6 +35,7 @@ export function onFollowerInfo(zab: Zab, leading: Leading, from: Link, message: 
     syncedSince: undefined,
     isAhead: false,
     acked: zxidZero,
+    vouched: zxidZero,
     round: 0,
     lastContact: zab.now,
     nameTakenSince: undefined,
@@ -78,6 +79,7 @@ export function startEpoch(zab: Zab, leading: Leading): void {
   for (const [id, learner] of leading.learners) {
     learner.state = 'discovery'
     learner.isAhead = false
+    learner.vouched = zxidZero
     learner.repair = undefined
     zab.send(id, { type: 'newEpoch', attempt: learner.attempt, epoch })
   }
@@ -121,6 +123,7 @@ export function onNewEpoch(zab: Zab, following: Following, from: Link, message: 
   following.epoch = epoch
   following.acknowledged = false
   following.upToDateAt = undefined
+  following.leaderAcked = zxidZero
   following.isLoading = false
   following.wantsSnapshot = false
   zab.epochs = { ...zab.epochs, accepted: epoch, acceptedFrom: from.peer.id }

@@ -145,7 +145,7 @@ export interface MessageMap {
   upToDate: { readonly epoch: number; readonly committed: Zxid }
 
   propose: { readonly batch: Batch; readonly committed: Zxid }
-  /** The sender's log is durable through here. */
+  /** The sender's log is durable through here: a learner's to its leader, and the leader's to whoever is a quorum with it. */
   ack: { readonly lastZxid: Zxid }
   commit: { readonly committed: Zxid }
   /** Heartbeat of the leader; `round` is what linearizable reads and confirmed heartbeats wait for. */

@@ -49,6 +49,8 @@ export interface Following {
   upToDateAt: Zxid | undefined
   /** Through which zxid the leader has our ack. */
   ackedThrough: Zxid
+  /** Through which zxid the leader's log is durable, as far as it has said so. */
+  leaderAcked: Zxid
   lastContact: number
   /** Chunks of a snapshot come in (snapshot-stream.ts). */
   isLoading: boolean
@@ -83,6 +85,8 @@ export interface Learner {
   isAhead: boolean
   /** Its log is durable through here; counts once synced. */
   acked: Zxid
+  /** Through here it was told that our own log is durable. */
+  vouched: Zxid
   /** The last round that it answered. */
   round: number
   lastContact: number
@@ -136,6 +140,8 @@ export interface Leading {
   pending: Parcel[]
   /** Through which zxid learners have been told of commits. */
   announcedCommit: Zxid
+  /** Through which zxid some learner was told that our log is durable: it may take that for committed. */
+  vouched: Zxid
   round: number
   confirmedRound: number
   roundWanted: boolean
@@ -200,6 +206,7 @@ export function becomeFollowing(zab: Zab, leader: MemberRecord): void {
     acknowledged: false,
     upToDateAt: undefined,
     ackedThrough: zxidZero,
+    leaderAcked: zxidZero,
     lastContact: zab.now,
     isLoading: false,
     catchUp: { done: 0, total: 0 },
@@ -222,6 +229,7 @@ export function becomeLeading(zab: Zab): void {
     quorumContact: zab.now,
     pending: [],
     announcedCommit: zab.announceable,
+    vouched: zxidZero,
     round: 0,
     confirmedRound: 0,
     roundWanted: false,

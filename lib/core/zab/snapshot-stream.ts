@@ -145,8 +145,11 @@ function endStream(zab: Zab): void {
 }
 
 function beginStream(zab: Zab, leading: Leading): void {
+  // Nobody is sent back behind what it may have applied.
+  const { lastZxid } = zab.machine
   const waiting = [...leading.learners.values()].filter(
-    ({ state, repair }) => state === 'loading' || (state === 'synced' && repair === 'wanted'),
+    ({ state, repair, vouched }) =>
+      state === 'loading' || (state === 'synced' && repair === 'wanted' && vouched <= lastZxid),
   )
   // A state that may be wrong is not handed on.
   if (waiting.length === 0 || leading.epoch === undefined || zab.standing !== 'sound') return

@@ -379,7 +379,8 @@ export class Zab {
 
   /**
    * Through where a leader says that the log is committed: as far as it has delivered it. Nobody is ahead of the state by
-   * which it judges who is alive. One that has diverged judges nobody, and holds nobody up.
+   * which it judges who is alive, but for what is on its way (broadcast.ts). One that has diverged judges nobody, and holds
+   * nobody up.
    */
   get announceable(): Zxid {
     const { lastZxid } = this.machine

@@ -1,7 +1,7 @@
 /**
  * Entries are delivered a slice at a time, and nobody speaks for what it has not delivered: a leader serves with all that
  * it inherited, a follower with what was committed when it was told that it is up to date, and no follower is ahead of
- * its leader's state. A member that has diverged delivers nothing.
+ * its leader's state, but for what that leader has acknowledged to somebody. A member that has diverged delivers nothing.
  */
 import { epochOf, formatZxid } from '../../../lib/core/zab/zxid.ts'
 import type { CoreWorld } from '../core-world.ts'
@@ -27,6 +27,7 @@ export class DeliversFirst implements Invariant {
     if (leader === undefined || leader.zab.standing === 'diverged') return
     const theirs = leader.zab.role
     if (theirs.name !== 'leading' || theirs.epoch !== role.epoch || lastZxid <= leader.state.lastZxid) return
+    if (lastZxid <= theirs.vouched) return
     const behind = formatZxid(leader.state.lastZxid)
     throw new Violation('DeliversFirst', `${name} is at ${formatZxid(lastZxid)}, its leader at ${behind}`)
   }

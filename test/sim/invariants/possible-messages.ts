@@ -40,6 +40,12 @@ export class PossibleMessages implements Invariant {
       }
     }
     if (role.name === 'following' && role.leader.id === from && role.acknowledged) {
+      if (message.type === 'ack' && message.lastZxid > log.last) {
+        throw new Violation(
+          'PossibleMessages',
+          `${member.name} hears that its leader holds ${formatZxid(message.lastZxid)}, its log ends at ${formatZxid(log.last)}`,
+        )
+      }
       const isCommit = message.type === 'commit' || message.type === 'upToDate' || message.type === 'ping'
       if (isCommit && (role.phase === 'broadcast' || message.type === 'upToDate') && message.committed > log.last) {
         throw new Violation(
