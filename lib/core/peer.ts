@@ -275,8 +275,10 @@ export class Peer {
     if (role.name === 'looking') return role.settleAt > this.#zab.now ? role.settleAt : Number.POSITIVE_INFINITY
     if (role.name === 'outside') return Number.POSITIVE_INFINITY
     const contact = broadcast.nextContactCheck(this.#zab, role)
-    if (!isEstablished(role)) return contact
-    return Math.min(contact, this.#tracker.nextDeadline, this.#reaper.nextCheck(this.#state.tree))
+    if (role.name !== 'leading') return contact
+    const next = Math.min(contact, snapshotStream.restsUntil(this.#zab))
+    if (!isEstablished(role)) return next
+    return Math.min(next, this.#tracker.nextDeadline, this.#reaper.nextCheck(this.#state.tree))
   }
 
   /** The level of the state machine that the log asks for, where this version does not know it (features.ts). */

@@ -158,7 +158,7 @@ export class Journal {
   /** With what else waits to be committed. */
   #commitStage(stage: StagedChunks): Promise<void> {
     if (this.#failed) return Promise.resolve()
-    const group = this.#openGroup(false)
+    const group = this.#openGroup(false, true)
     group.stage = stage
     return new Promise((resolve) => {
       group.ended.push(resolve)
@@ -221,11 +221,17 @@ export class Journal {
     group.install = snapshot
   }
 
-  /** In one change the store truncates before it appends: what cuts after an append needs a change of its own. */
-  #openGroup(cuts: boolean): Group {
+  /**
+   * In one change the store truncates before it appends, and stages before it changes over to what is staged: what cuts after
+   * an append, or is staged of the next checkpoint, needs a change of its own.
+   */
+  #openGroup(cuts: boolean, stages = false): Group {
     const last = this.#groups.at(-1)
-    const takesMore = last?.install === undefined && !(cuts && (last?.append.length ?? 0) > 0)
-    if (last !== undefined && takesMore) return last
+    if (last !== undefined) {
+      const { install, append, checkpoint } = last
+      const isInOrder = !(cuts && append.length > 0) && !(stages && checkpoint !== undefined)
+      if (install === undefined && isInOrder) return last
+    }
     const group = emptyGroup()
     this.#groups.push(group)
     return group

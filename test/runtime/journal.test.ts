@@ -148,6 +148,32 @@ describe('the journal', () => {
     assert.ok(store.changes.every(({ stage }) => stage === undefined || stage.zxid === snapshot.zxid))
   })
 
+  it('begins the next checkpoint behind the change that makes the one before it count', async () => {
+    const first = snapshotOf(10)
+    const done = journal.checkpoint(first)
+    await turn()
+    await store.end()
+    await turn()
+    // While the last of it is staged a write comes: what makes it count waits behind that, and so does the next one.
+    journal.persist(1, { append: batch(1, zxidZero) })
+    await store.end()
+    await done
+    const next = snapshotOf(20)
+    await endAll(journal.checkpoint(next))
+    const order = store.changes.flatMap(({ stage, checkpoint }) => [
+      ...(stage === undefined ? [] : [['stage', stage.zxid]]),
+      ...(checkpoint === undefined ? [] : [['checkpoint', checkpoint.zxid]]),
+    ])
+    assert.deepEqual(order, [
+      ['stage', first.zxid],
+      ['stage', first.zxid],
+      ['checkpoint', first.zxid],
+      ['stage', next.zxid],
+      ['stage', next.zxid],
+      ['checkpoint', next.zxid],
+    ])
+  })
+
   it('writes more of a checkpoint at a time where commits take long, and never very much', async () => {
     const done = journal.checkpoint(snapshotOf(40_000))
     while (!store.isBusy) await turn()

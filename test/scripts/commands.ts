@@ -17,6 +17,8 @@ export const commands: Readonly<Record<string, Command>> = {
   tail: (world, entries) => world.setTail(Number(entries)),
   /** slice N: members started from now on deliver N entries a turn, and send the log a batch a turn. */
   slice: (world, entries) => world.setSlice(Number(entries)),
+  /** rest N: members started from now on send a snapshot record by record, and rest N ms between two where others write. */
+  rest: (world, ms) => world.setRest(Number(ms)),
   settle: (world) => world.settle(),
   flush: (world) => world.flush(),
   advance: (world, ms) => world.advance(Number(ms)),

@@ -49,7 +49,8 @@ export class ScriptWorld {
   #now = 0
   #quiet = false
   #tail: ZabOptions['tail'] = { entries: 1000, bytes: 1 << 20 }
-  #slice: ZabOptions['slice'] = { entries: 500, bytes: 1 << 20 }
+  #slice: ZabOptions['slice'] = { entries: 500, bytes: 1 << 20, pauseMs: 0 }
+  #chunkBytesMax = 1 << 16
   #founders: string[] = []
 
   /** Creates blank founders, all linked. */
@@ -63,9 +64,15 @@ export class ScriptWorld {
     this.#tail = { entries, bytes: 1 << 20 }
   }
 
+  /** A chunk of a snapshot is a record, and so long it rests between two of them where others write. */
+  setRest(pauseMs: number): void {
+    this.#chunkBytesMax = 1
+    this.#slice = { ...this.#slice, pauseMs }
+  }
+
   /** So many entries are delivered in a turn, and one batch of a log is sent. */
   setSlice(entries: number): void {
-    this.#slice = { entries, bytes: 1 }
+    this.#slice = { entries, bytes: 1, pauseMs: 0 }
   }
 
   /** Runs without a trace. */
@@ -98,7 +105,7 @@ export class ScriptWorld {
       },
       tail: this.#tail,
       batchBytesMax: 1 << 20,
-      chunkBytesMax: 1 << 16,
+      chunkBytesMax: this.#chunkBytesMax,
       slice: this.#slice,
       founders: this.#founders,
     }

@@ -140,7 +140,7 @@ function groundOf({ tailEntries }: Bounds): Ground {
     tail: { entries: tailEntries, bytes: 1 << 20 },
     batchBytesMax: 1 << 16,
     chunkBytesMax: 1 << 16,
-    slice: { entries: 500, bytes: 1 << 16 },
+    slice: { entries: 500, bytes: 1 << 16, pauseMs: 0 },
     founders: [],
   }
   return { processes: new Processes(options), images: new Pool(), jobs: new Pool() }

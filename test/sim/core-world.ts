@@ -83,7 +83,7 @@ export const defaultOptions: Omit<WorldOptions, 'seed' | 'members'> = {
   checkpointEvery: 0,
 }
 
-export const defaultSlice: Slice = { entries: 500, bytes: 1 << 16 }
+export const defaultSlice: Slice = { entries: 500, bytes: 1 << 16, pauseMs: 2 }
 
 const wallBegin = 1_790_000_000_000
 

@@ -49,6 +49,7 @@ export const marks: Readonly<Record<string, string>> = {
   'sync.snapshot': 'a leader sends a snapshot',
   'sync.snapshotAwaited': 'a learner waits for the next snapshot, because one is on its way to others',
   'sync.snapshotDropped': 'a learner does not get on with a snapshot, and begins again',
+  'sync.snapshotRests': 'a snapshot lets those that write go first',
   'sync.snapshotResumed': 'a learner that came back is sent the rest of a snapshot',
   'sync.trunc': 'a leader has a learner cut its log',
   'sync.truncated': 'a learner cuts its log',

@@ -95,7 +95,7 @@ function membersOf(random: Prng): MemberSpec[] {
 /** Entries are delivered, and logs are sent, a few at a time in every other run. */
 function sliceOf(random: Prng): Partial<WorldOptions> {
   if (random.chance(0.5)) return {}
-  return { slice: { entries: random.pick([1, 1, 3, 10]), bytes: random.pick([1, 200, 2000]) } }
+  return { slice: { entries: random.pick([1, 1, 3, 10]), bytes: random.pick([1, 200, 2000]), pauseMs: 2 } }
 }
 
 /** What is rare elsewhere is common here: short tails, small batches and chunks, counters that end. */

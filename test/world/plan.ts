@@ -3,7 +3,9 @@
  * (`swarm.ts`); a failing one is shrunk by leaving items out (`shrink.ts`) and kept as a file. Nothing else decides what
  * happens, so a plan gives the same run whenever the code is the same.
  */
+
 import type { CreateMode } from '../../lib/core/tree/operation.ts'
+import type { Slice } from '../../lib/core/zab/zab.ts'
 import type { DelayRange, Hostility } from '../../lib/testing/virtual-network.ts'
 
 export interface Plan {
@@ -60,7 +62,7 @@ export interface EnsemblePlan {
     readonly batchBytesMax?: number
     readonly chunkBytesMax?: number
     /** Entries delivered, and bytes of the log sent, in one turn. */
-    readonly slice?: { readonly entries: number; readonly bytes: number }
+    readonly slice?: Slice
     readonly frameBytesMax?: number
     readonly counterLast?: number
     readonly windowChanges?: number

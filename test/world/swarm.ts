@@ -155,7 +155,7 @@ export function planOf(seed: number): Plan {
 /** In a third of the runs, few entries are delivered and little of the log is sent in one turn. */
 function drawSlice(random: Random): EnsemblePlan['tight'] {
   if (!random.chance(0.3)) return {}
-  return { slice: { entries: random.pick([1, 3, 20]), bytes: random.pick([1, 500]) } }
+  return { slice: { entries: random.pick([1, 3, 20]), bytes: random.pick([1, 500]), pauseMs: 8 } }
 }
 
 /** A quarter of the runs has a workload of recipes: those cost about as much as all else. */

@@ -2,7 +2,8 @@
  * SNAP: the leader's applied state on its way to learners whose log it cannot complete. The state is frozen at one zxid
  * and read in slices, one a turn, while entries go on being applied (design D6); all learners that want it at the same
  * time read the same stream, at the pace of the slowest. A learner acknowledges each chunk, and only so many are on
- * their way (`windowChunks`): neither side holds more of them.
+ * their way (`windowChunks`): neither side holds more of them. While others write, the stream rests between two chunks
+ * (`Slice.pauseMs`): to send a state and to take it in costs both sides as much as thousands of writes do.
  *
  * Meanwhile the leader keeps the log from that zxid on. When a learner was sent the last chunk, the rest of the log and
  * NEWLEADER follow as after a DIFF. The learner builds the state beside its own, and puts it in force when it is whole.
@@ -37,6 +38,9 @@ export interface SnapshotStream {
   /** Those that some learner may still need; so many before them are gone. */
   readonly chunks: MessageOf<'snapshotChunk'>[]
   dropped: number
+  /** When the last one was read, and where the log ended then. */
+  readAt: number
+  logAt: Zxid
   readonly readers: Map<MemberId, Reader>
 }
 
@@ -112,7 +116,10 @@ export function streamSnapshots(zab: Zab, leading: Leading): readonly Complete[]
   if (stream === undefined) return []
   dropIdleReaders(zab, stream, leading)
   dropAcknowledgedChunks(stream)
-  if (mayRead(stream)) readChunk(zab, stream)
+  if (mayRead(stream)) {
+    if (isResting(zab, stream)) zab.mark('sync.snapshotRests')
+    else readChunk(zab, stream)
+  }
   const complete: Complete[] = []
   for (const { learner, reader } of presentReaders(stream)) {
     if (!sendNext(zab, stream, learner, reader)) continue
@@ -124,9 +131,17 @@ export function streamSnapshots(zab: Zab, leading: Leading): readonly Complete[]
 }
 
 /** Whether there is more to send as soon as what waits outside has had its turn. */
-export function wantsTurn({ stream }: Zab): boolean {
+export function wantsTurn(zab: Zab): boolean {
+  const { stream } = zab
   if (stream === undefined) return false
-  return mayRead(stream) || presentReaders(stream).some(({ reader }) => reader.sent < produced(stream))
+  if (mayRead(stream) && !isResting(zab, stream)) return true
+  return presentReaders(stream).some(({ reader }) => reader.sent < produced(stream))
+}
+
+/** When the stream goes on after a rest; infinite where it does not rest. */
+export function restsUntil(zab: Zab): number {
+  const { stream } = zab
+  return stream !== undefined && isResting(zab, stream) ? goesOnAt(zab, stream) : Number.POSITIVE_INFINITY
 }
 
 /** Puts a learner that turns out to need no snapshot off the stream: nobody waits for it. */
@@ -164,6 +179,8 @@ function beginStream(zab: Zab, leading: Leading): void {
     marks: zab.memberMarks(),
     chunks: [],
     dropped: 0,
+    readAt: Number.NEGATIVE_INFINITY,
+    logAt: zab.log.last,
     readers: new Map(),
   }
   for (const learner of waiting) {
@@ -197,8 +214,17 @@ function mayRead(stream: SnapshotStream): boolean {
   return [...stream.readers.values()].every(({ acked }) => produced(stream) - acked < windowChunks)
 }
 
+const goesOnAt = ({ options }: Zab, { readAt }: SnapshotStream): number => readAt + options.slice.pauseMs
+
+/** Something was written since the last chunk, and that was a moment ago. */
+function isResting(zab: Zab, stream: SnapshotStream): boolean {
+  return zab.log.last !== stream.logAt && zab.now < goesOnAt(zab, stream)
+}
+
 function readChunk(zab: Zab, stream: SnapshotStream): void {
   const index = produced(stream)
+  stream.readAt = zab.now
+  stream.logAt = zab.log.last
   stream.chunks.push({ type: 'snapshotChunk', index, records: stream.state.take(zab.options.chunkBytesMax) })
 }
 

@@ -45,6 +45,8 @@ export interface Slice {
   readonly entries: number
   /** Of the log, to those that lack it. */
   readonly bytes: number
+  /** Between two chunks of a snapshot, where somebody writes meanwhile. */
+  readonly pauseMs: number
 }
 
 export interface ZabOptions {

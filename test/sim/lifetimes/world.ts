@@ -69,7 +69,7 @@ export class LifetimesWorld {
     this.#diskMs = this.random.pick([0.1, 1, 10])
     const { timing, batchBytesMax, chunkBytesMax } = defaultOptions
     const tail = this.random.chance(0.3) ? { entries: this.random.between(0, 8), bytes: 1 << 20 } : defaultOptions.tail
-    const slice = new Prng(seed, 'slice').chance(0.5) ? { entries: 1, bytes: 1 } : defaultSlice
+    const slice = new Prng(seed, 'slice').chance(0.5) ? { entries: 1, bytes: 1, pauseMs: 2 } : defaultSlice
     this.options = { timing, tail, batchBytesMax, chunkBytesMax, slice, seats, mark: (name) => this.count(name) }
     this.places = specs.map((spec) => new Place(this, spec))
   }
