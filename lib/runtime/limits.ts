@@ -32,7 +32,7 @@ export const defaultLimits: MemberLimits = {
   tail: { entries: 10_000, bytes: 16 * MiB },
   batchBytesMax: MiB,
   chunkBytesMax: 64 * KiB,
-  slice: { entries: 1000, bytes: MiB, pauseMs: 8 },
+  slice: { entries: 1000, bytes: MiB, pauseMs: 4 },
   checkpointEntries: 20_000,
   checkpointBytes: 64 * MiB,
   checkpointShare: 0.5,

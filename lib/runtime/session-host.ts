@@ -294,7 +294,8 @@ export class SessionHost implements SessionDoor {
     if (opened?.isOpen !== true) return
     this.#confirm(opened, opened.askedAt ?? this.#member.clock.now())
     this.#armExpiry()
-    this.#armHeartbeat()
+    // Not later than what is set: the others wait for theirs.
+    this.#heartbeatTimer.setEarlier(this.#nextHeartbeat)
   }
 
   #onEnded(id: SessionId, how: TreeRequest['type']): void {
@@ -438,13 +439,13 @@ export class SessionHost implements SessionDoor {
       this.#heartbeats.set(this.#lastId, { sentAt: this.#member.clock.now(), sessions: open })
       this.#member.heartbeat(this.#lastId, open)
     }
-    this.#armHeartbeat()
+    this.#heartbeatTimer.set(this.#nextHeartbeat)
   }
 
-  #armHeartbeat(): void {
+  get #nextHeartbeat(): number {
     let shortest = Number.POSITIVE_INFINITY
     for (const session of this.#sessions.values()) shortest = Math.min(shortest, session.options.timeoutMs)
-    this.#heartbeatTimer.set(this.#member.clock.now() + shortest / 3)
+    return this.#member.clock.now() + shortest / 3
   }
 
   #armExpiry(): void {

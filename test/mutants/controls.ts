@@ -36,8 +36,8 @@ export const controls: readonly Mutant[] = [
     edits: [
       zab(
         'broadcast',
-        "  leading.announcedCommit = committed\n  for (const learner of leading.learners.values()) {\n    if (learner.state === 'synced') zab.send(learner.member.id, { type: 'commit'",
-        "  leading.announcedCommit = committed\n  for (const learner of [...leading.learners.values()].reverse()) {\n    if (learner.state === 'synced') zab.send(learner.member.id, { type: 'commit'",
+        '  for (const learner of leading.learners.values()) {\n    const isKnown = pending',
+        '  for (const learner of [...leading.learners.values()].reverse()) {\n    const isKnown = pending',
       ),
     ],
   },
@@ -192,6 +192,27 @@ export const controls: readonly Mutant[] = [
         '  const hasOwnEntry = epochOf(zab.committed) === leading.epoch\n',
         '  const hasOwnEntry = epochOf(zab.committed) <= leading.epoch\n',
       ),
+    ],
+  },
+  {
+    // It has concluded that by itself.
+    id: 'H19',
+    title: 'a follower is told of commits that it knows of',
+    edits: [
+      zab(
+        'broadcast',
+        "learner.state === 'synced' && !isKnown) zab.send",
+        "learner.state === 'synced' || isKnown) zab.send",
+      ),
+    ],
+  },
+  {
+    // What the leader holds was never cut, and UPTODATE speaks of all of it.
+    id: 'H20',
+    title: 'what a leader acknowledged in its last epoch counts in the next one',
+    edits: [
+      zab('discovery', '  following.leaderAcked = zxidZero\n', ''),
+      zab('discovery', '    learner.vouched = zxidZero\n', ''),
     ],
   },
 ]

@@ -988,7 +988,7 @@ const ownRules: readonly Mutant[] = [
     edits: [
       zab(
         'broadcast',
-        "{ type: 'readIndexReply', id, zxid: zab.announceable }",
+        "{ type: 'readIndexReply', id, zxid: visibleThrough(zab, leading) }",
         "{ type: 'readIndexReply', id, zxid: zab.log.base }",
       ),
     ],
@@ -1466,12 +1466,23 @@ const concludedCommits: readonly Mutant[] = [
   {
     id: 'C5',
     title: 'a leader acknowledges what follows a change of the configuration that is pending',
-    edits: [zab('broadcast', ' || pending !== undefined) return', ' || pending?.zxid === -1n) return')],
+    edits: [zab('broadcast', ' || pending !== undefined || !zab', ' || pending?.zxid === -1n || !zab')],
   },
   {
     id: 'C6',
     title: 'a diverged follower is sent a state behind what it may have applied',
-    edits: [zab('snapshot-stream', ' && vouched <= lastZxid),', ' && vouched >= 0n && lastZxid >= 0n),')],
+    edits: [
+      zab(
+        'snapshot-stream',
+        'return comparison.zxid <= lastZxid && vouched <= lastZxid',
+        'return lastZxid >= 0n && vouched >= 0n',
+      ),
+      zab(
+        'synchronization',
+        'if (message.zxid < zab.machine.lastZxid) {',
+        'if (!repairs && message.zxid < zab.machine.lastZxid) {',
+      ),
+    ],
   },
 ]
 

@@ -35,6 +35,16 @@ describe('sessions', () => {
     for (const timeoutMs of [0.5, '1' as never]) await assert.rejects(coord.openSession({ timeoutMs }), TypeError)
   })
 
+  it('stay, however many others are opened beside them', async () => {
+    await using ensemble = await Ensemble.start({ size: 3 })
+    const session = await ensemble.until(openSession(ensemble.follower, 4_000))
+    for (let second = 0; second < 12; second += 1) {
+      await ensemble.advance(1_000)
+      await ensemble.until((await ensemble.until(openSession(ensemble.follower, 4_000))).close())
+      assert.equal(session.state, 'connected', `after ${second + 1} s`)
+    }
+  })
+
   it('SE-3, differs: the leader alone expires, never early, and without buckets', async () => {
     await using ensemble = await Ensemble.start({ size: 3, join: { sessionTimeoutMs: 10_000 } })
     const { leader, follower } = ensemble

@@ -140,11 +140,14 @@ function announceCommit(zab: Zab, leading: Leading): void {
   }
 }
 
-/** Tells those that are a quorum with us what our own disk holds and is not committed yet: they conclude that by themselves. */
+/**
+ * Tells those that are a quorum with us what our own disk holds and is not committed yet: they conclude that by themselves.
+ * Not where we lag behind with what is committed: whoever writes is to wait for us then.
+ */
 function vouch(zab: Zab, leading: Leading): void {
   const { durable } = zab.log
   const { active, pending } = zab.configurations
-  if (durable <= zab.committed || durable <= leading.vouched || pending !== undefined) return
+  if (durable <= zab.committed || durable <= leading.vouched || pending !== undefined || !zab.isDelivered) return
   for (const learner of leading.learners.values()) {
     // One that has diverged is to apply nothing more.
     if (learner.state !== 'synced' || learner.repair !== undefined) continue

@@ -160,11 +160,8 @@ function endStream(zab: Zab): void {
 }
 
 function beginStream(zab: Zab, leading: Leading): void {
-  // Nobody is sent back behind what it may have applied.
-  const { lastZxid } = zab.machine
   const waiting = [...leading.learners.values()].filter(
-    ({ state, repair, vouched }) =>
-      state === 'loading' || (state === 'synced' && repair === 'wanted' && vouched <= lastZxid),
+    (learner) => learner.state === 'loading' || mayRepair(zab, learner),
   )
   // A state that may be wrong is not handed on.
   if (waiting.length === 0 || leading.epoch === undefined || zab.standing !== 'sound') return
@@ -187,6 +184,12 @@ function beginStream(zab: Zab, leading: Leading): void {
     if (learner.state === 'synced') learner.repair = 'streaming'
     addReader(zab, zab.stream, learner, 0)
   }
+}
+
+/** Nobody is sent back behind what it has applied, or may have since it reported that. */
+function mayRepair({ machine: { lastZxid } }: Zab, { state, repair, comparison, vouched }: Learner): boolean {
+  if (state !== 'synced' || repair !== 'wanted' || comparison === undefined) return false
+  return comparison.zxid <= lastZxid && vouched <= lastZxid
 }
 
 const produced = ({ dropped, chunks }: SnapshotStream): number => dropped + chunks.length
@@ -216,10 +219,13 @@ function mayRead(stream: SnapshotStream): boolean {
 
 const goesOnAt = ({ options }: Zab, { readAt }: SnapshotStream): number => readAt + options.slice.pauseMs
 
-/** Something was written since the last chunk, and that was a moment ago. */
+/** Something was written since the last chunk, and that was a moment ago. Not where the log behind it has grown long. */
 function isResting(zab: Zab, stream: SnapshotStream): boolean {
-  return zab.log.last !== stream.logAt && zab.now < goesOnAt(zab, stream)
+  const isLate = zab.log.bytes > heldBytesMax(zab) / 2
+  return zab.log.last !== stream.logAt && zab.now < goesOnAt(zab, stream) && !isLate
 }
+
+const heldBytesMax = ({ options }: Zab): number => Math.max(options.tail.bytes * heldTailFactor, heldBytesMin)
 
 function readChunk(zab: Zab, stream: SnapshotStream): void {
   const index = produced(stream)
@@ -238,8 +244,8 @@ function dropAcknowledgedChunks(stream: SnapshotStream): void {
 
 /** Who does not get on holds up all others: it may begin again later. Nor is the log kept for it without limit. */
 function dropIdleReaders(zab: Zab, stream: SnapshotStream, leading: Leading): void {
-  const { timing, tail } = zab.options
-  const isOvertaken = zab.log.bytes > Math.max(tail.bytes * heldTailFactor, heldBytesMin)
+  const { timing } = zab.options
+  const isOvertaken = zab.log.bytes > heldBytesMax(zab)
   for (const [id, reader] of stream.readers) {
     if (zab.now - reader.movedAt <= timing.syncLimitMs && !isOvertaken) continue
     zab.mark('sync.snapshotDropped')

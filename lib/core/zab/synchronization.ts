@@ -131,16 +131,17 @@ export function onWantSnapshot(zab: Zab, leading: Leading, from: Link, message: 
 }
 
 export function onSnapshot(zab: Zab, following: Following, from: Link, message: MessageOf<'snapshot'>): void {
-  if (isRepair(zab, following, from)) {
-    beginReception(zab, following, message, true)
-    return
-  }
-  if (!isSynchronizing(following, from)) return
-  following.phase = 'synchronization'
+  const repairs = isRepair(zab, following, from)
+  if (!repairs && !isSynchronizing(following, from)) return
   if (message.zxid < zab.machine.lastZxid) {
     giveUpLeader(zab, following, 'would take back what is committed')
     return
   }
+  if (repairs) {
+    beginReception(zab, following, message, true)
+    return
+  }
+  following.phase = 'synchronization'
   following.wantsSnapshot = false
   beginReception(zab, following, message, false)
 }

@@ -7,7 +7,7 @@
  * leaves through `outputs`. A write leaves as `persist` and comes back as `persisted` with the same token; only then
  * may anything be said that relies on it. Writes become durable in the order in which they left.
  */
-import type { ErrorCode } from '../../errors.ts'
+import { assert, type ErrorCode } from '../../errors.ts'
 import { Numbered } from '../../numbered.ts'
 import type { HistoryDigest, SnapshotRecord } from '../tree/operation.ts'
 import type { SessionId } from '../tree/session-id.ts'
@@ -21,7 +21,7 @@ import type { MembershipOutcome } from './membership-request.ts'
 import type { Message, MessageOf, Preparation, PresenceState, Standing, Wish } from './message.ts'
 import type { Following, Leading, Role } from './roles.ts'
 import type { SnapshotReception, SnapshotStream } from './snapshot-stream.ts'
-import { type Zxid, zxidZero } from './zxid.ts'
+import { formatZxid, type Zxid, zxidZero } from './zxid.ts'
 
 /** How long things may take. Milliseconds; the defaults are in docs/LIMITS.md. */
 export interface Timing {
@@ -410,6 +410,11 @@ export class Zab {
         this.mark('deliver.sliced')
         break
       }
+      const { lastZxid } = this.machine
+      assert(
+        batch.previous === lastZxid,
+        () => `${formatZxid(lastZxid)} is applied, next comes ${formatZxid(batch.first)}`,
+      )
       this.machine.deliver(batch)
       this.#deliveriesLeft -= countOf(batch)
       this.digests.note(this.machine.lastZxid, this.machine.history)
