@@ -380,9 +380,9 @@ export class Zab {
   }
 
   /**
-   * Through where a leader says that the log is committed: as far as it has delivered it. Nobody is ahead of the state by
-   * which it judges who is alive, but for what is on its way (broadcast.ts). One that has diverged judges nobody, and holds
-   * nobody up.
+   * Through where a leader says that the log is committed: as far as it has delivered it. So nobody is ahead of the state by
+   * which it judges who is alive; but for a follower that concluded something by itself (broadcast.ts), whose ack is on its
+   * way. One that has diverged judges nobody, and holds nobody up.
    */
   get announceable(): Zxid {
     const { lastZxid } = this.machine
