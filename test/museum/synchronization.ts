@@ -128,6 +128,7 @@ export const synchronizations: readonly Exhibit[] = [
       writeAt(world, old, 2)
       world.network.hold(old, b, 'propose')
       world.network.hold(a, old, 'ack')
+      world.network.hold(old, a, 'ack')
       submitAt(world, old, 3)
       world.runFor(50)
       const tail = a.peer?.zab.log.last ?? zxidZero
