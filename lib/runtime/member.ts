@@ -646,6 +646,7 @@ export class Member {
     for (const output of outputs) this.#perform(output)
     if (this.#outage !== undefined) return
     if (this.#seen !== undefined && peer.state.lastZxid >= this.#seen.lastZxid) this.#seen = undefined
+    this.sessions.onStepped()
     if (input.type === 'linkUp' || input.type === 'linkDown') this.#contactsChanged = true
     if (input.type === 'message' && input.message.type === 'notification') this.#contactsChanged = true
     if (peer.deadline !== this.#deadline) {

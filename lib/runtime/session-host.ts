@@ -225,6 +225,11 @@ export class SessionHost implements SessionDoor {
     this.#pumpBehind()
   }
 
+  /** After a step: entries that are of no session and no node bring the replica forward, too, and there may be reads that wait for it. */
+  onStepped(): void {
+    this.#pumpBehind()
+  }
+
   /** A snapshot took the place of entries that were never applied here one by one. */
   onInstalled(before: ReplicatedState): void {
     const { state } = this.#member
