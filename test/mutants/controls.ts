@@ -26,7 +26,8 @@ export const controls: readonly Mutant[] = [
       zab(
         'synchronization',
         'const knowsNothing = learner.lastZxid === zxidZero\n',
-        'const knowsNothing = learner.lastZxid <= zab.machine.lastZxid\n',
+        // A stream that is on its way already may be of an earlier state.
+        'const knowsNothing = learner.lastZxid <= (zab.stream?.state.zxid ?? zab.machine.lastZxid)\n',
       ),
     ],
   },
