@@ -1444,12 +1444,8 @@ const concludedCommits: readonly Mutant[] = [
     id: 'C3',
     title: 'a follower and its leader are a quorum wherever they are',
     edits: [
-      zab('broadcast', '    if (!isQuorum(active, (id) => id === zab.id || id === learner.member.id)) continue\n', ''),
-      zab(
-        'broadcast',
-        'if (!isQuorum(zab.configurations.active, (id) => id === zab.id || id === leader.id)) return',
-        '',
-      ),
+      zab('broadcast', '    if (!isQuorumWith(zab, learner.member.id)) continue\n', ''),
+      zab('broadcast', 'if (!isQuorumWith(zab, leader.id)) return', ''),
     ],
   },
   {
@@ -1502,13 +1498,7 @@ export const allCoreMutants: readonly Mutant[] = [
   {
     id: 'X86',
     title: 'whoever asks is answered at once',
-    edits: [
-      zab(
-        'broadcast',
-        'const isConfirmed = follows && isQuorum(zab.configurations.active, (id) => id === zab.id || id === asker)',
-        'const isConfirmed = follows',
-      ),
-    ],
+    edits: [zab('broadcast', 'const isConfirmed = follows && isQuorumWith(zab, asker)', 'const isConfirmed = follows')],
   },
 ]
 

@@ -72,7 +72,7 @@ export class ScriptWorld {
 
   /** So many entries are delivered in a turn, and one batch of a log is sent. */
   setSlice(entries: number): void {
-    this.#slice = { entries, bytes: 1, pauseMs: 0 }
+    this.#slice = { ...this.#slice, entries, bytes: 1 }
   }
 
   /** Runs without a trace. */

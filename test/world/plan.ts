@@ -3,7 +3,6 @@
  * (`swarm.ts`); a failing one is shrunk by leaving items out (`shrink.ts`) and kept as a file. Nothing else decides what
  * happens, so a plan gives the same run whenever the code is the same.
  */
-
 import type { CreateMode } from '../../lib/core/tree/operation.ts'
 import type { Slice } from '../../lib/core/zab/zab.ts'
 import type { DelayRange, Hostility } from '../../lib/testing/virtual-network.ts'

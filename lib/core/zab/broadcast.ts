@@ -140,18 +140,23 @@ function announceCommit(zab: Zab, leading: Leading): void {
   }
 }
 
+/** Whether this member and that one are a quorum: nobody else need be heard. */
+function isQuorumWith({ id: own, configurations }: Zab, other: MemberId): boolean {
+  return isQuorum(configurations.active, (id) => id === own || id === other)
+}
+
 /**
  * Tells those that are a quorum with us what our own disk holds and is not committed yet: they conclude that by themselves.
  * Not where we lag behind with what is committed: whoever writes is to wait for us then.
  */
 function vouch(zab: Zab, leading: Leading): void {
   const { durable } = zab.log
-  const { active, pending } = zab.configurations
+  const { pending } = zab.configurations
   if (durable <= zab.committed || durable <= leading.vouched || pending !== undefined || !zab.isDelivered) return
   for (const learner of leading.learners.values()) {
     // One that has diverged is to apply nothing more.
     if (learner.state !== 'synced' || learner.repair !== undefined) continue
-    if (!isQuorum(active, (id) => id === zab.id || id === learner.member.id)) continue
+    if (!isQuorumWith(zab, learner.member.id)) continue
     zab.mark('broadcast.vouched')
     leading.vouched = durable
     learner.vouched = durable
@@ -239,7 +244,7 @@ export function progressFollowing(zab: Zab, following: Following): void {
   const { leader, leaderAcked, upToDateAt } = following
   const held = leaderAcked < zab.log.durable ? leaderAcked : zab.log.durable
   if (held <= zab.committed || upToDateAt === undefined) return
-  if (!isQuorum(zab.configurations.active, (id) => id === zab.id || id === leader.id)) return
+  if (!isQuorumWith(zab, leader.id)) return
   zab.mark('broadcast.concluded')
   zab.advanceCommit(held)
 }
@@ -292,7 +297,7 @@ export function onReadIndex(zab: Zab, leading: Leading, from: Link, message: Mes
   if (learner === undefined) return
   const asked = { kind: 'read', from: asker, id: message.id, ended: [] } as const
   const follows = isEstablished(leading) && learner.state === 'synced'
-  const isConfirmed = follows && isQuorum(zab.configurations.active, (id) => id === zab.id || id === asker)
+  const isConfirmed = follows && isQuorumWith(zab, asker)
   if (isConfirmed) answer(zab, leading, asked)
   else awaitRound(leading, asked)
 }
