@@ -13,6 +13,7 @@ import type {
   CallResult,
   NodeRead,
   NodeReadResult,
+  SessionCall,
   SessionDoor,
   SessionItem,
   SessionLink,
@@ -374,7 +375,7 @@ export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements
       const id = this.#lastId
       const release = signal === undefined ? undefined : this.#abortable(id, signal, reject)
       this.#pending.add(id, { watch, settle, resolve, reject, release })
-      this.#link.call({ ...body, id })
+      this.#link.call(numbered(body, id))
     })
   }
 
@@ -475,6 +476,14 @@ export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements
     this.#streams.clear()
     for (const sink of sinks) sink.onEnded(state)
   }
+}
+
+/** Spelled out for what is frequent: spreading over several kinds takes V8 longer than all the rest of a call. */
+function numbered(body: CallBody, id: number): SessionCall {
+  if (body.kind === 'write') return { kind: 'write', id, operation: body.operation }
+  if (body.kind === 'read')
+    return { kind: 'read', id, read: body.read, consistency: body.consistency, patient: body.patient }
+  return { ...body, id }
 }
 
 function nothing(): void {}

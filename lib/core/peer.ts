@@ -444,8 +444,9 @@ export class Peer {
    * that time back. Noticed in whichever step comes first, since what was waiting in the sockets comes before the tick.
    */
   #noteStall(now: number): void {
+    if (now - this.#zab.now <= latenessMs || !isEstablished(this.#zab.role)) return
     const lateMs = now - Math.max(this.deadline, this.#zab.now)
-    if (lateMs <= latenessMs || !isEstablished(this.#zab.role)) return
+    if (lateMs <= latenessMs) return
     this.#zab.mark('session.leaderStalled')
     this.#tracker.postpone(lateMs)
   }

@@ -649,9 +649,10 @@ export class Member {
     this.sessions.onStepped()
     if (input.type === 'linkUp' || input.type === 'linkDown') this.#contactsChanged = true
     if (input.type === 'message' && input.message.type === 'notification') this.#contactsChanged = true
-    if (peer.deadline !== this.#deadline) {
-      this.#deadline = peer.deadline
-      this.#timer.set(this.#deadline)
+    const { deadline } = peer
+    if (deadline !== this.#deadline) {
+      this.#deadline = deadline
+      this.#timer.set(deadline)
     }
   }
 

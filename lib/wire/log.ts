@@ -15,7 +15,7 @@ import {
 } from '../core/tree/operation.ts'
 import { type SessionId, sessionIdFrom } from '../core/tree/session-id.ts'
 import type { Stat } from '../core/tree/stat.ts'
-import type { Batch, EncodedBatch, LogRequest, Parcel } from '../core/zab/batch.ts'
+import { type Batch, concatenated, type EncodedBatch, type LogRequest, type Parcel } from '../core/zab/batch.ts'
 import {
   type Configuration,
   type LoggedConfiguration,
@@ -205,9 +205,10 @@ export function encodeBatch(batch: Batch): Uint8Array {
 export function decodeBatch(encoded: Uint8Array): Batch {
   return decodeItems(encoded, ([header, ...parcels]) => {
     const lists = parcels.map((plain) => logRequests.read(plain))
-    const requests = lists.length === 1 && lists[0] !== undefined ? lists[0] : lists.flat()
+    const requests = concatenated(lists)
     if (requests.length === 0) malformed('a batch without requests')
-    return { ...batchHeader.read(header), requests, encoded: encodedBatch(encoded) }
+    const { first, previous, timeMs, clockMs, settled, acknowledged } = batchHeader.read(header)
+    return { first, previous, timeMs, clockMs, settled, acknowledged, requests, encoded: encodedBatch(encoded) }
   })
 }
 

@@ -205,8 +205,8 @@ export class Processes {
       textOfConstant(link.presence),
       textOfConstant(link.notification),
       textOfConstant(link.heldFollowerInfo),
-      link.announcedPresence,
-      link.announcedNotification,
+      textOfConstant(link.announcedPresence),
+      textOfConstant(link.announcedNotification),
     ])
     return textOf([
       [zab.id, now, attempts, zab.wish, zab.isProven, zab.isOver, zab.committed, zab.epochs, zab.begun],

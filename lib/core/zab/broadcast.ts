@@ -16,6 +16,7 @@ import type { TreeRequest } from '../tree/operation.ts'
 import {
   type Batch,
   batchEntriesMax,
+  concatenated,
   countOf,
   type LogRequest,
   type Parcel,
@@ -88,9 +89,9 @@ function propose(zab: Zab, leading: Leading & { epoch: number }, parcels: readon
     timeMs: zab.wallMs,
     clockMs: logClock(zab, leading),
     settled: settledConfiguration(zab),
-    requests: parcels.length === 1 ? (parcels[0] as Parcel).requests : parcels.flatMap(({ requests }) => requests),
-    parcels: parcels.some(({ encoded }) => encoded !== undefined) ? parcels : undefined,
     acknowledged: acknowledgedByVoters(zab, leading.epoch),
+    requests: concatenated(parcels.map(({ requests }) => requests)),
+    parcels: parcels.some(({ encoded }) => encoded !== undefined) ? parcels : undefined,
   }
   zab.append(batch)
   // One message object for all: it is encoded once.
@@ -259,12 +260,16 @@ export function flushFollowing(zab: Zab, following: Following): void {
 /** What an established leader concludes after each input: commits, confirmed rounds, and whether it still has a quorum. */
 export function progressBroadcast(zab: Zab, leading: Leading): void {
   const { active } = zab.configurations
-  const acked = reachedByQuorum<bigint>(active, (id) => ackedBy(zab, leading, id))
   // A leader commits nothing that its own disk does not hold: it would serve what it might forget.
-  if (acked !== undefined) zab.advanceCommit((acked < zab.log.durable ? acked : zab.log.durable) as Zxid)
+  if (zab.committed < zab.log.durable) {
+    const acked = reachedByQuorum<bigint>(active, (id) => ackedBy(zab, leading, id))
+    if (acked !== undefined) zab.advanceCommit((acked < zab.log.durable ? acked : zab.log.durable) as Zxid)
+  }
   vouch(zab, leading)
-  const round = reachedByQuorum<number>(active, (id) => roundOf(zab, leading, id))
-  if (round !== undefined && round > leading.confirmedRound) leading.confirmedRound = round
+  if (leading.confirmedRound < leading.round) {
+    const round = reachedByQuorum<number>(active, (id) => roundOf(zab, leading, id))
+    if (round !== undefined && round > leading.confirmedRound) leading.confirmedRound = round
+  }
   answerConfirmed(zab, leading)
 }
 

@@ -23,14 +23,26 @@ import { formatZxid, zxidZero } from './zxid.ts'
 export function announce(zab: Zab): void {
   if (zab.role.name === 'outside') return
   const notification = notificationOf(zab, zab.role)
-  const { role, electable, currentEpoch, lastZxid, leader, epoch, isDiverged } = notification
-  const key = `${role} ${electable} ${currentEpoch} ${lastZxid} ${leader?.id} ${epoch} ${isDiverged}`
-  for (const link of zab.comrades()) {
-    if (link.announcedNotification === key) continue
-    const mark = link.announcedNotification === undefined ? zab.marks.of(link.peer.id) : undefined
-    link.announcedNotification = key
+  for (const link of zab.links.values()) {
+    const told = link.announcedNotification
+    if (!zab.isComrade(link) || (told !== undefined && saysTheSame(told, notification))) continue
+    const mark = told === undefined ? zab.marks.of(link.peer.id) : undefined
+    link.announcedNotification = notification
     zab.send(link.peer.id, mark === undefined ? notification : { ...notification, mark })
   }
+}
+
+/** Field by field: it is asked for each link at the end of every step. */
+function saysTheSame(one: MessageOf<'notification'>, other: MessageOf<'notification'>): boolean {
+  return (
+    one.role === other.role &&
+    one.electable === other.electable &&
+    one.currentEpoch === other.currentEpoch &&
+    one.lastZxid === other.lastZxid &&
+    one.leader?.id === other.leader?.id &&
+    one.epoch === other.epoch &&
+    one.isDiverged === other.isDiverged
+  )
 }
 
 function notificationOf(zab: Zab, role: Exclude<Role, { name: 'outside' }>): MessageOf<'notification'> {
@@ -46,7 +58,7 @@ function notificationOf(zab: Zab, role: Exclude<Role, { name: 'outside' }>): Mes
     leader: role.name === 'following' ? role.leader : role.name === 'leading' ? zab.self : undefined,
     epoch: established ? (role.epoch ?? 0) : 0,
     mark: undefined,
-    ...(isCandidate && zab.standing === 'diverged' ? { isDiverged: true } : {}),
+    isDiverged: isCandidate && zab.standing === 'diverged' ? true : undefined,
   }
 }
 

@@ -224,8 +224,8 @@ export interface Link {
   /** It takes us for the leader, and we are not leading yet. */
   heldFollowerInfo?: MessageOf<'followerInfo'> | undefined
   /** What we last told it, so that nothing is said twice. */
-  announcedPresence?: string | undefined
-  announcedNotification?: string | undefined
+  announcedPresence?: MessageOf<'presence'> | undefined
+  announcedNotification?: MessageOf<'notification'> | undefined
 }
 
 /** What a member starts from: nothing, or what its store held. */
