@@ -26,6 +26,19 @@ function newBlock(): ArrayBuffer {
   return Buffer.allocUnsafeSlow(blockBytes).buffer
 }
 
+/** Big-endian. Not through a DataView: to make one takes longer than all the rest of a short frame. */
+export function uint32At(bytes: Uint8Array, at: number): number {
+  const [a = 0, b = 0, c = 0, d = 0] = [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]
+  return ((a << 24) | (b << 16) | (c << 8) | d) >>> 0
+}
+
+export function setUint32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >>> 24
+  bytes[at + 1] = value >>> 16
+  bytes[at + 2] = value >>> 8
+  bytes[at + 3] = value
+}
+
 /** The bytes as a text of one character each, which takes a byte each. */
 export function latin1Of({ buffer, byteOffset, length }: Uint8Array): string {
   return Buffer.from(buffer, byteOffset, length).toString('latin1')

@@ -7,6 +7,7 @@
  * for `silenceMaxMs` closes; while nothing is to be said, an empty frame is sent now and then.
  */
 
+import { setUint32, uint32At } from '../bytes.ts'
 import type { Message } from '../core/zab/message.ts'
 import { CoordError } from '../errors.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -161,9 +162,8 @@ export class PeerLink {
   #sendFrame(messages: readonly EncodedMessage[], bytes: number): void {
     const place = this.#placeFor(bytes)
     const frame = place.subarray(0, bytes)
-    const view = new DataView(frame.buffer, frame.byteOffset, headerBytes)
-    view.setUint32(0, this.#tag)
-    view.setUint32(4, this.#sent)
+    setUint32(frame, 0, this.#tag)
+    setUint32(frame, 4, this.#sent)
     this.#sent = (this.#sent + 1) >>> 0
     let offset = headerBytes
     for (const message of messages) {
@@ -204,9 +204,8 @@ export class PeerLink {
 
   #open(frame: Uint8Array): readonly Message[] {
     if (frame.length < headerBytes) throw new CoordError('COORD_PROTOCOL', 'a frame without a header')
-    const view = new DataView(frame.buffer, frame.byteOffset, headerBytes)
-    if (view.getUint32(0) !== this.#tag) throw new CoordError('COORD_PROTOCOL', 'a frame of another link')
-    if (view.getUint32(4) !== this.#received) throw new CoordError('COORD_PROTOCOL', 'a frame is missing or repeated')
+    if (uint32At(frame, 0) !== this.#tag) throw new CoordError('COORD_PROTOCOL', 'a frame of another link')
+    if (uint32At(frame, 4) !== this.#received) throw new CoordError('COORD_PROTOCOL', 'a frame is missing or repeated')
     this.#received = (this.#received + 1) >>> 0
     return frame.length === headerBytes ? [] : decodeMessages(frame.subarray(headerBytes))
   }

@@ -11,7 +11,7 @@
 import type { MemberId } from '../core/zab/configuration.ts'
 import { decode, encode } from './cbor.ts'
 import { memberId } from './log.ts'
-import { bytes, copied, natural, oneOf, type Schema, struct, text, union } from './schema.ts'
+import { bytes, copied, natural, oneOf, ownedText, type Schema, struct, text, union } from './schema.ts'
 
 /** Before the proof, no frame may be larger. */
 export const handshakeBytesMax = 4096
@@ -47,9 +47,9 @@ export type HandshakeFrame =
 const introduction = {
   version: natural,
   id: memberId,
-  name: text(256),
-  address: text(1024),
-  cluster: text(128),
+  name: ownedText(256),
+  address: ownedText(1024),
+  cluster: ownedText(128),
   features: natural,
   incarnation: copied(32),
   nonce: copied(32),

@@ -40,6 +40,7 @@ import {
   natural,
   oneOf,
   optional,
+  ownedText,
   type Schema,
   type Struct,
   struct,
@@ -59,15 +60,15 @@ export const zxid: Schema<Zxid> = branded(zxidFrom)
 export const sessionId: Schema<SessionId> = branded((value) =>
   value === 0n ? (0n as SessionId) : sessionIdFrom(value),
 )
-const memberIdText = text(64)
+const memberIdText = ownedText(64)
 export const memberId: Schema<MemberId> = {
   write: memberIdText.write,
   read: (plain) => memberIdFrom(memberIdText.read(plain)),
 }
 export const memberRecord: Schema<MemberRecord> = struct<MemberRecord>({
   id: memberId,
-  name: text(256),
-  address: text(1024),
+  name: ownedText(256),
+  address: ownedText(1024),
 })
 
 const path = text(pathLengthMax)
@@ -112,7 +113,7 @@ const operation: Schema<Operation> = union<Operation, 'type'>('type', {
 export const configuration: Schema<Configuration> = struct<Configuration>({
   voters: list(memberRecord, 1024),
   observers: list(memberRecord, countMax),
-  founders: list(text(1024), 1024),
+  founders: list(ownedText(1024), 1024),
   seats: natural,
   features: natural,
   pinned: list(text(256), 1024),
@@ -120,7 +121,7 @@ export const configuration: Schema<Configuration> = struct<Configuration>({
 })
 
 export const preparation: Struct<Preparation> = struct<Preparation>({
-  cluster: text(128),
+  cluster: ownedText(128),
   epoch: natural,
   wallMs: natural,
   members: list(memberRecord, 1024),

@@ -30,6 +30,7 @@ import {
   natural,
   oneOf,
   optional,
+  ownedText,
   type Schema,
   type Struct,
   struct,
@@ -38,9 +39,9 @@ import {
 } from './schema.ts'
 
 const countMax = 0x10_0000
-const cluster = text(128)
+const cluster = ownedText(128)
 const reason = text(4096)
-const founders = list(text(1024), 1024)
+const founders = list(ownedText(1024), 1024)
 
 const memberName = text(256)
 const nothing = struct<object>({})

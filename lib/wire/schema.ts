@@ -6,7 +6,7 @@
  *
  * Bytes that are read alias the frame unless the schema says `copied`.
  */
-import { copyOf, latin1Of } from '../bytes.ts'
+import { copyOf, latin1Of, ownText } from '../bytes.ts'
 import { CoordError } from '../errors.ts'
 import type { Writer } from './writer.ts'
 
@@ -60,6 +60,15 @@ export function text(lengthMax: number): Schema<string> {
     read: (plain) =>
       typeof plain === 'string' && plain.length <= lengthMax ? plain : malformed('not a text that short'),
   }
+}
+
+/**
+ * A text that outlives the frame, and that is compared often: of its own. A part of a larger one keeps that in memory, and
+ * V8 compares it slowly.
+ */
+export function ownedText(lengthMax: number): Schema<string> {
+  const aliased = text(lengthMax)
+  return { write: aliased.write, read: (plain) => ownText(aliased.read(plain)) }
 }
 
 export function bytes(lengthMax: number): Schema<Uint8Array> {

@@ -4,18 +4,18 @@ import { presenceStates } from '../core/zab/message.ts'
 import type { Belonging, Epochs, SnapshotHead } from '../core/zab/zab.ts'
 import { decode, encode } from './cbor.ts'
 import { loggedConfiguration, markOf, memberId, preparation, snapshotRecord, zxid } from './log.ts'
-import { list, natural, oneOf, optional, struct, text } from './schema.ts'
+import { list, natural, oneOf, optional, ownedText, struct } from './schema.ts'
 
 const countMax = 0x10_0000
 
 const epochs = struct<Epochs>({ accepted: natural, acceptedFrom: optional(memberId), current: natural })
 const belonging = struct<Belonging>({
   presence: oneOf(presenceStates),
-  cluster: text(128),
+  cluster: ownedText(128),
   since: natural,
   preparation: optional(preparation),
   founded: optional(preparation),
-  founders: list(text(1024), 1024),
+  founders: list(ownedText(1024), 1024),
 })
 const snapshotHead = struct<SnapshotHead>({
   zxid,

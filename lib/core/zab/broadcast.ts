@@ -135,8 +135,9 @@ function announceCommit(zab: Zab, leading: Leading): void {
   if (leading.announcedCommit >= committed) return
   leading.announcedCommit = committed
   const { pending } = zab.configurations
+  // Whoever was told what our disk holds knows it as soon as its own does (`vouch`).
   for (const learner of leading.learners.values()) {
-    const isKnown = pending === undefined && learner.acked >= committed && learner.vouched >= committed
+    const isKnown = pending === undefined && learner.vouched >= committed
     if (learner.state === 'synced' && !isKnown) zab.send(learner.member.id, { type: 'commit', committed })
   }
 }

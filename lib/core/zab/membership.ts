@@ -167,6 +167,7 @@ function changeFounders(
   configuration: Configuration,
   attendance: Attendance,
 ): Configuration | undefined {
+  if (!isNewListReported(zab, configuration, attendance)) return undefined
   const key = configuration.founders.join()
   const reports = new Map<string, readonly string[]>([[zab.self.address, zab.options.founders]])
   for (const { peer, presence } of zab.comrades()) {
@@ -180,6 +181,17 @@ function changeFounders(
     return { ...withCurrentAddresses(zab, configuration), founders }
   }
   return undefined
+}
+
+/** As a rule nobody reports another list: then nothing more is looked at. It is asked in every turn of a leader. */
+function isNewListReported(zab: Zab, { founders }: Configuration, attendance: Attendance): boolean {
+  const isNew = (list: readonly string[]): boolean =>
+    list.length !== founders.length || list.some((address, index) => address !== founders[index])
+  if (isNew(zab.options.founders)) return true
+  for (const { peer, presence } of zab.links.values()) {
+    if (presence !== undefined && isNew(presence.founders) && attendance.isPresent(peer.id)) return true
+  }
+  return false
 }
 
 /** A founder that moved is recorded where it is now together with the list that says so. */
