@@ -38,11 +38,11 @@ export class Fleets {
     this.#durability = undefined
   }
 
-  /** Half of it writes, half reads: all at once, for what matters is that their code gets compiled. */
+  /** Half of it writes, half reads: all at once, for what matters is that their code gets compiled. V8 compiles, too: so all alike. */
   async #warmUp(): Promise<void> {
     const load: Load = { operation: 'write', bytes: 1024, keys, outstanding: 960 }
     for (const contender of this.#contenders) {
-      const seconds = contender.name === 'ZooKeeper' ? this.#warmUpSeconds : Math.min(5, this.#warmUpSeconds)
+      const seconds = this.#warmUpSeconds
       this.#progress(`${contender.name}: warms up for ${seconds} s`)
       await contender.run(load, seconds / 2)
       await contender.run({ ...load, operation: 'read' }, seconds / 2)

@@ -8,7 +8,7 @@ export interface Settings {
   readonly windows: number
   /** How often something is tried that has no windows: a fail-over, a start. */
   readonly runs: number
-  /** JVMs are warmed up for so long, the first time; Node and Go far less. */
+  /** All are warmed up for so long, the first time: a JVM needs it, and so does V8. */
   readonly warmUpSeconds: number
   /** How many znodes the large trees have. */
   readonly znodes: number
