@@ -295,9 +295,10 @@ function check(context: EvaluationContext, { path, version }: CheckOperation): S
 
 /** The node at a path, if the session may do with it what it wants to, or why not. */
 function findPermitted({ tree, identities }: EvaluationContext, path: string, wanted: Permission): Znode | ErrorResult {
-  if (validatePath(path) !== undefined) return failure('COORD_BAD_ARGUMENTS', path)
   const node = tree.find(path)
-  if (node === undefined) return failure('COORD_NO_NODE', path)
+  // There is no node at a path that is none: so only one without a node is looked at.
+  if (node === undefined)
+    return failure(validatePath(path) === undefined ? 'COORD_NO_NODE' : 'COORD_BAD_ARGUMENTS', path)
   return isPermitted(node.acl, wanted, identities) ? node : failure('COORD_NO_AUTH', path)
 }
 
