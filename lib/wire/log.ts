@@ -15,7 +15,7 @@ import {
 } from '../core/tree/operation.ts'
 import { type SessionId, sessionIdFrom } from '../core/tree/session-id.ts'
 import type { Stat } from '../core/tree/stat.ts'
-import { type Batch, concatenated, type EncodedBatch, type LogRequest, type Parcel } from '../core/zab/batch.ts'
+import type { Batch, EncodedBatch, LogRequest, Parcel } from '../core/zab/batch.ts'
 import {
   type Configuration,
   type LoggedConfiguration,
@@ -206,7 +206,8 @@ export function encodeBatch(batch: Batch): Uint8Array {
 export function decodeBatch(encoded: Uint8Array): Batch {
   return decodeItems(encoded, ([header, ...parcels]) => {
     const lists = parcels.map((plain) => logRequests.read(plain))
-    const requests = concatenated(lists)
+    // Not by `flat`, which takes twenty times as long.
+    const requests = ([] as LogRequest[]).concat(...lists)
     if (requests.length === 0) malformed('a batch without requests')
     const { first, previous, timeMs, clockMs, settled, acknowledged } = batchHeader.read(header)
     return { first, previous, timeMs, clockMs, settled, acknowledged, requests, encoded: encodedBatch(encoded) }

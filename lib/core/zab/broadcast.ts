@@ -16,7 +16,6 @@ import type { TreeRequest } from '../tree/operation.ts'
 import {
   type Batch,
   batchEntriesMax,
-  concatenated,
   countOf,
   type LogRequest,
   type Parcel,
@@ -90,7 +89,8 @@ function propose(zab: Zab, leading: Leading & { epoch: number }, parcels: readon
     clockMs: logClock(zab, leading),
     settled: settledConfiguration(zab),
     acknowledged: acknowledgedByVoters(zab, leading.epoch),
-    requests: concatenated(parcels.map(({ requests }) => requests)),
+    // Not by `flatMap`, which takes twenty times as long.
+    requests: ([] as LogRequest[]).concat(...parcels.map(({ requests }) => requests)),
     parcels: parcels.some(({ encoded }) => encoded !== undefined) ? parcels : undefined,
   }
   zab.append(batch)
