@@ -125,7 +125,7 @@ const links: Mutant[] = [
     in: 'world',
     scenario: 'hostileNetwork',
     edits: [
-      runtime('peer-link', 'if (uint32At(frame, 4) !== this.#received) throw', 'if (view.getUint32(4) === -1) throw'),
+      runtime('peer-link', 'if (uint32At(frame, 4) !== this.#received) throw', 'if (uint32At(frame, 4) === -1) throw'),
     ],
   },
   {
@@ -134,8 +134,8 @@ const links: Mutant[] = [
     in: 'world',
     scenario: 'hostileNetwork',
     edits: [
-      runtime('peer-link', 'if (uint32At(frame, 0) !== this.#tag) throw', 'if (view.getUint32(0) === -1) throw'),
-      runtime('peer-link', 'if (uint32At(frame, 4) !== this.#received) throw', 'if (view.getUint32(4) === -1) throw'),
+      runtime('peer-link', 'if (uint32At(frame, 0) !== this.#tag) throw', 'if (uint32At(frame, 0) === -1) throw'),
+      runtime('peer-link', 'if (uint32At(frame, 4) !== this.#received) throw', 'if (uint32At(frame, 4) === -1) throw'),
     ],
   },
 ]
