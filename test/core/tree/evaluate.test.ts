@@ -240,6 +240,15 @@ describe('evaluate', () => {
   })
 
   describe('setData and check', () => {
+    it('find nothing at a path that is none, also beside a node that is there', () => {
+      const fixture = new Fixture()
+      fixture.multi(create('/a'), create('/a/b'))
+      for (const path of ['', 'a', '//a', '/a/', '/a//b', '/./a', '/a/../a', '/a/b\0']) {
+        assert.deepEqual(fixture.fails(setData(path, 'x')), failure('COORD_BAD_ARGUMENTS', path))
+        assert.deepEqual(fixture.fails(check(path, 0)), failure('COORD_BAD_ARGUMENTS', path))
+      }
+    })
+
     const fixture = new Fixture()
     fixture.create('/a')
     fixture.setData('/a', 'x')
