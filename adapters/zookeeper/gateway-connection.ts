@@ -9,6 +9,7 @@
  * Whatever the client sends, nothing is thrown past this file.
  */
 import type { Socket } from 'node:net'
+import { numbered } from '../../lib/api/znodes.ts'
 import { zxidZero } from '../../lib/core/zab/zxid.ts'
 import { errorCodes } from '../../lib/errors.ts'
 import type { Timer } from '../../lib/ports/clock.ts'
@@ -312,7 +313,7 @@ export class GatewayConnection {
     const id = this.#lastCall
     const translated = this.#translate(name, reader)
     this.#outstanding.set(id, { id, xid, name, translated, since })
-    this.#link?.call({ ...translated.call, id })
+    this.#link?.call(numbered(translated.call, id))
     // After an operation that does not exist, nothing more is read: the connection ends with the answer.
     if (name === undefined || this.#outstanding.size >= this.#surroundings.limits.outstandingMax) this.#pause()
   }

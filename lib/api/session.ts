@@ -13,7 +13,6 @@ import type {
   CallResult,
   NodeRead,
   NodeReadResult,
-  SessionCall,
   SessionDoor,
   SessionItem,
   SessionLink,
@@ -34,7 +33,7 @@ import type { ValueCodec } from './values.ts'
 import { WaitingReads } from './waiting-reads.ts'
 import type { StreamHandle, StreamSession, StreamSink } from './watch.ts'
 import { WatchListeners } from './watch-listeners.ts'
-import { type CallBody, type CallOptions, type WatchListener, type WatchRequest, Znodes } from './znodes.ts'
+import { type CallBody, type CallOptions, numbered, type WatchListener, type WatchRequest, Znodes } from './znodes.ts'
 
 export interface SessionEvents {
   /** `lost` and `closed` are final. */
@@ -476,14 +475,6 @@ export class Session<V = Uint8Array> extends Znodes<V, SessionEvents> implements
     this.#streams.clear()
     for (const sink of sinks) sink.onEnded(state)
   }
-}
-
-/** Spelled out for what is frequent: spreading over several kinds takes V8 longer than all the rest of a call. */
-function numbered(body: CallBody, id: number): SessionCall {
-  if (body.kind === 'write') return { kind: 'write', id, operation: body.operation }
-  if (body.kind === 'read')
-    return { kind: 'read', id, read: body.read, consistency: body.consistency, patient: body.patient }
-  return { ...body, id }
 }
 
 function nothing(): void {}

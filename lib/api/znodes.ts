@@ -167,6 +167,14 @@ export type CallBody =
       : never
     : never
 
+/** Spelled out for what is frequent: spreading over several kinds takes V8 longer than all the rest of a call. */
+export function numbered(body: CallBody, id: number): SessionCall {
+  if (body.kind === 'write') return { kind: 'write', id, operation: body.operation }
+  if (body.kind === 'read')
+    return { kind: 'read', id, read: body.read, consistency: body.consistency, patient: body.patient }
+  return { ...body, id }
+}
+
 /** A watch to be set if the read that it belongs to succeeds. */
 export interface WatchRequest {
   readonly kind: WatchKind

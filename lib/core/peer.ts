@@ -444,6 +444,7 @@ export class Peer {
    * that time back. Noticed in whichever step comes first, since what was waiting in the sockets comes before the tick.
    */
   #noteStall(now: number): void {
+    // As a rule the last step was a moment ago: then the deadline need not be looked for.
     if (now - this.#zab.now <= latenessMs || !isEstablished(this.#zab.role)) return
     const lateMs = now - Math.max(this.deadline, this.#zab.now)
     if (lateMs <= latenessMs) return

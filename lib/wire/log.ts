@@ -209,8 +209,8 @@ export function decodeBatch(encoded: Uint8Array): Batch {
     // Not by `flat`, which takes twenty times as long.
     const requests = ([] as LogRequest[]).concat(...lists)
     if (requests.length === 0) malformed('a batch without requests')
-    const { first, previous, timeMs, clockMs, settled, acknowledged } = batchHeader.read(header)
-    return { first, previous, timeMs, clockMs, settled, acknowledged, requests, encoded: encodedBatch(encoded) }
+    // Read into what it already has: a copy of it would take V8 off its fast path, here and wherever the batch goes.
+    return batchHeader.readInto({ requests, encoded: encodedBatch(encoded) }, header) as Batch
   })
 }
 

@@ -62,10 +62,7 @@ export function text(lengthMax: number): Schema<string> {
   }
 }
 
-/**
- * A text that outlives the frame, and that is compared often: of its own. A part of a larger one keeps that in memory, and
- * V8 compares it slowly.
- */
+/** A text of its own, which outlives the frame. */
 export function ownedText(lengthMax: number): Schema<string> {
   const aliased = text(lengthMax)
   return { write: aliased.write, read: (plain) => ownText(aliased.read(plain)) }

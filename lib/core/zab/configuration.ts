@@ -20,6 +20,11 @@ export function memberIdFrom(text: string): MemberId {
   return text as MemberId
 }
 
+/** Whether two lists of founders are one and the same, in the same order. */
+export function areSameFounders(one: readonly string[] | undefined, other: readonly string[]): boolean {
+  return one?.length === other.length && one.every((address, index) => address === other[index])
+}
+
 /** A member as the configuration records it. `name` is the same after a restart, `id` only where a store kept it. */
 export interface MemberRecord {
   readonly id: MemberId

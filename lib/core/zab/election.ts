@@ -23,9 +23,9 @@ import { formatZxid, zxidZero } from './zxid.ts'
 export function announce(zab: Zab): void {
   if (zab.role.name === 'outside') return
   const notification = notificationOf(zab, zab.role)
-  for (const link of zab.links.values()) {
+  for (const link of zab.comrades()) {
     const told = link.announcedNotification
-    if (!zab.isComrade(link) || (told !== undefined && saysTheSame(told, notification))) continue
+    if (told !== undefined && saysTheSame(told, notification)) continue
     const mark = told === undefined ? zab.marks.of(link.peer.id) : undefined
     link.announcedNotification = notification
     zab.send(link.peer.id, mark === undefined ? notification : { ...notification, mark })

@@ -15,7 +15,13 @@
  * it. The others, who hold nothing, never prepare; they find its ensemble, get everything from it, and take their seats.
  * So no quorum can ever come about that lacks what was restored.
  */
-import { ConfigurationHistory, configurationText, type MemberId, type MemberRecord } from './configuration.ts'
+import {
+  areSameFounders,
+  ConfigurationHistory,
+  configurationText,
+  type MemberId,
+  type MemberRecord,
+} from './configuration.ts'
 import { isElectable } from './election.ts'
 import { Marks } from './marks.ts'
 import { isSuperseded, seesMajorityLost } from './memory-loss.ts'
@@ -306,8 +312,8 @@ function isBlank(presence: MessageOf<'presence'>): boolean {
 function isSameList(zab: Zab, link: Link): boolean {
   const theirs = link.presence?.founders ?? []
   const { founders } = zab.belonging
-  if (founders.length === theirs.length && founders.every((address, index) => address === theirs[index])) return true
-  const isChanged = founders.join() !== zab.options.founders.join()
+  if (areSameFounders(founders, theirs)) return true
+  const isChanged = !areSameFounders(founders, zab.options.founders)
   const hint = isChanged
     ? `${zab.self.address} was about to found with its list before it was started with another one: start it with that list, or empty its store`
     : 'start every founder with the same peers'

@@ -14,7 +14,14 @@
  * - the level of the state machine rises once every voter knows a higher one (features.ts).
  */
 import { enqueue } from './broadcast.ts'
-import { type Configuration, hasFounder, type MemberId, type MemberRecord, membersOf } from './configuration.ts'
+import {
+  areSameFounders,
+  type Configuration,
+  hasFounder,
+  type MemberId,
+  type MemberRecord,
+  membersOf,
+} from './configuration.ts'
 import { beginHandOver, completeHandOver, giveUpHandOver, handOverState } from './hand-over.ts'
 import type { MessageOf, RefusalCode } from './message.ts'
 import { isQuorum } from './quorum.ts'
@@ -167,31 +174,17 @@ function changeFounders(
   configuration: Configuration,
   attendance: Attendance,
 ): Configuration | undefined {
-  if (!isNewListReported(zab, configuration, attendance)) return undefined
-  const key = configuration.founders.join()
   const reports = new Map<string, readonly string[]>([[zab.self.address, zab.options.founders]])
   for (const { peer, presence } of zab.comrades()) {
     if (presence !== undefined && attendance.isPresent(peer.id)) reports.set(peer.address, presence.founders)
   }
   for (const founders of reports.values()) {
-    const wanted = founders.join()
-    if (founders.length === 0 || wanted === key) continue
-    if (!founders.every((address) => reports.get(address)?.join() === wanted)) continue
+    if (founders.length === 0 || areSameFounders(founders, configuration.founders)) continue
+    if (!founders.every((address) => areSameFounders(reports.get(address), founders))) continue
     zab.mark('membership.founders')
     return { ...withCurrentAddresses(zab, configuration), founders }
   }
   return undefined
-}
-
-/** As a rule nobody reports another list: then nothing more is looked at. It is asked in every turn of a leader. */
-function isNewListReported(zab: Zab, { founders }: Configuration, attendance: Attendance): boolean {
-  const isNew = (list: readonly string[]): boolean =>
-    list.length !== founders.length || list.some((address, index) => address !== founders[index])
-  if (isNew(zab.options.founders)) return true
-  for (const { peer, presence } of zab.links.values()) {
-    if (presence !== undefined && isNew(presence.founders) && attendance.isPresent(peer.id)) return true
-  }
-  return false
 }
 
 /** A founder that moved is recorded where it is now together with the list that says so. */

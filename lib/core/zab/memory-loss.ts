@@ -6,7 +6,7 @@
  * And where the founders, all of them without memory, have founded another ensemble, the one of before is dead: each of
  * its quorums would include a founder. Who still holds it says so, and ends.
  */
-import type { MemberId } from './configuration.ts'
+import { areSameFounders, type MemberId } from './configuration.ts'
 import type { MessageOf } from './message.ts'
 import { isQuorum } from './quorum.ts'
 import { isServing } from './roles.ts'
@@ -61,5 +61,5 @@ export function isSuperseded(
   if (belonging.presence !== 'member' || (state !== 'founded' && state !== 'member')) return false
   if (cluster === belonging.cluster || since <= belonging.since) return false
   const own = configurations.latest?.configuration.founders ?? options.founders
-  return own.includes(from.peer.address) && own.join() === founders.join()
+  return own.includes(from.peer.address) && areSameFounders(founders, own)
 }
