@@ -24,13 +24,20 @@ const vocabulary = [
 ]
 
 const walls: readonly Wall[] = [
+  { where: 'lib/blocks.ts', values: [] },
   { where: 'lib/bytes.ts', values: [] },
   { where: 'lib/numbered.ts', values: ['lib/errors.ts'] },
   { where: 'lib/stable-hash.ts', values: [] },
   { where: 'lib/errors.ts', values: [] },
   {
     where: 'lib/core/zab/',
-    values: ['lib/errors.ts', 'lib/numbered.ts', 'lib/core/tree/operation.ts', 'lib/core/tree/session-id.ts'],
+    values: [
+      'lib/blocks.ts',
+      'lib/errors.ts',
+      'lib/numbered.ts',
+      'lib/core/tree/operation.ts',
+      'lib/core/tree/session-id.ts',
+    ],
   },
   { where: 'lib/core/tree/', values: ['lib/bytes.ts', 'lib/errors.ts', 'lib/core/zab/zxid.ts'] },
   { where: 'lib/core/', values: ['lib/errors.ts'] },
@@ -50,6 +57,7 @@ const walls: readonly Wall[] = [
   {
     where: 'lib/runtime/',
     values: [
+      'lib/blocks.ts',
       'lib/bytes.ts',
       'lib/errors.ts',
       'lib/numbered.ts',

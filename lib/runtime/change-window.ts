@@ -6,6 +6,7 @@
  * the collector's young generation, would be most of what a busy member leaves to it. Change `n` has its numbers at `n`
  * modulo the limit.
  */
+import { type Block, Blocks } from '../blocks.ts'
 import { putAscii } from '../bytes.ts'
 import type { Acl } from '../core/tree/acl.ts'
 import type { TreeChange } from '../core/tree/operation.ts'
@@ -24,7 +25,6 @@ export interface WindowEntry {
 
 const types = ['created', 'changed', 'deleted'] as const
 
-/** A block holds so many bytes, or one change that is larger. */
 const blockBytes = 0x4000
 /** A character takes so many at the most. */
 const bytesPerCharacterMax = 3
@@ -35,28 +35,21 @@ const bytesPerChange = 64
 const numberOf = { offset: 0, path: 1, data: 2, type: 3, isFirst: 4 } as const
 const numbersPerChange = 5
 
-interface Block {
-  readonly bytes: Buffer
-  used: number
-  /** How many changes in it are not forgotten. */
-  changes: number
-}
-
 export class ChangeWindow {
   readonly #limits: WindowLimits
   #zxids = new BigUint64Array(64)
   /** Beside the bytes, which nobody looks at again until a stream asks: to forget one is to fetch nothing from far away. */
   #numbers = new Uint32Array(64 * numbersPerChange)
-  readonly #blocks: Block[] = []
+  readonly #blocks: Block<Buffer>[] = []
   readonly #acls: { readonly acl: Acl; readonly parentAcl: Acl }[] = []
   /** The first change that is here, and the one behind the last. */
   #first = 0
   #end = 0
   #bytes = 0
   #start: Zxid
-  #block = newBlock(0)
-  /** One that nothing is left in. */
-  #spare: Block | undefined
+  readonly #memory = new Blocks<Buffer>({ min: blockBytes, max: blockBytes }, (length) =>
+    Buffer.allocUnsafeSlow(length),
+  )
 
   /** `start`: the last entry before the first one that will be noted. */
   constructor(limits: WindowLimits, start: Zxid) {
@@ -109,12 +102,11 @@ export class ChangeWindow {
   #add(zxid: Zxid, change: TreeChange, isFirst: boolean): void {
     const { type, path, data } = change
     const dataBytes = data?.length ?? 0
-    const block = this.#blockFor(path.length * bytesPerCharacterMax + dataBytes)
+    const block = this.#memory.hold(path.length * bytesPerCharacterMax + dataBytes)
     const { bytes, used: offset } = block
     const pathBytes = putText(bytes, offset, path)
     if (data !== undefined) bytes.set(data, offset + pathBytes)
     block.used += pathBytes + dataBytes
-    block.changes += 1
     const place = this.#end % this.#limits.changes
     if (place === this.#zxids.length) this.#grow()
     this.#zxids[place] = zxid
@@ -147,7 +139,7 @@ export class ChangeWindow {
 
   #changeAt(index: number): TreeChange {
     const place = index % this.#limits.changes
-    const { bytes } = this.#blocks[place] as Block
+    const { bytes } = this.#blocks[place] as Block<Buffer>
     const { acl, parentAcl } = this.#acls[place] as { acl: Acl; parentAcl: Acl }
     const start = this.#numberAt(place, 'offset')
     const end = start + this.#numberAt(place, 'path')
@@ -187,26 +179,9 @@ export class ChangeWindow {
   }
 
   #forget(place: number): void {
-    const block = this.#blocks[place] as Block
     this.#bytes -= this.#weightAt(place)
-    block.changes -= 1
-    if (block.changes > 0) return
-    block.used = 0
-    if (block !== this.#block && block.bytes.length === blockBytes) this.#spare = block
+    this.#memory.release(this.#blocks[place] as Block<Buffer>)
   }
-
-  /** With room for so many bytes more. */
-  #blockFor(length: number): Block {
-    if (this.#block.used + length <= this.#block.bytes.length) return this.#block
-    const spare = length <= blockBytes ? this.#spare : undefined
-    if (spare !== undefined) this.#spare = undefined
-    this.#block = spare ?? newBlock(Math.max(length, blockBytes))
-    return this.#block
-  }
-}
-
-function newBlock(length: number): Block {
-  return { bytes: Buffer.allocUnsafeSlow(length), used: 0, changes: 0 }
 }
 
 /** Returns how many bytes it takes. */

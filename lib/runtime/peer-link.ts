@@ -50,10 +50,10 @@ export interface LinkHandlers {
 
 const headerBytes = 8
 /**
- * Frames of these lengths are put together where an earlier one was, once that is written: most of what a busy link would
- * leave to the collector, which counts bytes outside of the heap, too.
+ * Frames are put together where an earlier one was, once that is written, as far as they are no longer than `max`: most of what
+ * a busy link would leave to the collector, which counts bytes outside of the heap, too.
  */
-const reusedBytes = { min: 4096, max: 0x40_0000 } as const
+const placeBytes = { min: 512, max: 0x40_0000 } as const
 
 export class PeerLink {
   readonly dialed: boolean
@@ -73,7 +73,9 @@ export class PeerLink {
   #lastSpoke: number
   #rejection: Rejection | undefined
   #reason: string | undefined
-  #queue: EncodedMessage[] = []
+  /** The frame that the messages of this turn are put into, once there are any, and so many bytes of it. */
+  #frame: Uint8Array | undefined
+  #filled = headerBytes
   /** Where the next frame may be put together. */
   #spare: Uint8Array | undefined
 
@@ -119,28 +121,22 @@ export class PeerLink {
     return this.#connection.remoteAddress
   }
 
-  /** Queues an encoded message for the end of this turn. */
+  /** Puts an encoded message into the frame that leaves at the end of this turn: its parts may be used again at once. */
   send(message: EncodedMessage): void {
-    if (this.#state === 'up') this.#queue.push(message)
+    if (this.#state !== 'up') return
+    const length = lengthOf(message)
+    if (this.#filled + length > this.#limits.frameBytesMax) this.#sendFrame()
+    const frame = this.#frameFor(this.#filled + length)
+    for (const part of message) {
+      frame.set(part, this.#filled)
+      this.#filled += part.length
+    }
   }
 
-  /** Sends what is queued. */
+  /** Sends what was put into the frame. */
   flush(): void {
-    if (this.#state !== 'up' || this.#queue.length === 0) return
-    const queue = this.#queue
-    this.#queue = []
-    let start = 0
-    let bytes = headerBytes
-    queue.forEach((message, index) => {
-      const length = lengthOf(message)
-      if (index > start && bytes + length > this.#limits.frameBytesMax) {
-        this.#sendFrame(queue.slice(start, index), bytes)
-        start = index
-        bytes = headerBytes
-      }
-      bytes += length
-    })
-    this.#sendFrame(queue.slice(start), bytes)
+    if (this.#state !== 'up' || this.#frame === undefined) return
+    this.#sendFrame()
     if (this.#connection.bufferedBytes > this.#limits.bufferedBytesMax)
       this.close('too slow: too much waits to be written')
   }
@@ -159,34 +155,43 @@ export class PeerLink {
     this.close(reason)
   }
 
-  #sendFrame(messages: readonly EncodedMessage[], bytes: number): void {
-    const place = this.#placeFor(bytes)
-    const frame = place.subarray(0, bytes)
+  #sendFrame(): void {
+    const place = this.#frame
+    if (place === undefined) return
+    const frame = place.subarray(0, this.#filled)
+    this.#frame = undefined
+    this.#filled = headerBytes
+    this.#sendNumbered(frame, () => {
+      if (place.length <= placeBytes.max && place.length >= (this.#spare?.length ?? 0)) this.#spare = place
+    })
+  }
+
+  #sendNumbered(frame: Uint8Array, written?: () => void): void {
     setUint32(frame, 0, this.#tag)
     setUint32(frame, 4, this.#sent)
     this.#sent = (this.#sent + 1) >>> 0
-    let offset = headerBytes
-    for (const message of messages) {
-      for (const part of message) {
-        frame.set(part, offset)
-        offset += part.length
-      }
-    }
     this.#lastSpoke = this.#clock.now()
-    if (place.length < reusedBytes.min || place.length > reusedBytes.max) this.#connection.send(frame)
-    else
-      this.#connection.send(frame, () => {
-        this.#spare = place
-      })
+    this.#connection.send(frame, written)
+  }
+
+  /** With room for so many bytes, and what is in it already. */
+  #frameFor(bytes: number): Uint8Array {
+    const before = this.#frame
+    if (before !== undefined && bytes <= before.length) return before
+    const place = this.#placeFor(bytes)
+    if (before !== undefined) place.set(before.subarray(0, this.#filled))
+    this.#frame = place
+    return place
   }
 
   /** At least so many bytes, of which nobody reads any. */
   #placeFor(bytes: number): Uint8Array {
-    if (bytes < reusedBytes.min || bytes > reusedBytes.max) return new Uint8Array(bytes)
+    if (bytes > placeBytes.max) return new Uint8Array(bytes)
     const spare = this.#spare
     this.#spare = undefined
     // Frames of a busy link differ a little in length.
-    return spare !== undefined && spare.length >= bytes ? spare : new Uint8Array(2 ** Math.ceil(Math.log2(bytes)))
+    if (spare !== undefined && spare.length >= bytes) return spare
+    return new Uint8Array(Math.max(placeBytes.min, 2 ** Math.ceil(Math.log2(bytes))))
   }
 
   #onFrame(bytes: Uint8Array): void {
@@ -295,7 +300,7 @@ export class PeerLink {
     }
     if (now - this.#lastSpoke >= this.#limits.silenceMaxMs / 4) {
       this.#spare = undefined
-      this.#sendFrame([], headerBytes)
+      this.#sendNumbered(new Uint8Array(headerBytes))
     }
     this.#timer.set(this.#nextCheck())
   }
@@ -309,7 +314,7 @@ export class PeerLink {
     if (this.#state === 'down') return
     this.#state = 'down'
     this.#timer.cancel()
-    this.#queue = []
+    this.#frame = undefined
     this.#handlers.down(this, this.#reason ?? reason, this.#rejection)
   }
 }

@@ -215,7 +215,7 @@ export function decodeBatch(encoded: Uint8Array): Batch {
 }
 
 function encodedBatch(bytes: Uint8Array): EncodedBatch {
-  return { bytes, readRequests: () => decodeBatch(bytes).requests }
+  return { bytes, readRequests: () => decodeBatch(bytes).requests, at: encodedBatch }
 }
 
 export const readBatch = (plain: unknown): Batch => decodeBatch(batchBytes.read(plain))

@@ -175,6 +175,15 @@ const sessions: readonly Mutant[] = [
   },
 ]
 
+const memory: readonly Mutant[] = [
+  {
+    id: 'W11',
+    title: 'bytes that are kept give way to others while one thing is left in their block',
+    in: 'world',
+    edits: [{ file: 'lib/blocks.ts', find: 'if (block.held > 0) return', replace: 'if (block.held > 1) return' }],
+  },
+]
+
 const watches: readonly Mutant[] = [
   {
     id: 'M62',
@@ -337,6 +346,7 @@ export const worldMutants: readonly Mutant[] = [
   ...storesAndIdentity,
   ...journal,
   ...links,
+  ...memory,
   ...sessions,
   ...watches,
   ...quotas,

@@ -1,6 +1,8 @@
 /** The links of a member: what its transport is asked to dial, and which links stay between two that dial each other. */
 import assert from 'node:assert/strict'
 import type { MemberId, MemberRecord } from '../../lib/core/zab/configuration.ts'
+import type { Message } from '../../lib/core/zab/message.ts'
+import { zxidOf } from '../../lib/core/zab/zxid.ts'
 import type { Connection, Transport } from '../../lib/ports/transport.ts'
 import { Secret } from '../../lib/runtime/handshake.ts'
 import { defaultLimits } from '../../lib/runtime/limits.ts'
@@ -10,6 +12,7 @@ import { Random } from '../../lib/testing/random.ts'
 import { Scheduler } from '../../lib/testing/scheduler.ts'
 import { VirtualNetwork } from '../../lib/testing/virtual-network.ts'
 import { decodeHandshake, encodeHandshake, type Introduction, protocolVersion } from '../../lib/wire/handshake.ts'
+import { encodeMessage } from '../../lib/wire/messages.ts'
 
 /** Nobody answers it: what was dialed waits until it is given up. */
 class SilentTransport {
@@ -27,6 +30,8 @@ class SilentTransport {
 interface End {
   readonly links: PeerLinks
   readonly told: string[]
+  /** What it was sent. */
+  readonly messages: Message[]
   readonly process: VirtualProcess
 }
 
@@ -46,6 +51,7 @@ class Neighbourhood {
   async begin(id: string, around: (transport: Transport) => Transport = (transport) => transport): Promise<End> {
     const process = new VirtualProcess(id, this.scheduler, { offsetMs: 0, rate: 1, timersFirst: false })
     const told: string[] = []
+    const messages: Message[] = []
     const links = new PeerLinks(
       {
         transport: around(this.network.transport(process, id)),
@@ -60,12 +66,12 @@ class Neighbourhood {
       {
         up: (peer) => told.push(`up ${peer.id}`),
         down: (peer, reason) => told.push(`down ${peer}: ${reason}`),
-        messages: () => {},
+        messages: (_peer, some) => messages.push(...some),
       },
     )
     await links.listen()
     links.start({ id: id as MemberId, name: id, address: id })
-    return { links, told, process }
+    return { links, told, messages, process }
   }
 }
 
@@ -151,6 +157,28 @@ describe('the links of a member', () => {
     await scheduler.advance(1)
     assert.deepEqual(own.told, ['up b', 'down b: silent for too long'])
     await Promise.all([own.links.close(), other.links.close()])
+  })
+
+  it('have taken what they were given to send: its bytes may be used again at once', async () => {
+    const neighbourhood = new Neighbourhood(1)
+    const { scheduler } = neighbourhood
+    const [lower, higher] = [await neighbourhood.begin('a'), await neighbourhood.begin('b')]
+    lower.links.want(['b'])
+    await scheduler.advance(200)
+    const commits = Array.from({ length: 300 }, (_, index) => zxidOf(1, index + 1))
+    // Turns of one message, of a few, and of more than the place of an earlier frame has room for.
+    for (const [start, end] of [[0, 1] as const, [1, 4] as const, [4, 299] as const, [299, 300] as const]) {
+      for (const committed of commits.slice(start, end)) {
+        const parts = encodeMessage({ type: 'commit', committed })
+        lower.links.send('b' as MemberId, parts)
+        for (const part of parts) part.fill(0xff)
+      }
+      lower.links.flush()
+      await scheduler.advance(10)
+    }
+    const received = higher.messages.map((message) => message.type === 'commit' && message.committed)
+    assert.deepEqual(received, commits)
+    await Promise.all([lower.links.close(), higher.links.close()])
   })
 
   it('leave one link where both dial at once, at the start and when it is lost', async () => {

@@ -350,7 +350,7 @@ function limitsOf({ tight }: EnsemblePlan): Partial<MemberLimits> {
   return {
     reapIntervalMs: 2_000,
     ...(checkpointEntries === undefined ? {} : { checkpointEntries, checkpointShare: 0 }),
-    ...(tailEntries === undefined ? {} : { tail: { entries: tailEntries, bytes: 1 << 20 } }),
+    ...(tailEntries === undefined ? {} : { tail: { entries: tailEntries, bytes: 1 << 14 } }),
     ...(batchBytesMax === undefined ? {} : { batchBytesMax }),
     ...(chunkBytesMax === undefined ? {} : { chunkBytesMax }),
     ...(slice === undefined ? {} : { slice }),

@@ -31,6 +31,8 @@ export interface Parcel {
 export interface EncodedBatch {
   readonly bytes: Uint8Array
   readRequests(): readonly LogRequest[]
+  /** The same batch where a copy of its bytes is. */
+  at(copy: Uint8Array): EncodedBatch
 }
 
 /** An entry that changes the configuration. */
@@ -85,7 +87,7 @@ export class PackedBatch implements Batch {
     this.settled = batch.settled
     this.acknowledged = batch.acknowledged
     this.encoded = encoded
-    this.count = batch.requests.length
+    this.count = countOf(batch)
     this.reconfigurations = reconfigurationsIn(batch)
   }
 

@@ -4,8 +4,9 @@
  * follows. Writing is the journal's; the core learns of it by `persisted`, and a write from before a truncation
  * never counts (`fence`).
  */
+import { type Block, type BlockLengths, Blocks } from '../../blocks.ts'
 import { assert } from '../../errors.ts'
-import { type Batch, countOf, lastOf, packed, weightOf } from './batch.ts'
+import { type Batch, countOf, lastOf, PackedBatch, weightOf } from './batch.ts'
 import { formatZxid, type Zxid } from './zxid.ts'
 
 /** How much of the log stays in memory behind what was applied, for DIFF. */
@@ -14,19 +15,38 @@ export interface LogTail {
   readonly bytes: number
 }
 
+interface Held {
+  batch: Batch
+  /** As reckoned when it came. */
+  readonly weight: number
+  /** Where its bytes are, once it was applied. */
+  block: Block | undefined
+}
+
+/** The bytes of what was applied are in blocks of these fractions of the tail: with the defaults, of 64 KiB to 1 MiB. */
+const blocksPerTail = { min: 16, max: 256 } as const
+
+function blockLengths({ bytes }: LogTail): BlockLengths {
+  return { min: Math.ceil(bytes / blocksPerTail.max), max: Math.ceil(bytes / blocksPerTail.min) }
+}
+
 export class Log {
   /** Everything up to here is in the state that the member started from, or was trimmed. */
   #base: Zxid
-  #batches: Batch[] = []
-  /** Of each batch, as reckoned when it came. */
-  #weights: number[] = []
+  #held: Held[] = []
+  /** What was applied lives here: long enough to cost the garbage collector dear, in frames of its own. */
+  readonly #memory: Blocks
+  readonly #tail: LogTail
   #bytes = 0
   #entries = 0
   #last: Zxid
   #durable: Zxid
   #fence = 0
 
-  constructor(base: Zxid) {
+  /** `tail`: how much of what was applied stays. */
+  constructor(base: Zxid, tail: LogTail) {
+    this.#tail = tail
+    this.#memory = new Blocks(blockLengths(tail), (length) => new Uint8Array(length))
     this.#base = base
     this.#last = base
     this.#durable = base
@@ -54,7 +74,7 @@ export class Log {
 
   /** The log clock at its last entry; 0 where no batch is held. */
   get clockMs(): number {
-    return this.#batches.at(-1)?.clockMs ?? 0
+    return this.#held.at(-1)?.batch.clockMs ?? 0
   }
 
   /** What the batches that are held weigh. */
@@ -70,8 +90,7 @@ export class Log {
         `a hole in the log: ${formatZxid(batch.first)} follows ${formatZxid(batch.previous)}, the log ends at ${formatZxid(this.#last)}`,
     )
     const weight = weightOf(batch)
-    this.#batches.push(batch)
-    this.#weights.push(weight)
+    this.#held.push({ batch, weight, block: undefined })
     this.#entries += countOf(batch)
     this.#bytes += weight
     this.#last = lastOf(batch)
@@ -87,26 +106,26 @@ export class Log {
   isBatchEnd(zxid: Zxid): boolean {
     if (zxid === this.#base) return true
     const index = this.#indexAfter(zxid) - 1
-    const batch = this.#batches[index]
-    return batch !== undefined && lastOf(batch) === zxid
+    const held = this.#held[index]
+    return held !== undefined && lastOf(held.batch) === zxid
   }
 
   /** The highest batch end at or below `zxid`; `undefined` where that is older than what is held. */
   lastBatchEndUpTo(zxid: Zxid): Zxid | undefined {
     if (zxid < this.#base) return undefined
-    const ends = this.#batches.slice(0, this.#indexAfter(zxid)).findLast((batch) => lastOf(batch) <= zxid)
-    return ends === undefined ? this.#base : lastOf(ends)
+    const ends = this.#held.slice(0, this.#indexAfter(zxid)).findLast(({ batch }) => lastOf(batch) <= zxid)
+    return ends === undefined ? this.#base : lastOf(ends.batch)
   }
 
-  /** The batches after a batch end. */
+  /** The batches after a batch end. To be used at once: the bytes of those that are applied go when the log is trimmed. */
   after(zxid: Zxid): readonly Batch[] {
-    return this.#batches.slice(this.#indexAfter(zxid))
+    return this.#held.slice(this.#indexAfter(zxid)).map(({ batch }) => batch)
   }
 
   entriesAfter(zxid: Zxid): number {
     let entries = 0
-    for (let index = this.#indexAfter(zxid); index < this.#batches.length; index += 1) {
-      entries += countOf(this.#batches[index] as Batch)
+    for (let index = this.#indexAfter(zxid); index < this.#held.length; index += 1) {
+      entries += countOf((this.#held[index] as Held).batch)
     }
     return entries
   }
@@ -114,7 +133,7 @@ export class Log {
   /** Cuts everything after a batch end that is held. */
   truncateAfter(zxid: Zxid): void {
     assert(this.isBatchEnd(zxid), () => `cannot cut the log at ${formatZxid(zxid)}`)
-    this.#drop(this.#indexAfter(zxid), this.#batches.length)
+    this.#drop(this.#indexAfter(zxid))
     this.#last = zxid
     if (this.#durable > zxid) this.#durable = zxid
     this.#fence += 1
@@ -125,50 +144,69 @@ export class Log {
     this.#base = base
     this.#last = base
     this.#durable = base
-    this.#drop(0, this.#batches.length)
+    this.#drop(0)
     this.#fence += 1
   }
 
   /** What was applied is kept as bytes alone, where there are any. */
   pack(applied: Zxid): void {
-    for (let index = this.#indexAfter(applied) - 1; index >= 0; index -= 1) {
-      const batch = this.#batches[index] as Batch
-      const after = packed(batch)
-      if (after === batch) return
-      this.#batches[index] = after
-    }
+    const end = this.#indexAfter(applied)
+    let start = end
+    while (start > 0 && isToPack(this.#held[start - 1] as Held)) start -= 1
+    for (let index = start; index < end; index += 1) this.#pack(this.#held[index] as Held)
+  }
+
+  #pack(held: Held): void {
+    const { batch } = held
+    if (batch.encoded === undefined) return
+    const { bytes } = batch.encoded
+    const block = this.#memory.hold(bytes.length)
+    const copy = block.bytes.subarray(block.used, block.used + bytes.length)
+    copy.set(bytes)
+    block.used += bytes.length
+    held.block = block
+    held.batch = new PackedBatch(batch, batch.encoded.at(copy))
   }
 
   /** Drops old batches, none after `applied`, until the rest fits the tail. Returns whether any went. */
-  trim(applied: Zxid, tail: LogTail): boolean {
+  trim(applied: Zxid): boolean {
+    const { entries, bytes } = this.#tail
     let isTrimmed = false
-    while (this.#entries > tail.entries || this.#bytes > tail.bytes) {
-      const batch = this.#batches[0]
-      if (batch === undefined || lastOf(batch) > applied) break
+    while (this.#entries > entries || this.#bytes > bytes) {
+      const first = this.#held[0]
+      if (first === undefined || lastOf(first.batch) > applied) break
       // Not by `splice`, which moves all that stay: thousands, where each batch is a single write.
-      this.#batches.shift()
-      this.#bytes -= this.#weights.shift() as number
-      this.#entries -= countOf(batch)
-      this.#base = lastOf(batch)
+      this.#held.shift()
+      this.#forget(first)
+      this.#base = lastOf(first.batch)
       isTrimmed = true
     }
     return isTrimmed
   }
 
-  #drop(start: number, end: number): void {
-    for (const batch of this.#batches.splice(start, end - start)) this.#entries -= countOf(batch)
-    for (const weight of this.#weights.splice(start, end - start)) this.#bytes -= weight
+  #drop(start: number): void {
+    for (const held of this.#held.splice(start)) this.#forget(held)
+  }
+
+  #forget({ batch, weight, block }: Held): void {
+    this.#entries -= countOf(batch)
+    this.#bytes -= weight
+    if (block !== undefined) this.#memory.release(block)
   }
 
   /** The index of the first batch that begins after `zxid`. */
   #indexAfter(zxid: Zxid): number {
     let low = 0
-    let high = this.#batches.length
+    let high = this.#held.length
     while (low < high) {
       const middle = (low + high) >>> 1
-      if ((this.#batches[middle] as Batch).first <= zxid) low = middle + 1
+      if ((this.#held[middle] as Held).batch.first <= zxid) low = middle + 1
       else high = middle
     }
     return low
   }
+}
+
+function isToPack({ batch, block }: Held): boolean {
+  return block === undefined && batch.encoded !== undefined
 }

@@ -298,7 +298,7 @@ export class Zab {
     this.configurations = new ConfigurationHistory(start.configurations ?? foundedConfigurations(this.belonging))
     this.marks = new Marks(start.marks)
     this.committed = machine.lastZxid
-    this.log = new Log(machine.lastZxid)
+    this.log = new Log(machine.lastZxid, options.tail)
     for (const batch of start.batches ?? []) this.appendToLog(batch)
     this.log.markDurable(this.log.last)
     this.digests.note(machine.lastZxid, machine.history)
@@ -421,7 +421,7 @@ export class Zab {
     }
     this.log.pack(this.machine.lastZxid)
     this.configurations.prune(this.machine.lastZxid)
-    if (this.log.trim(this.#neededFrom(), this.options.tail)) this.mark('log.trimmed')
+    if (this.log.trim(this.#neededFrom())) this.mark('log.trimmed')
   }
 
   /** The log after this zxid is needed: by ourselves, behind a snapshot on its way, or by a learner that catches up. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import type { Batch } from '../../../lib/core/zab/batch.ts'
+import type { Batch, EncodedBatch } from '../../../lib/core/zab/batch.ts'
 import { lastOf, PackedBatch } from '../../../lib/core/zab/batch.ts'
-import { Log } from '../../../lib/core/zab/log.ts'
+import { Log, type LogTail } from '../../../lib/core/zab/log.ts'
 import { type Zxid, zxidOf, zxidZero } from '../../../lib/core/zab/zxid.ts'
 
 function batchOf(previous: Zxid, first: Zxid, count = 1): Batch {
@@ -10,8 +10,8 @@ function batchOf(previous: Zxid, first: Zxid, count = 1): Batch {
 }
 
 /** 1.1, 1.2–1.4, 1.5, 2.1 */
-function filled(): Log {
-  const log = new Log(zxidZero)
+function filled(tail: LogTail = { entries: 6, bytes: 1e9 }): Log {
+  const log = new Log(zxidZero, tail)
   log.append(batchOf(zxidZero, zxidOf(1, 1)))
   log.append(batchOf(zxidOf(1, 1), zxidOf(1, 2), 3))
   log.append(batchOf(zxidOf(1, 4), zxidOf(1, 5)))
@@ -54,9 +54,9 @@ describe('log', () => {
   })
 
   it('trims what is applied and does not fit, and serves nothing older', () => {
-    const log = filled()
-    assert.ok(!log.trim(zxidOf(2, 1), { entries: 6, bytes: 1e9 }))
-    assert.ok(log.trim(zxidOf(1, 4), { entries: 0, bytes: 1e9 }))
+    assert.ok(!filled().trim(zxidOf(2, 1)))
+    const log = filled({ entries: 0, bytes: 1e9 })
+    assert.ok(log.trim(zxidOf(1, 4)))
     assert.equal(log.base, zxidOf(1, 4))
     assert.equal(log.lastBatchEndUpTo(zxidOf(1, 1)), undefined)
     assert.equal(log.lastBatchEndUpTo(zxidOf(1, 4)), zxidOf(1, 4))
@@ -74,7 +74,7 @@ describe('log', () => {
   })
 
   it('keeps of what was applied the bytes alone, from which the requests can be read again', () => {
-    const log = new Log(zxidZero)
+    const log = new Log(zxidZero, { entries: 2, bytes: 1000 })
     let reads = 0
     const encoded = (batch: Batch): Batch => {
       const { requests } = batch
@@ -82,7 +82,8 @@ describe('log', () => {
         reads += 1
         return requests
       }
-      return { ...batch, encoded: { bytes: new Uint8Array(100), readRequests } }
+      const at = (bytes: Uint8Array): EncodedBatch => ({ bytes, readRequests, at })
+      return { ...batch, encoded: at(new Uint8Array(100)) }
     }
     log.append(encoded(batchOf(zxidZero, zxidOf(1, 1), 3)))
     log.append(encoded(batchOf(zxidOf(1, 3), zxidOf(1, 4), 2)))
@@ -98,7 +99,26 @@ describe('log', () => {
     assert.equal(reads, 1)
     log.pack(zxidOf(1, 7))
     assert.ok(!(log.after(zxidOf(1, 6))[0] instanceof PackedBatch), 'without bytes it stays as it is')
-    log.trim(zxidOf(1, 7), { entries: 2, bytes: 1000 })
+    log.trim(zxidOf(1, 7))
     assert.equal(log.entriesAfter(zxidOf(1, 5)), 2)
+  })
+  it('keeps those bytes where others were that went, and not in what they came in', () => {
+    const log = new Log(zxidZero, { entries: 10, bytes: 0x1_0000 })
+    const frame = new Uint8Array(2000)
+    const at = (bytes: Uint8Array): EncodedBatch => ({ bytes, readRequests: () => [], at })
+    const places = new Set<ArrayBufferLike>()
+    for (let counter = 1; counter <= 100; counter += 1) {
+      frame.fill(counter)
+      log.append({ ...batchOf(log.last, zxidOf(1, counter)), encoded: at(frame) })
+      log.pack(zxidOf(1, counter))
+      log.trim(zxidOf(1, counter))
+      for (const { first, encoded } of log.after(log.base)) {
+        assert.ok(encoded?.bytes.every((byte) => byte === Number(first & 0xffn)) === true)
+        places.add(encoded.bytes.buffer)
+      }
+    }
+    assert.equal(log.entriesAfter(log.base), 10)
+    assert.ok(!places.has(frame.buffer))
+    assert.ok(places.size < 12, `${places.size} blocks for a hundred batches, ten at a time`)
   })
 })
