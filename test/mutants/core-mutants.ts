@@ -655,7 +655,7 @@ const ownRules: readonly Mutant[] = [
     edits: [
       zab(
         'log',
-        'if (batch === undefined || lastOf(batch) > applied) break',
+        'if (first === undefined || lastOf(first.batch) > applied) break',
         'if (batch === undefined || applied < 0n) break',
       ),
     ],
