@@ -64,8 +64,8 @@ export const controls: readonly Mutant[] = [
     edits: [
       zab(
         'log',
-        'while (this.#entries > tail.entries || this.#bytes > tail.bytes) {',
-        'while (this.#entries > tail.entries * 2 || this.#bytes > tail.bytes * 2) {',
+        'while (this.#entries > entries || this.#bytes > bytes) {',
+        'while (this.#entries > entries * 2 || this.#bytes > bytes * 2) {',
       ),
     ],
   },

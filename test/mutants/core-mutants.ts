@@ -656,7 +656,7 @@ const ownRules: readonly Mutant[] = [
       zab(
         'log',
         'if (first === undefined || lastOf(first.batch) > applied) break',
-        'if (batch === undefined || applied < 0n) break',
+        'if (first === undefined || applied < 0n) break',
       ),
     ],
   },

@@ -107,6 +107,11 @@ async function tryMutant(bench: Bench, mutant: Mutant): Promise<void> {
     if (!values.replay) delete record[mutant.id]
     return
   }
+  if (isOfNoName(first.message)) {
+    failures += 1
+    console.log(`${name}: IS NO BUG BUT AN ERROR, ${first.message}`)
+    return
+  }
   killed += 1
   const isNew = values.replay && !(record[mutant.id] ?? []).some(({ seed }) => seed === first.seed)
   console.log(
@@ -114,6 +119,9 @@ async function tryMutant(bench: Bench, mutant: Mutant): Promise<void> {
   )
   if (!values.replay) record[mutant.id] = outcome.kills.map(({ seed, check }) => ({ seed, check }))
 }
+
+/** What an edit puts in is not compiled: it may speak of what the sources have by another name by now. */
+const isOfNoName = (message: string): boolean => /\b\S+ is not defined/.test(message)
 
 async function tryHarmless(bench: Bench, mutant: Mutant): Promise<void> {
   const folder = copies.make(mutant)
