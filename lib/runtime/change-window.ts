@@ -141,11 +141,11 @@ export class ChangeWindow {
     const place = index % this.#limits.changes
     const { bytes } = this.#blocks[place] as Block<Buffer>
     const { acl, parentAcl } = this.#acls[place] as { acl: Acl; parentAcl: Acl }
-    const start = this.#numberAt(place, 'offset')
-    const end = start + this.#numberAt(place, 'path')
-    const dataLength = this.#numberAt(place, 'data') - 1
+    const start = this.#numberAt(place, numberOf.offset)
+    const end = start + this.#numberAt(place, numberOf.path)
+    const dataLength = this.#numberAt(place, numberOf.data) - 1
     return {
-      type: types[this.#numberAt(place, 'type')] as TreeChange['type'],
+      type: types[this.#numberAt(place, numberOf.type)] as TreeChange['type'],
       path: bytes.toString('utf8', start, end),
       acl,
       parentAcl,
@@ -153,12 +153,12 @@ export class ChangeWindow {
     }
   }
 
-  #numberAt(place: number, name: keyof typeof numberOf): number {
-    return this.#numbers[place * numbersPerChange + numberOf[name]] as number
+  #numberAt(place: number, which: (typeof numberOf)[keyof typeof numberOf]): number {
+    return this.#numbers[place * numbersPerChange + which] as number
   }
 
   #weightAt(place: number): number {
-    return bytesPerChange + this.#numberAt(place, 'path') + Math.max(0, this.#numberAt(place, 'data') - 1)
+    return bytesPerChange + this.#numberAt(place, numberOf.path) + Math.max(0, this.#numberAt(place, numberOf.data) - 1)
   }
 
   #zxidOf(index: number): Zxid {
@@ -167,7 +167,7 @@ export class ChangeWindow {
 
   #endOfEntry(start: number): number {
     let end = start + 1
-    while (end < this.#end && this.#numberAt(end % this.#limits.changes, 'isFirst') === 0) end += 1
+    while (end < this.#end && this.#numberAt(end % this.#limits.changes, numberOf.isFirst) === 0) end += 1
     return end
   }
 
