@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { runSeed, type SeedResult } from './run-seed.ts'
 
 const first = Number(process.env['START'] ?? 1)
-const count = Number(process.env['SEEDS'] ?? 150)
-const groupSize = 50
+const count = Number(process.env['SEEDS'] ?? 60)
+const groupSize = 20
 
 describe('core under random faults', () => {
   const results: SeedResult[] = []
