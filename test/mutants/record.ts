@@ -23,9 +23,14 @@ export function readRecord(): KillRecord {
 export function writeRecord(record: KillRecord, mutants: readonly Mutant[]): void {
   const lines = mutants.flatMap(({ id }) => {
     const kills = record[id]
-    return kills === undefined || kills.length === 0 ? [] : [`  ${JSON.stringify(id)}: ${JSON.stringify(kills)}`]
+    return kills === undefined || kills.length === 0 ? [] : [`  "${id}": [${kills.map(textOf).join(', ')}]`]
   })
   writeFileSync(recordFile, `{\n${lines.join(',\n')}\n}\n`)
+}
+
+/** As the formatter has it. */
+function textOf({ seed, check }: RecordedKill): string {
+  return `{ "seed": ${seed}, "check": ${JSON.stringify(check)} }`
 }
 
 /** The rows of the table. */
