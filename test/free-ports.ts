@@ -1,8 +1,11 @@
 /** Ports for the tests and benchmarks that must know one before anybody listens on it. */
 import { createServer } from 'node:net'
 
-/** Another start in each process, so that two test runs beside each other rarely try the same one. */
-let next = 12_000 + ((process.pid * 97) % 18_000)
+/**
+ * Another start in each process, so that two test runs beside each other rarely try the same one; those of one run are far
+ * apart.
+ */
+let next = 12_000 + ((process.pid * 97 + Number(process.env['MOCHA_WORKER_ID'] ?? 0) * 9_000) % 18_000)
 
 /**
  * Ports on loopback that nobody listens on, none given twice in a process. They are below those that the system gives to
