@@ -49,11 +49,8 @@ export interface LinkHandlers {
 }
 
 const headerBytes = 8
-/**
- * Frames are put together where an earlier one was, once that is written, as far as they are no longer than `max`: most of what
- * a busy link would leave to the collector, which counts bytes outside of the heap, too.
- */
-const placeBytes = { min: 512, max: 0x40_0000 } as const
+/** The least of the places that frames are put together in. */
+const placeBytesMin = 512
 
 export class PeerLink {
   readonly dialed: boolean
@@ -76,7 +73,10 @@ export class PeerLink {
   /** The frame that the messages of this turn are put into, once there are any, and so many bytes of it. */
   #frame: Uint8Array | undefined
   #filled = headerBytes
-  /** Where the next frame may be put together. */
+  /**
+   * Where the next frame may be put together: where an earlier one was that is written. Frames would be most of what a busy link
+   * leaves to the collector, which counts bytes outside of the heap, too.
+   */
   #spare: Uint8Array | undefined
 
   constructor(
@@ -162,7 +162,8 @@ export class PeerLink {
     this.#frame = undefined
     this.#filled = headerBytes
     this.#sendNumbered(frame, () => {
-      if (place.length <= placeBytes.max && place.length >= (this.#spare?.length ?? 0)) this.#spare = place
+      const isLarger = place.length > (this.#spare?.length ?? 0)
+      if (isLarger && place.length <= this.#limits.frameBytesMax) this.#spare = place
     })
   }
 
@@ -184,14 +185,14 @@ export class PeerLink {
     return place
   }
 
-  /** At least so many bytes, of which nobody reads any. */
+  /** At least so many bytes, of which nobody reads any. Only a message that is larger than a frame gets a larger one. */
   #placeFor(bytes: number): Uint8Array {
-    if (bytes > placeBytes.max) return new Uint8Array(bytes)
     const spare = this.#spare
     this.#spare = undefined
     // Frames of a busy link differ a little in length.
     if (spare !== undefined && spare.length >= bytes) return spare
-    return new Uint8Array(Math.max(placeBytes.min, 2 ** Math.ceil(Math.log2(bytes))))
+    const doubled = Math.min(2 ** Math.ceil(Math.log2(bytes)), this.#limits.frameBytesMax)
+    return new Uint8Array(Math.max(placeBytesMin, bytes, doubled))
   }
 
   #onFrame(bytes: Uint8Array): void {

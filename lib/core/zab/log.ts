@@ -150,15 +150,14 @@ export class Log {
 
   /** What was applied is kept as bytes alone, where there are any. */
   pack(applied: Zxid): void {
-    const end = this.#indexAfter(applied)
-    let start = end
-    while (start > 0 && isToPack(this.#held[start - 1] as Held)) start -= 1
-    for (let index = start; index < end; index += 1) this.#pack(this.#held[index] as Held)
+    let index = this.#indexAfter(applied) - 1
+    while (index >= 0 && this.#pack(this.#held[index] as Held)) index -= 1
   }
 
-  #pack(held: Held): void {
+  /** Returns whether it was still to be done. */
+  #pack(held: Held): boolean {
     const { batch } = held
-    if (batch.encoded === undefined) return
+    if (held.block !== undefined || batch.encoded === undefined) return false
     const { bytes } = batch.encoded
     const block = this.#memory.hold(bytes.length)
     const copy = block.bytes.subarray(block.used, block.used + bytes.length)
@@ -166,6 +165,7 @@ export class Log {
     block.used += bytes.length
     held.block = block
     held.batch = new PackedBatch(batch, batch.encoded.at(copy))
+    return true
   }
 
   /** Drops old batches, none after `applied`, until the rest fits the tail. Returns whether any went. */
@@ -205,8 +205,4 @@ export class Log {
     }
     return low
   }
-}
-
-function isToPack({ batch, block }: Held): boolean {
-  return block === undefined && batch.encoded !== undefined
 }

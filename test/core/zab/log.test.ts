@@ -102,6 +102,7 @@ describe('log', () => {
     log.trim(zxidOf(1, 7))
     assert.equal(log.entriesAfter(zxidOf(1, 5)), 2)
   })
+
   it('keeps those bytes where others were that went, and not in what they came in', () => {
     const log = new Log(zxidZero, { entries: 10, bytes: 0x1_0000 })
     const frame = new Uint8Array(2000)
