@@ -9,8 +9,8 @@
 import { assert } from '../../lib/errors.ts'
 import type { LogRecord, StagedChunks, StorageChange } from '../../lib/ports/index.ts'
 import { encodeFrame, type FrameHeader } from './frame.ts'
-import { chunkKey, hex, logKey, manifestKey, otherSlot, type Slot, sealKey, valueKey } from './layout.ts'
-import { encodeSeal, headOf, type Ledger, type LedgerRecord } from './ledger.ts'
+import { chunkKey, hex, logKey, manifestKey, sealKey, valueKey } from './layout.ts'
+import { encodeGeneration, encodeSeal, headOf, type Ledger, type LedgerRecord } from './ledger.ts'
 
 export type Operation =
   | { readonly type: 'put'; readonly key: string; readonly value: Uint8Array }
@@ -70,16 +70,15 @@ function* stageChunks(ledger: Ledger, stage: StagedChunks | undefined): Iterable
   if (from === 0) ledger.staged = { zxid, count: 0, link: 0 }
   const { staged } = ledger
   assert(staged?.zxid === zxid && staged.count === from, `chunk ${from} does not follow what is staged`)
-  const slot = otherSlot(ledger.slot)
   for (const chunk of chunks) {
-    const key = chunkKey(slot, staged.count)
+    const key = chunkKey(ledger.generation + 1, staged.count)
     const header: FrameHeader = { kind: 'chunk', first: zxid, last: BigInt(staged.count), link: staged.link }
     const frame = encodeFrame(key, header, chunk)
     staged.link = frame.crc
     staged.count += 1
     yield put(key, frame.bytes)
   }
-  ledger.extents[slot] = Math.max(ledger.extents[slot], staged.count)
+  ledger.extent = Math.max(ledger.extent, staged.count)
 }
 
 function* stageCheckpoint(ledger: Ledger, checkpoint: StorageChange['checkpoint']): Iterable<Operation> {
@@ -87,21 +86,20 @@ function* stageCheckpoint(ledger: Ledger, checkpoint: StorageChange['checkpoint'
   const { zxid, chunks } = checkpoint
   const { staged } = ledger
   assert(staged?.zxid === zxid && staged.count === chunks, `the checkpoint at ${hex(zxid)} is not what is staged`)
-  const slot = otherSlot(ledger.slot)
-  yield* removeChunks(ledger, slot, chunks)
-  yield* removeChunks(ledger, ledger.slot, 0)
+  yield* removeChunks(ledger.generation, 0, ledger.chunks)
+  ledger.generation += 1
+  ledger.chunks = chunks
+  yield* removeChunks(ledger.generation, chunks, ledger.extent)
+  ledger.extent = 0
   const header: FrameHeader = { kind: 'manifest', first: zxid, last: BigInt(chunks), link: staged.link }
-  const manifest = encodeFrame(manifestKey, header, Uint8Array.of(slot))
+  const manifest = encodeFrame(manifestKey, header, encodeGeneration(ledger.generation))
   ledger.manifest = manifest.crc
-  ledger.slot = slot
   ledger.staged = undefined
   yield put(manifestKey, manifest.bytes)
 }
 
-/** From an index on. */
-function* removeChunks(ledger: Ledger, slot: Slot, from: number): Iterable<Operation> {
-  for (let index = from; index < ledger.extents[slot]; index += 1) yield del(chunkKey(slot, index))
-  ledger.extents[slot] = from
+function* removeChunks(generation: number, from: number, to: number): Iterable<Operation> {
+  for (let index = from; index < to; index += 1) yield del(chunkKey(generation, index))
 }
 
 function* stageRecords(ledger: Ledger, records: readonly LogRecord[] = []): Iterable<Operation> {

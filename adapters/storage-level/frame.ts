@@ -13,7 +13,7 @@ import { crc32 } from 'node:zlib'
 import { Finding } from '../storage-shared/finding.ts'
 
 const magic = 0xec0d
-const version = 1
+const version = 2
 const headerBytes = 32
 const crcOffset = 28
 

@@ -2,14 +2,19 @@
  * The keys of a store, as ordered strings. Everything lies under one prefix, so that keys of the application in the same
  * database are left alone.
  *
- *     coord/seal                      what the store holds, all told; first = number of commits, last = last zxid
- *     coord/value/<name>              one small value
  *     coord/log/<last zxid>           one log record, by its last zxid in 16 hex digits
  *     coord/manifest                  the checkpoint: first = its zxid, last = number of chunks, link = last chunk;
- *                                     one byte says in which slot the chunks are
- *     coord/chunk/<slot>/<index>      one chunk: first = zxid, last = index, link = chunk before it
+ *                                     its body is the generation, which tells where the chunks are
+ *     coord/seal                      what the store holds, all told; first = number of commits, last = last zxid
+ *     coord/snapshot/<gen>/<index>    one chunk: first = zxid, last = index, link = chunk before it. Generation and
+ *                                     index are counted down, in 8 hex digits each
+ *     coord/value/<name>              one small value
  *
- * There are two slots, 0 and 1: the next checkpoint is written beside the one in force, and the manifest changes over.
+ * The next checkpoint is written beside the one in force, as the next generation, and the manifest changes over.
+ *
+ * **Why in this order, and why downwards.** LevelDB keeps tables sorted, and whatever a new one overlaps is merged with it
+ * and written again. A new one holds the end of the log, the seal, and what was staged since: where the log grows upwards before
+ * the seal, and chunks downwards behind it, these are neighbours, and nothing that was written before lies between them.
  */
 const prefix = 'coord/'
 
@@ -17,15 +22,17 @@ export const sealKey: string = `${prefix}seal`
 export const manifestKey: string = `${prefix}manifest`
 export const valuePrefix: string = `${prefix}value/`
 export const logPrefix: string = `${prefix}log/`
-export const chunkPrefix: string = `${prefix}chunk/`
+const snapshotPrefix = `${prefix}snapshot/`
 
-export type Slot = 0 | 1
-export const otherSlot = (slot: Slot): Slot => (slot === 0 ? 1 : 0)
+const downwards = (number: number): string => (0xffff_ffff - number).toString(16).padStart(8, '0')
 
 export const valueKey = (name: string): string => valuePrefix + name
 export const logKey = (last: bigint): string => logPrefix + last.toString(16).padStart(16, '0')
-export const slotPrefix = (slot: Slot): string => `${chunkPrefix}${slot}/`
-export const chunkKey = (slot: Slot, index: number): string => slotPrefix(slot) + index.toString(16).padStart(8, '0')
+export const generationPrefix = (generation: number): string => `${snapshotPrefix}${downwards(generation)}/`
+export const chunkKey = (generation: number, index: number): string => generationPrefix(generation) + downwards(index)
+
+/** The index of the chunk whose key this is. */
+export const indexOf = (key: string): number => 0xffff_ffff - Number.parseInt(key.slice(-8), 16)
 
 /** All keys that begin with `start`: the separator is followed by the next character in order. */
 export function rangeOf(start: string): { gte: string; lt: string } {

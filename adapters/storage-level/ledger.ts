@@ -8,7 +8,7 @@
  */
 import { crc32 } from 'node:zlib'
 import { type EncodedFrame, encodeFrame, type Frame } from './frame.ts'
-import { type Slot, sealKey } from './layout.ts'
+import { sealKey } from './layout.ts'
 
 export interface LedgerRecord {
   readonly last: bigint
@@ -24,13 +24,14 @@ export interface Ledger {
   records: LedgerRecord[]
   /** The CRC of each value, by name. */
   readonly values: Map<string, number>
-  /** The CRC of the checkpoint's manifest, and where its chunks are. */
+  /** The CRC of the checkpoint's manifest, its generation, and how many chunks it has. */
   manifest: number | undefined
-  slot: Slot
-  /** What is staged in the other slot. */
+  generation: number
+  chunks: number
+  /** What is staged as the next generation. */
   staged: { readonly zxid: bigint; count: number; link: number } | undefined
-  /** Of each slot: chunks may lie at these indices, from 0 on. */
-  readonly extents: [number, number]
+  /** Chunks of the next generation may lie at these indices, from 0 on. */
+  extent: number
 }
 
 export const emptyLedger = (): Ledger => ({
@@ -39,9 +40,10 @@ export const emptyLedger = (): Ledger => ({
   records: [],
   values: new Map(),
   manifest: undefined,
-  slot: 0,
+  generation: 0,
+  chunks: 0,
   staged: undefined,
-  extents: [0, 0],
+  extent: 0,
 })
 
 /** What the next record links to. */
@@ -84,6 +86,17 @@ export function decodeSeal(frame: Frame): Summary {
     values: at('values'),
     manifest: at('manifest'),
   }
+}
+
+/** The body of a manifest. */
+export function encodeGeneration(generation: number): Uint8Array {
+  const body = Buffer.alloc(4)
+  body.writeUInt32BE(generation)
+  return body
+}
+
+export function decodeGeneration({ body }: Frame): number {
+  return new DataView(body.buffer, body.byteOffset, body.byteLength).getUint32(0)
 }
 
 /** Each CRC covers its name, so their sequence in the order of the names stands for all values. */

@@ -8,18 +8,8 @@
 import type { Checkpoint, LogRecord, StoredState } from '../../lib/ports/index.ts'
 import { Finding } from '../storage-shared/finding.ts'
 import { decodeFrame, type Frame, type Kind } from './frame.ts'
-import {
-  hex,
-  logPrefix,
-  manifestKey,
-  otherSlot,
-  rangeOf,
-  type Slot,
-  sealKey,
-  slotPrefix,
-  valuePrefix,
-} from './layout.ts'
-import { decodeSeal, emptyLedger, type Ledger, type Summary, summaryOf } from './ledger.ts'
+import { generationPrefix, hex, indexOf, logPrefix, manifestKey, rangeOf, sealKey, valuePrefix } from './layout.ts'
+import { decodeGeneration, decodeSeal, emptyLedger, type Ledger, type Summary, summaryOf } from './ledger.ts'
 
 /**
  * Any abstract-level database, whatever encodings it has by default: what is used of it, in its own terms. (Its class
@@ -86,12 +76,10 @@ async function readValues(db: Level, ledger: Ledger): Promise<Map<string, Uint8A
 
 async function readCheckpoint(db: Level, ledger: Ledger): Promise<Checkpoint | undefined> {
   const manifest = await readOne(db, manifestKey, 'manifest')
-  const slot: Slot = manifest?.body[0] === 1 ? 1 : 0
-  ledger.slot = slot
-  const spare = otherSlot(slot)
+  if (manifest !== undefined) ledger.generation = decodeGeneration(manifest)
   // What was staged for a checkpoint that never came about. It goes with the next one.
-  ledger.extents[spare] = await countKeys(db, slotPrefix(spare))
-  const chunks = await readRange(db, slotPrefix(slot), 'chunk')
+  ledger.extent = await extentOf(db, generationPrefix(ledger.generation + 1))
+  const chunks = (await readRange(db, generationPrefix(ledger.generation), 'chunk')).reverse()
   const expected = Number(manifest?.last ?? 0n)
   if (chunks.length !== expected) {
     throw new Finding(`the checkpoint has ${chunks.length} chunks, its manifest says ${expected}`)
@@ -101,7 +89,7 @@ async function readCheckpoint(db: Level, ledger: Ledger): Promise<Checkpoint | u
     if (frame.link !== link) throw new Finding(`${key} does not follow the chunk before it`)
     link = frame.crc
   }
-  ledger.extents[slot] = chunks.length
+  ledger.chunks = chunks.length
   if (manifest === undefined) return undefined
   if (manifest.link !== link) throw new Finding('the manifest is of another checkpoint than the chunks')
   ledger.manifest = manifest.crc
@@ -163,8 +151,7 @@ async function readRange(db: Level, prefix: string, kind: Kind): Promise<KeyedFr
 }
 
 /** The highest index of a chunk below the prefix, and one. */
-async function countKeys(db: Level, prefix: string): Promise<number> {
-  const keys = (await db.keys({ ...rangeOf(prefix), keyEncoding: 'utf8' }).all()) as string[]
-  const last = keys.at(-1)
-  return last === undefined ? 0 : Number.parseInt(last.slice(prefix.length), 16) + 1
+async function extentOf(db: Level, prefix: string): Promise<number> {
+  const [highest] = (await db.keys({ ...rangeOf(prefix), keyEncoding: 'utf8' }).all()) as string[]
+  return highest === undefined ? 0 : indexOf(highest) + 1
 }

@@ -15,6 +15,7 @@ import type { CoreSnapshot, PersistChange } from '../core/zab/zab.ts'
 import type { LogRecord, StagedChunks, Storage, StorageChange } from '../ports/storage.ts'
 import { encodeBatch } from '../wire/log.ts'
 import { encodeBelonging, encodeEpochs, encodeRecords, encodeSnapshotHead } from '../wire/stored.ts'
+import type { Pacing } from './pacer.ts'
 
 /** A slice of a snapshot is of about so many bytes. */
 const sliceBytes = 0x1_0000
@@ -34,8 +35,8 @@ export interface JournalHandlers {
   failed(error: unknown): void
   /** Resolves when what else waits has had its turn: a long job is done in slices. */
   nextTurn(): Promise<void>
-  /** Resolves a while later: a job that nobody waits for leaves the processor to others. */
-  pause(): Promise<void>
+  /** Of a job that nobody waits for: it leaves the processor and the disk to others. */
+  readonly pacing: Pacing
 }
 
 /** Changes that become durable together. */
@@ -134,10 +135,11 @@ export class Journal {
     const encoding = this.#beginEncoding(true)
     const isWanted = (): boolean => this.#encoding === encoding
     const { zxid } = snapshot
+    const { pacing } = this.#handlers
     const staging = new Staging(async (chunks, from) => {
-      if (isWanted()) await this.#commitStage({ zxid, from, chunks })
+      if (isWanted()) await pacing.attend(this.#commitStage({ zxid, from, chunks }))
     })
-    for await (const chunk of this.#chunks(snapshot, isWanted, () => this.#handlers.pause())) await staging.add(chunk)
+    for await (const chunk of this.#chunks(snapshot, isWanted, () => pacing.pause())) await staging.add(chunk)
     await staging.end()
     if (!isWanted()) return false
     this.#isCheckpointing = false

@@ -531,7 +531,6 @@ export class Member {
   }
 
   #newJournal(repairs: boolean, written?: StoreWrites): Journal {
-    const pacer = new Pacer(this.#options.clock, this.#options.limits.checkpointPace)
     const ofThisLife = (): boolean => this.#journal === journal
     const journal: Journal = new Journal(
       this.#options.storage,
@@ -543,7 +542,7 @@ export class Member {
           if (ofThisLife()) this.#onStoreFailed(asStoreError(error))
         },
         nextTurn: () => this.#nextTurn(),
-        pause: () => pacer.pause(),
+        pacing: new Pacer(this.#options.clock, this.#options.limits.checkpointPace),
       },
       repairs,
       written,

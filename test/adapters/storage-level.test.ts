@@ -5,9 +5,11 @@ import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { ClassicLevel } from 'classic-level'
 import { MemoryLevel } from 'memory-level'
+import { type Operation, stageChange } from '../../adapters/storage-level/change.ts'
 import { type Level, levelStorage } from '../../adapters/storage-level/index.ts'
+import { emptyLedger } from '../../adapters/storage-level/ledger.ts'
 import type { CoordError } from '../../lib/errors.ts'
-import type { LogRecord, Storage, StoredState } from '../../lib/ports/index.ts'
+import type { LogRecord, Storage, StorageChange, StoredState } from '../../lib/ports/index.ts'
 import { type StorageFixture, storageSuite } from '../../lib/suites/index.ts'
 import { type Fault, FaultyLevel } from './faulty-level.ts'
 
@@ -76,6 +78,28 @@ describe('storage-level', () => {
         assert.deepEqual(db.batches, [{ sync: durable }, { sync: durable }])
       })
     }
+  })
+
+  describe('the keys of a checkpoint that is being written, and of the log meanwhile', () => {
+    it('are neighbours: what was written before does not lie between those of one change', () => {
+      const ledger = emptyLedger()
+      const written = new Set<string>()
+      let position = 0n
+      const write = (change: StorageChange): void => {
+        const keys = stageChange(ledger, change).map((operation: Operation) => operation.key)
+        const [least, most] = [keys.reduce(lesser), keys.reduce(greater)]
+        const between = [...written].filter((key) => least < key && key < most && !keys.includes(key))
+        if (change.checkpoint === undefined) assert.deepEqual(between, between.length === 0 ? [] : ['coord/manifest'])
+        for (const key of keys) written.add(key)
+      }
+      for (const zxid of [100n, 200n, 300n]) {
+        for (let from = 0; from < 20; from += 1) {
+          position += 1n
+          write({ append: [record(Number(position))], stage: { zxid, from, chunks: [bytes(from)] } })
+        }
+        write({ checkpoint: { zxid, chunks: 20 }, purgeThrough: position - 5n })
+      }
+    })
   })
 
   describe('a commit that failed', () => {
@@ -311,8 +335,8 @@ function damageTests(): void {
     },
     {
       name: 'a flipped bit in a chunk',
-      message: /checksum of coord\/chunk\/1\/0{7}1/,
-      inflict: flip('coord/chunk/1/00000001', -1),
+      message: /checksum of coord\/snapshot\/f{7}c\/f{7}e/,
+      inflict: flip('coord/snapshot/fffffffc/fffffffe', -1),
     },
     {
       name: 'a flipped bit in the manifest',
@@ -361,13 +385,21 @@ function damageTests(): void {
       message: /value is missing or of another moment/,
       inflict: putBack('coord/value/gone'),
     },
-    { name: 'a missing chunk', message: /1 chunks, its manifest says 2/, inflict: remove('coord/chunk/1/00000000') },
     {
-      name: 'a chunk of an earlier checkpoint',
-      message: /chunk\/1\/0{7}1 does not follow the chunk before it/,
-      inflict: putBack('coord/chunk/1/00000001'),
+      name: 'a missing chunk',
+      message: /1 chunks, its manifest says 2/,
+      inflict: remove('coord/snapshot/fffffffc/ffffffff'),
     },
-    { name: 'a chunk too many', message: /3 chunks, its manifest says 2/, inflict: putBack('coord/chunk/1/00000002') },
+    {
+      name: 'a chunk of a checkpoint that was never done',
+      message: /snapshot\/f{7}c\/f{7}e does not follow the chunk before it/,
+      inflict: putBack('coord/snapshot/fffffffc/fffffffe'),
+    },
+    {
+      name: 'a chunk too many',
+      message: /3 chunks, its manifest says 2/,
+      inflict: putBack('coord/snapshot/fffffffc/fffffffd'),
+    },
     { name: 'a missing manifest', message: /checkpoint is missing/, inflict: remove('coord/manifest') },
     { name: 'a seal of an earlier moment', message: /broken between/, inflict: putBack('coord/seal') },
     { name: 'a missing seal', message: /broken between|differs from the seal/, inflict: remove('coord/seal') },
@@ -376,7 +408,10 @@ function damageTests(): void {
       message: /checkpoint is missing/,
       inflict: (db) =>
         db.batch(
-          ['manifest', 'chunk/1/00000000', 'chunk/1/00000001'].map((key) => ({ type: 'del', key: `coord/${key}` })),
+          ['manifest', 'snapshot/fffffffc/ffffffff', 'snapshot/fffffffc/fffffffe'].map((key) => ({
+            type: 'del',
+            key: `coord/${key}`,
+          })),
         ),
     },
     {
@@ -400,10 +435,10 @@ function damageTests(): void {
     await write(db, { values: new Map([['epoch', bytes(1)]]) })
     await db.open()
     const seal = Buffer.from((await db.get('coord/seal')) as Uint8Array)
-    seal.writeUInt8(2, 2)
+    seal.writeUInt8(3, 2)
     seal.writeUInt32BE(crc32(seal.subarray(32), crc32(seal.subarray(0, 28), crc32('coord/seal'))), 28)
     await db.put('coord/seal', seal)
-    await assert.rejects(read(db), { code: 'COORD_STORE_FAILED', message: /has format 2, this release reads 1/ })
+    await assert.rejects(read(db), { code: 'COORD_STORE_FAILED', message: /has format 3, this release reads 2/ })
   })
 }
 
@@ -418,9 +453,7 @@ async function writeHistory(db: MemoryLevel<string, Uint8Array>): Promise<Map<st
     stage: { zxid: 1n, from: 0, chunks: [bytes(1), bytes(2), bytes(3)] },
     checkpoint: { zxid: 1n, chunks: 3 },
   })
-  await db.open()
-  const earlier = new Map(await db.iterator().all())
-  await db.close()
+  const earlier = await entriesOf(db)
   await write(
     db,
     {
@@ -432,24 +465,42 @@ async function writeHistory(db: MemoryLevel<string, Uint8Array>): Promise<Map<st
       append: [record(4), record(5)],
     },
     { stage: { zxid: 1n, from: 0, chunks: [bytes(0)] }, checkpoint: { zxid: 1n, chunks: 1 } },
-    {
-      stage: { zxid: 2n, from: 0, chunks: [bytes(4), bytes(5)] },
-      checkpoint: { zxid: 2n, chunks: 2 },
-      purgeThrough: 1n,
-    },
+    // One that was never done.
+    { stage: { zxid: 1n, from: 0, chunks: [bytes(1), bytes(2), bytes(3)] } },
   )
+  for (const [key, value] of await entriesOf(db)) if (!earlier.has(key)) earlier.set(key, value)
+  await write(db, {
+    stage: { zxid: 2n, from: 0, chunks: [bytes(4), bytes(5)] },
+    checkpoint: { zxid: 2n, chunks: 2 },
+    purgeThrough: 1n,
+  })
   assert.equal((await read(db)).records.length, 4)
   return earlier
+}
+
+async function entriesOf(db: MemoryLevel<string, Uint8Array>): Promise<Map<string, Uint8Array>> {
+  await db.open()
+  const entries = new Map(await db.iterator().all())
+  await db.close()
+  return entries
 }
 
 const manyChanges = (count: number): { append: LogRecord[] }[] =>
   Array.from({ length: count }, (_, index) => ({ append: [record(index + 1)] }))
 
-/** Enough for several blocks of LevelDB's log. */
+/** Enough for several blocks of LevelDB's log; bytes that it cannot pack, so that each of them counts. */
 const bigChanges = (count: number): { append: LogRecord[] }[] =>
   manyChanges(count).map(({ append: [each] }) => ({
-    append: [{ ...(each as LogRecord), bytes: new Uint8Array(2_000).fill(Number(each?.last)) }],
+    append: [{ ...(each as LogRecord), bytes: noise(2_000, Number(each?.last)) }],
   }))
+
+function noise(length: number, seed: number): Uint8Array {
+  let state = seed
+  return Uint8Array.from({ length }, () => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0
+    return state >>> 24
+  })
+}
 
 async function write(db: Level, ...changes: Parameters<Storage['commit']>[0][]): Promise<void> {
   const storage = levelStorage(db)
@@ -564,3 +615,6 @@ async function rejection(promise: Promise<unknown>): Promise<Error> {
     (error: Error) => error,
   )
 }
+
+const lesser = (a: string, b: string): string => (a < b ? a : b)
+const greater = (a: string, b: string): string => (a > b ? a : b)

@@ -60,7 +60,7 @@ describe('the journal', () => {
         failure = error
       },
       nextTurn: turn,
-      pause: turn,
+      pacing: { pause: turn, attend: (write) => write },
     })
   })
 

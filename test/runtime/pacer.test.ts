@@ -38,7 +38,7 @@ describe('a pacer', () => {
 
   beforeEach(() => {
     clock = new WorkClock()
-    pacer = new Pacer(clock, { pauseMs: 2, share: 0.25, workMsMax: 4 })
+    pacer = new Pacer(clock, { pauseMs: 2, share: 0.25, workMsMax: 4, restPerWrite: 8, restMsMax: 100 })
   })
 
   /** So many slices of one length; returns which share of the time was work. */
@@ -68,5 +68,41 @@ describe('a pacer', () => {
     clock.lateMs = 30
     await run(10, 20)
     assert.equal(clock.pauses, 10)
+  })
+
+  /** How long a pause takes that begins while a write of this length is under way. */
+  async function pauseBehind(writeMs: number, outcome: 'written' | 'failed' = 'written'): Promise<number> {
+    let end = (): void => {}
+    const write = new Promise<void>((resolve, reject) => {
+      end = outcome === 'written' ? resolve : () => reject(new Error('no space left'))
+    })
+    const attended = pacer.attend(write)
+    const pause = pacer.pause()
+    clock.work(writeMs)
+    const ended = clock.now()
+    end()
+    await attended.catch(() => {})
+    await pause
+    return clock.now() - ended
+  }
+
+  it('rests behind a write, the longer the longer it took, and never for very long', async () => {
+    assert.equal(await pauseBehind(3), 24)
+    clock.work(10)
+    assert.equal(await pauseBehind(0.1), 2, 'the least')
+    clock.work(10)
+    assert.equal(await pauseBehind(5000), 100)
+  })
+
+  it('rests once for each write', async () => {
+    await pauseBehind(3)
+    clock.work(10)
+    const before = clock.now()
+    await pacer.pause()
+    assert.equal(clock.now() - before, 2)
+  })
+
+  it('goes on behind a write that failed: that is for whoever writes to know', async () => {
+    assert.equal(await pauseBehind(3, 'failed'), 24)
   })
 })
