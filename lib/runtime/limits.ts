@@ -37,7 +37,7 @@ export const defaultLimits: MemberLimits = {
   checkpointBytes: 64 * MiB,
   checkpointShare: 0.5,
   checkpointSpread: 0.5,
-  checkpointPace: { pauseMs: 3, share: 0.15, workMsMax: 2, restPerWrite: 8, restMsMax: 100 },
+  checkpointPace: { pauseMs: 3, share: 0.15, workMsMax: 2, restPerWrite: 8, restMsMax: 50 },
   reapIntervalMs: 60_000,
   session: {
     outstandingCallsMax: 65_536,
