@@ -66,4 +66,5 @@ export const goals: readonly Goal[] = [
   bound('idle', 'an idle', 'resident MiB over a bare process', 15, 8),
   bound('courtesy', 'about 5,000', 'delay p99 added ms', 5, 2),
   bound('snapshot', '1,000,000', 'delay p99 added ms', 5, 2),
+  bound('snapshot', '1,000,000', 'write p99 over the quiet one', 2, 2),
 ]

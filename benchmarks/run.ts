@@ -84,26 +84,46 @@ const allPeers: readonly ContenderKind[] = [
   bareLoop,
 ]
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    peers: { type: 'string' },
-    seconds: { type: 'string' },
-    windows: { type: 'string' },
-    runs: { type: 'string' },
-    'warm-up': { type: 'string' },
-    znodes: { type: 'string' },
-    json: { type: 'string' },
-    results: { type: 'string' },
-    smoke: { type: 'boolean', default: false },
-  },
-})
+const options = {
+  peers: { type: 'string' },
+  seconds: { type: 'string' },
+  windows: { type: 'string' },
+  runs: { type: 'string' },
+  'warm-up': { type: 'string' },
+  znodes: { type: 'string' },
+  json: { type: 'string' },
+  results: { type: 'string' },
+  smoke: { type: 'boolean', default: false },
+  help: { type: 'boolean', default: false },
+} as const
+
+function end(code: number, text: string): never {
+  console.error(text)
+  process.exit(code)
+}
+
+function parsed() {
+  try {
+    return parseArgs({ allowPositionals: true, options })
+  } catch (error) {
+    return end(2, (error as Error).message)
+  }
+}
+
+const { values, positionals } = parsed()
+if (values.help) {
+  const of = (all: readonly string[]): string => all.join(', ')
+  const flags = Object.entries(options).map(([name, { type }]) => (type === 'string' ? `--${name} …` : `--${name}`))
+  end(
+    0,
+    `workloads: ${of(Object.keys(workloads))}\npeers: ${of(allPeers.map(({ name }) => name))}\noptions: ${of(flags)}`,
+  )
+}
 
 function refuse(names: readonly string[], all: readonly string[], what: string): void {
   const unknown = names.filter((name) => !all.includes(name))
   if (unknown.length === 0) return
-  console.error(`no ${what} ${unknown.join(', ')}: there are ${all.join(', ')}`)
-  process.exit(2)
+  end(2, `no ${what} ${unknown.join(', ')}: there are ${all.join(', ')}`)
 }
 
 const names = positionals.length === 0 ? Object.keys(workloads) : positionals

@@ -55,16 +55,23 @@ async function inTurn(
 ): Promise<Row[]> {
   const measured = new Map<string, Record<string, number>[]>()
   for (let window = 0; window < windows; window += 1) {
-    let quiet: number | undefined
+    let quiet: Record<string, number> | undefined
     for (const [setting, observed] of Object.entries(settings)) {
       const figures = await observed()
-      const p99 = figures['delay p99 ms'] ?? Number.NaN
-      const added = quiet === undefined ? {} : { 'delay p99 added ms': Math.max(0, p99 - quiet) }
-      quiet ??= p99
+      const added = quiet === undefined ? {} : addedTo(quiet, figures)
+      quiet ??= figures
       measured.set(setting, [...(measured.get(setting) ?? []), { ...figures, ...added }])
     }
   }
   return [...measured].map(([setting, all]) => ({ setting, contender, figures: transposed(all) }))
+}
+
+function addedTo(quiet: Record<string, number>, figures: Record<string, number>): Record<string, number> {
+  const of = (name: string): [number, number] => [figures[name] ?? Number.NaN, quiet[name] ?? Number.NaN]
+  const [delay, quietDelay] = of('delay p99 ms')
+  const [write, quietWrite] = of('write p99 ms')
+  const added = { 'delay p99 added ms': Math.max(0, delay - quietDelay) }
+  return Number.isNaN(quietWrite) ? added : { ...added, 'write p99 over the quiet one': write / quietWrite }
 }
 
 export const courtesy: Workload = {
