@@ -566,7 +566,7 @@ export class Peer {
       },
       deliver: (batch) => this.#deliver(batch),
       vouchFor: (sessions) => this.#vouchFor(sessions),
-      freeze: () => (this.#state.isFrozen ? undefined : this.#state.freeze()),
+      freeze: () => this.#state.tryFreeze(),
       receive: () => this.#receive(),
     }
   }

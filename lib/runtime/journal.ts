@@ -139,7 +139,8 @@ export class Journal {
     const staging = new Staging(async (chunks, from) => {
       if (isWanted()) await pacing.attend(this.#commitStage({ zxid, from, chunks }))
     })
-    for await (const chunk of this.#chunks(snapshot, isWanted, () => pacing.pause())) await staging.add(chunk)
+    const pause = (): Promise<void> => pacing.pause(snapshot.state.isAwaited)
+    for await (const chunk of this.#chunks(snapshot, isWanted, pause)) await staging.add(chunk)
     await staging.end()
     if (!isWanted()) return false
     this.#isCheckpointing = false

@@ -274,7 +274,7 @@ export class Member {
   }
 
   #tryFreeze(): FrozenState | undefined {
-    return this.state.isFrozen || this.#standing === 'diverged' ? undefined : this.state.freeze()
+    return this.#standing === 'diverged' ? undefined : this.state.tryFreeze()
   }
 
   /** Opens the store, listens, and begins. Rejects with what went wrong; then nothing is left behind. */

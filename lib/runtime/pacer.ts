@@ -23,8 +23,8 @@ export interface Pace {
 
 /** What a job needs of its pacer. */
 export interface Pacing {
-  /** To be awaited after each slice: resolves when the next one may begin. */
-  pause(): Promise<void>
+  /** To be awaited after each slice: resolves when the next one may begin. Where it is urgent the disk gets no rest. */
+  pause(isUrgent: boolean): Promise<void>
   /** What the job writes: the next pause begins when it has ended. Returns what it was given. */
   attend(write: Promise<void>): Promise<void>
 }
@@ -42,16 +42,22 @@ export class Pacer implements Pacing {
     this.#pace = pace
   }
 
-  async pause(): Promise<void> {
-    const { pauseMs, share, workMsMax, restPerWrite, restMsMax } = this.#pace
+  async pause(isUrgent: boolean): Promise<void> {
+    const { pauseMs, share, workMsMax } = this.#pace
     const since = this.#clock.now()
     if (since < this.#worksUntil) return
-    await this.#writing
-    const restMs = Math.max(pauseMs, Math.min(this.#writeMs * restPerWrite, restMsMax))
-    this.#writeMs = 0
-    await new Promise<void>((resolve) => this.#clock.setTimer(restMs, resolve))
+    const restMs = isUrgent ? 0 : await this.#restOfDisk()
+    await new Promise<void>((resolve) => this.#clock.setTimer(Math.max(pauseMs, restMs), resolve))
     const now = this.#clock.now()
     this.#worksUntil = now + Math.min((now - since) * share, workMsMax)
+  }
+
+  async #restOfDisk(): Promise<number> {
+    const { restPerWrite, restMsMax } = this.#pace
+    await this.#writing
+    const restMs = Math.min(this.#writeMs * restPerWrite, restMsMax)
+    this.#writeMs = 0
+    return restMs
   }
 
   attend(write: Promise<void>): Promise<void> {

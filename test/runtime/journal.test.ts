@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { ReplicatedState } from '../../lib/core/tree/apply.ts'
 import type { Batch } from '../../lib/core/zab/batch.ts'
 import type { CoreSnapshot } from '../../lib/core/zab/zab.ts'
 import { type Zxid, zxidOf, zxidZero } from '../../lib/core/zab/zxid.ts'
@@ -48,19 +49,27 @@ describe('the journal', () => {
   let store: SlowStore
   let persisted: number[]
   let failure: unknown
+  let urgencies: boolean[]
   let journal: Journal
 
   beforeEach(() => {
     store = new SlowStore()
     persisted = []
     failure = undefined
+    urgencies = []
     journal = new Journal(store, {
       persisted: (tokens) => persisted.push(...tokens),
       failed: (error) => {
         failure = error
       },
       nextTurn: turn,
-      pacing: { pause: turn, attend: (write) => write },
+      pacing: {
+        pause: (isUrgent) => {
+          urgencies.push(isUrgent)
+          return turn()
+        },
+        attend: (write) => write,
+      },
     })
   })
 
@@ -104,10 +113,15 @@ describe('the journal', () => {
     assert.deepEqual(persisted, [1, 2, 3])
   })
 
-  function snapshotOf(nodes: number): CoreSnapshot {
+  function stateOf(nodes: number): ReplicatedState {
     const fixture = new Fixture()
     for (let number = 0; number < nodes; number += 1) fixture.create(`/node-${number}`)
-    const { state } = fixture
+    return fixture.state
+  }
+
+  const snapshotOf = (nodes: number): CoreSnapshot => frozen(stateOf(nodes))
+
+  function frozen(state: ReplicatedState): CoreSnapshot {
     return { zxid: state.lastZxid, configurations: [], marks: [], state: state.freeze() }
   }
 
@@ -184,6 +198,19 @@ describe('the journal', () => {
     assert.deepEqual([first, second], [1, 16])
     await endAll(done)
     assert.equal(await done, true)
+  })
+
+  it('hurries with a checkpoint as soon as somebody else wants to read the state', async () => {
+    const state = stateOf(20_000)
+    const done = journal.checkpoint(frozen(state))
+    while (!store.isBusy) await turn()
+    assert.deepEqual([...new Set(urgencies)], [false])
+    const before = urgencies.length
+    assert.equal(state.tryFreeze(), undefined)
+    await endAll(done)
+    assert.deepEqual([...new Set(urgencies.slice(before))], [true])
+    const next = state.tryFreeze()
+    assert.equal(next?.isAwaited, false)
   })
 
   it('drops a checkpoint that is not done when a snapshot comes, or at the end', async () => {

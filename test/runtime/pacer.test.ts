@@ -46,7 +46,7 @@ describe('a pacer', () => {
     const began = clock.now()
     for (let slice = 0; slice < slices; slice += 1) {
       clock.work(sliceMs)
-      await pacer.pause()
+      await pacer.pause(false)
     }
     return (slices * sliceMs) / (clock.now() - began)
   }
@@ -77,7 +77,7 @@ describe('a pacer', () => {
       end = outcome === 'written' ? resolve : () => reject(new Error('no space left'))
     })
     const attended = pacer.attend(write)
-    const pause = pacer.pause()
+    const pause = pacer.pause(false)
     clock.work(writeMs)
     const ended = clock.now()
     end()
@@ -98,7 +98,14 @@ describe('a pacer', () => {
     await pauseBehind(3)
     clock.work(10)
     const before = clock.now()
-    await pacer.pause()
+    await pacer.pause(false)
+    assert.equal(clock.now() - before, 2)
+  })
+
+  it('does not wait for the disk where it is urgent', async () => {
+    void pacer.attend(new Promise(() => {}))
+    const before = clock.now()
+    await pacer.pause(true)
     assert.equal(clock.now() - before, 2)
   })
 

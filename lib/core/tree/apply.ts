@@ -160,6 +160,13 @@ export class ReplicatedState {
     return this.#frozen !== undefined
   }
 
+  /** As `freeze`; nothing while somebody else reads it out, who is told that another one waits. */
+  tryFreeze(): FrozenState | undefined {
+    if (this.#frozen === undefined) return this.freeze()
+    this.#frozen.isAwaited = true
+    return undefined
+  }
+
   /** The state as it is now, to be read in slices while it goes on changing. To be read to its end, or released. */
   freeze(): FrozenState {
     assert(this.#frozen === undefined, 'a state is frozen once at a time')

@@ -22,6 +22,8 @@ import type { NodeRecord, Znode } from './znode.ts'
 const weightOfVisit = 16
 
 export class FrozenState {
+  /** Whether somebody waits for this to be released, to freeze the state for a purpose of its own. */
+  isAwaited = false
   readonly #header: Extract<SnapshotRecord, { kind: 'header' }>
   readonly #sessions: FrozenSessions
   readonly #tree: FrozenTree

@@ -102,6 +102,8 @@ export interface FrozenMachine {
   readonly records: number
   readonly total: number
   readonly isDone: boolean
+  /** Whether somebody waits for this to be released. */
+  readonly isAwaited: boolean
   /** The next records, of about so many bytes in all. */
   take(weightMax: number): SnapshotRecord[]
   release(): void
